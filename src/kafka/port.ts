@@ -1,0 +1,124 @@
+// What the rest of the system knows of Kafka. Nothing of KafkaJS crosses this file.
+
+/** One record as read from an input topic. Buffers are copies: holding one does not hold a whole fetch response. */
+export type InputRecord = {
+  readonly offset: bigint;
+  /** the broker's append time, milliseconds since the epoch (LogAppendTime) */
+  readonly appendedAtMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+};
+
+/** Consecutive records of one partition. `nextOffset` is where reading goes on; it may lie beyond the last record. */
+export type Run = {
+  readonly lane: number;
+  readonly topic: string;
+  readonly fromOffset: bigint;
+  readonly nextOffset: bigint;
+  readonly records: readonly InputRecord[];
+  readonly bytes: number;
+};
+
+/** Receives what the reader fetches for one lane. All methods are synchronous and must not throw. */
+export interface LaneSink {
+  /** false leaves the partition out of the next fetch (read-ahead is full, or the lane is closing) */
+  hasRoom(topic: string): boolean;
+  received(run: Run): void;
+  /** a fetch that began at `startedAtMs` (process clock) found nothing beyond `nextOffset` */
+  caughtUp(topic: string, nextOffset: bigint, startedAtMs: number): void;
+  /** the wanted offset does not exist: the lane is taken out of the loop; the owner must halt it */
+  outOfRange(topic: string, wantedOffset: bigint): void;
+}
+
+/** The fetch loop: one fetch in flight per broker, many lanes in it. */
+export interface Reader {
+  /** Starts reading `lane` of each topic from the given offsets. */
+  open(lane: number, offsets: ReadonlyMap<string, bigint>, sink: LaneSink): void;
+  close(lane: number): void;
+  /** Called when a sink has room again, so that the loop does not wait for its poll. */
+  wake(): void;
+  /** Milliseconds since the last answer of any broker; for the liveness check. */
+  silentMs(): number;
+  stop(): Promise<void>;
+}
+
+export type OutgoingRecord = { readonly key: Buffer | null; readonly value: Buffer };
+
+/** The last visible record of an output partition. `record` is null when nothing readable is left:
+ *  `end === 0n` never written, `end > 0n` expired or only aborted. */
+export type Tail = { readonly low: bigint; readonly end: bigint; readonly record: InputRecord | null };
+
+export type OutputPartition = { readonly topic: string; readonly partition: number };
+
+/** A fenced idempotent appender for one lane's output partitions: one batch in flight per partition, the same sequence
+ *  numbers on every repeat. */
+export interface LaneWriter {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  /** as read after the fence stood, by topic */
+  readonly tails: ReadonlyMap<string, Tail>;
+  /** @throws Fenced | WriterBroken; after either the writer is dead */
+  append(topic: string, records: readonly OutgoingRecord[]): Promise<{ baseOffset: bigint }>;
+  close(): Promise<void>;
+}
+
+/** Somebody else opened a writer with this lane's id, or the broker forgot us. Ask the lane row before opening again. */
+export class Fenced extends Error {
+  override name = "Fenced";
+}
+/** The outcome of an append is unknown or its sequence is broken: drop the writer, open anew, read the tail. */
+export class WriterBroken extends Error {
+  override name = "WriterBroken";
+}
+/** A broker cannot be reached or does not answer. `remedy` is a sentence for people. */
+export class KafkaUnreachable extends Error {
+  override name = "KafkaUnreachable";
+}
+
+export type TopicSpec = {
+  readonly topic: string;
+  readonly partitions: number;
+  /** broker settings by name, such as `message.timestamp.type` */
+  readonly settings: Readonly<Record<string, string>>;
+};
+
+export type PartitionBounds = { readonly low: bigint; readonly end: bigint };
+
+/** Questions and one-off acts; never in the hot path. */
+export interface TopicAdmin {
+  /** partition count by topic; a topic that does not exist is absent */
+  partitionCounts(topics: readonly string[]): Promise<Map<string, number>>;
+  /** creates those that do not exist yet; existing ones are left as they are */
+  createTopics(topics: readonly TopicSpec[]): Promise<void>;
+  topicSettings(topic: string): Promise<Map<string, string>>;
+  bounds(topic: string, partition: number): Promise<PartitionBounds>;
+  /** the record at exactly this offset, or null */
+  recordAt(topic: string, partition: number, offset: bigint): Promise<InputRecord | null>;
+  tail(topic: string, partition: number): Promise<Tail>;
+  /** plain offsets of a group without members, so that lag tools can show lanes; best effort */
+  publishGroupOffsets(group: string, offsets: readonly (OutputPartition & { offset: bigint })[]): Promise<void>;
+  /** broker clock minus process clock, as far as it can be told from a probe; null when it cannot */
+  close(): Promise<void>;
+}
+
+/** Reads whole partitions for tools and audits: from an offset to the end, then on as records arrive. */
+export interface PartitionReader {
+  /** the next records of any partition; an empty list after `waitMs` without any */
+  next(waitMs: number): Promise<readonly { topic: string; partition: number; records: readonly InputRecord[] }[]>;
+  close(): Promise<void>;
+}
+
+/** A producer for tools (`load`, quarantine retry): one partition a send, one send in flight per partition, so that
+ *  nothing is lost, doubled or reordered when a leader moves or a reply is lost. */
+export interface Producer {
+  /** resolves when every record is acknowledged by all in-sync replicas */
+  send(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ baseOffset: bigint }>;
+  close(): Promise<void>;
+}
+
+export type KafkaSettings = {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  /** called for each line that the client library logs, already ranked: expected noise arrives as debug */
+  readonly log: (level: "error" | "warn" | "info" | "debug", fields: Record<string, unknown>, message: string) => void;
+};
