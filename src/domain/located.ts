@@ -3,7 +3,11 @@
 
 export type Place = { readonly file: string; readonly line: number; readonly column: number };
 
-export type LocatedScalar = { readonly kind: "scalar"; readonly place: Place; readonly value: string | number | boolean | null };
+export type LocatedScalar = {
+  readonly kind: "scalar";
+  readonly place: Place;
+  readonly value: string | number | boolean | null;
+};
 export type LocatedList = { readonly kind: "list"; readonly place: Place; readonly items: readonly Located[] };
 export type LocatedEntry = { readonly key: string; readonly keyPlace: Place; readonly value: Located };
 export type LocatedMap = { readonly kind: "map"; readonly place: Place; readonly entries: readonly LocatedEntry[] };

@@ -71,12 +71,16 @@ export type FlowState = {
   readonly entry: readonly Action[];
   /** for `initial`, `active` and `quiescent` */
   readonly events: readonly FlowEvent[];
-  /** for `choice`: taken at once */
+  /** for `choice`, and for an `initial` without events: the first alternative is taken at once */
   readonly always: readonly Alternative[];
 };
 
 /** `intent.<type>` or `timer.<name>` */
-export type FlowEvent = { readonly place: Place; readonly event: string; readonly alternatives: readonly Alternative[] };
+export type FlowEvent = {
+  readonly place: Place;
+  readonly event: string;
+  readonly alternatives: readonly Alternative[];
+};
 
 /** `to` is a state name, or `stay`: no exit, no entry, timers untouched. Naming the own state re-enters it. */
 export type Alternative = { readonly place: Place; readonly actions: readonly Action[]; readonly to: string };

@@ -1,0 +1,173 @@
+// The chart of accounts: which account paths exist, whose they are and on which side they grow. House accounts are
+// listed one by one with a fixed number; holders' accounts are templates with the holder's id in the middle. `resolve`
+// is asked for every side of every line, so holders' accounts are remembered, up to a bound.
+
+import { isHolderId } from "./holder.ts";
+import type { Fault, Located } from "./located.ts";
+import { type Fields, Reading } from "./reading.ts";
+
+export const ACCOUNT_CLASSES = [
+  "asset",
+  "liability",
+  "clearing",
+  "suspense",
+  "memo",
+  "position",
+  "revenue",
+  "expense",
+  "income",
+  "equity",
+] as const;
+export type AccountClass = (typeof ACCOUNT_CLASSES)[number];
+
+/** The side on which a balance is shown as positive. */
+export type NormalSide = "debit" | "credit";
+
+/** No floor, one row per lane. `number` is part of account ids: fixed for ever. */
+export type HouseAccount = {
+  readonly kind: "house";
+  readonly path: string;
+  readonly number: number;
+  readonly class: AccountClass;
+  readonly side: NormalSide;
+};
+
+/** Written in the holder's home lane only. `floorMinor` is the chart's default: the lowest balance in the normal sign. */
+export type HolderAccount = {
+  readonly kind: "holder";
+  readonly path: string;
+  readonly holderId: string;
+  readonly class: AccountClass;
+  readonly side: NormalSide;
+  readonly floorMinor: bigint;
+};
+
+export type HolderTemplate = {
+  /** `liability:customer:{holder}:available` */
+  readonly path: string;
+  readonly class: AccountClass;
+  readonly side: NormalSide;
+  readonly floorMinor: bigint;
+};
+
+const HOLDER = "{holder}";
+const SEGMENT = "[a-z][a-z0-9_]*";
+const HOUSE_PATH = new RegExp(`^${SEGMENT}(:${SEGMENT})+$`);
+const HOLDER_PATH = new RegExp(`^(${SEGMENT}:)+\\{holder\\}(:${SEGMENT})+$`);
+const NUMBER_MAX = 65_535;
+const REMEMBERED_MAX = 50_000;
+
+/** Templates by what follows the holder, under what leads to it. */
+type Branch = { readonly prefix: string; readonly bySuffix: ReadonlyMap<string, HolderTemplate> };
+
+export class Chart {
+  readonly house: readonly HouseAccount[];
+  readonly templates: readonly HolderTemplate[];
+  readonly #houseByPath: ReadonlyMap<string, HouseAccount>;
+  readonly #branches: readonly Branch[];
+  // Two generations: what is used again moves to the young one, and the old one is dropped whole. That bounds memory
+  // without any bookkeeping per look-up.
+  #young = new Map<string, HolderAccount>();
+  #old = new Map<string, HolderAccount>();
+
+  constructor(house: readonly HouseAccount[], templates: readonly HolderTemplate[]) {
+    this.house = house;
+    this.templates = templates;
+    this.#houseByPath = new Map(house.map((account) => [account.path, account]));
+    this.#branches = branchesOf(templates);
+  }
+
+  /** The account at this path, or null when the chart has none: the refusal `unknown_account`. */
+  resolve(path: string): HouseAccount | HolderAccount | null {
+    return this.#houseByPath.get(path) ?? this.#young.get(path) ?? this.#holderAccount(path);
+  }
+
+  #holderAccount(path: string): HolderAccount | null {
+    const account = this.#old.get(path) ?? this.#match(path);
+    if (account === null) return null; // not remembered: strangers' nonsense must not push out real accounts
+    if (this.#young.size >= REMEMBERED_MAX) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(path, account);
+    return account;
+  }
+
+  #match(path: string): HolderAccount | null {
+    for (const { prefix, bySuffix } of this.#branches) {
+      if (!path.startsWith(prefix)) continue;
+      const end = path.indexOf(":", prefix.length);
+      if (end === -1) continue;
+      const template = bySuffix.get(path.slice(end));
+      const holderId = path.slice(prefix.length, end);
+      if (template === undefined || !isHolderId(holderId)) continue;
+      const { class: accountClass, side, floorMinor } = template;
+      return { kind: "holder", path, holderId, class: accountClass, side, floorMinor };
+    }
+    return null;
+  }
+}
+
+function branchesOf(templates: readonly HolderTemplate[]): Branch[] {
+  const branches = new Map<string, Map<string, HolderTemplate>>();
+  for (const template of templates) {
+    const [prefix = "", suffix = ""] = template.path.split(HOLDER);
+    const branch = branches.get(prefix) ?? new Map<string, HolderTemplate>();
+    branches.set(prefix, branch.set(suffix, template));
+  }
+  return [...branches].map(([prefix, bySuffix]) => ({ prefix, bySuffix }));
+}
+
+/** Reads the chart's file: `apiVersion: chart/v1`, `kind: Chart`, and the lists `house` and `holder`. */
+export function parseChart(root: Located): { chart: Chart; faults: readonly Fault[] } {
+  const reading = new Reading();
+  const file = reading.fields(root, "the chart", { required: ["apiVersion", "kind", "house", "holder"] });
+  reading.word(file?.get("apiVersion"), "apiVersion", ["chart/v1"]);
+  reading.word(file?.get("kind"), "kind", ["Chart"]);
+  const house = readHouse(reading, file?.get("house"));
+  const templates = readTemplates(reading, file?.get("holder"));
+  return { chart: new Chart(house, templates), faults: reading.faults };
+}
+
+function readHouse(reading: Reading, list: Located | undefined): HouseAccount[] {
+  const accounts: HouseAccount[] = [];
+  for (const node of reading.items(list, "house") ?? []) {
+    const keys = { required: ["number", "path", "class", "side", "meaning"] };
+    const row = reading.fields(node, "a house account", keys);
+    const number = reading.integer(row?.get("number"), "number", 1, NUMBER_MAX);
+    const path = reading.textLike(row?.get("path"), "path", HOUSE_PATH, "words joined by colons");
+    const nature = readNature(reading, row);
+    if (number === null || path === null || nature === null) continue;
+    if (accounts.some((other) => other.number === number)) reading.fault(node.place, `number ${number} is given twice`);
+    if (accounts.some((other) => other.path === path)) reading.fault(node.place, `${path} is declared twice`);
+    accounts.push({ kind: "house", path, number, ...nature });
+  }
+  return accounts;
+}
+
+function readTemplates(reading: Reading, list: Located | undefined): HolderTemplate[] {
+  const templates: HolderTemplate[] = [];
+  for (const node of reading.items(list, "holder") ?? []) {
+    const keys = { required: ["path", "class", "side", "floorMinor", "meaning"] };
+    const row = reading.fields(node, "a holder's account", keys);
+    const path = reading.textLike(
+      row?.get("path"),
+      "path",
+      HOLDER_PATH,
+      "words joined by colons with {holder} between",
+    );
+    const floor = reading.textLike(row?.get("floorMinor"), "floorMinor", /^-?[0-9]{1,38}$/, "digits of minor units");
+    const nature = readNature(reading, row);
+    if (path === null || floor === null || nature === null) continue;
+    if (templates.some((other) => other.path === path)) reading.fault(node.place, `${path} is declared twice`);
+    templates.push({ path, floorMinor: BigInt(floor), ...nature });
+  }
+  return templates;
+}
+
+function readNature(reading: Reading, row: Fields | null): { class: AccountClass; side: NormalSide } | null {
+  reading.text(row?.get("meaning"), "meaning");
+  const accountClass = reading.word(row?.get("class"), "class", ACCOUNT_CLASSES);
+  const side = reading.word(row?.get("side"), "side", ["debit", "credit"]);
+  return accountClass === null || side === null ? null : { class: accountClass, side };
+}

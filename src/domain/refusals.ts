@@ -1,0 +1,83 @@
+// Every business "no" that an intent can get, in order of precedence: when several apply, the first of this table is
+// given. A refusal is a value and an outcome, never an exception. What cannot be understood at all is quarantined.
+
+export type RefusalCategory = "identity" | "amount" | "account" | "state" | "funds";
+
+/** Order is precedence. Codes are part of the contract with consumers: add, never rename. */
+export const REFUSAL_CODES = [
+  "malformed_case_id",
+  "case_id_in_future",
+  "intent_expired",
+  "idempotency_conflict",
+  "amount_not_positive",
+  "amount_too_large",
+  "unknown_currency",
+  "unknown_account",
+  "same_account",
+  "not_home",
+  "currency_mismatch",
+  "account_closed",
+  "account_frozen",
+  "case_not_found",
+  "invalid_state",
+  "account_not_empty",
+  "insufficient_funds",
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** As it stands in an outcome. */
+export type Refusal = { readonly category: RefusalCategory; readonly code: RefusalCode };
+
+const CATEGORIES: Record<RefusalCode, RefusalCategory> = {
+  malformed_case_id: "identity",
+  case_id_in_future: "identity",
+  intent_expired: "identity",
+  idempotency_conflict: "identity",
+  amount_not_positive: "amount",
+  amount_too_large: "amount",
+  unknown_currency: "amount",
+  unknown_account: "account",
+  same_account: "account",
+  not_home: "account",
+  currency_mismatch: "account",
+  account_closed: "account",
+  account_frozen: "account",
+  case_not_found: "state",
+  invalid_state: "state",
+  account_not_empty: "state", // closing an account that still holds money
+  insufficient_funds: "funds",
+};
+
+/** Each code with its category and its rank; a lower rank wins. */
+export const REFUSALS = Object.fromEntries(
+  REFUSAL_CODES.map((code, rank) => [code, Object.freeze({ category: CATEGORIES[code], code, rank })]),
+) as Record<RefusalCode, Refusal & { readonly rank: number }>;
+
+const VALUES = Object.fromEntries(
+  REFUSAL_CODES.map((code) => [code, Object.freeze({ category: CATEGORIES[code], code })]),
+) as Record<RefusalCode, Refusal>;
+
+/** The refusal as a value; always the same object for a code. */
+export function refusal(code: RefusalCode): Refusal {
+  return VALUES[code];
+}
+
+/** Whichever of two refusals takes precedence; null means there was none. */
+export function firstRefusal(one: Refusal | null, other: Refusal | null): Refusal | null {
+  if (one === null || other === null) return one ?? other;
+  return REFUSALS[one.code].rank <= REFUSALS[other.code].rank ? one : other;
+}
+
+/** Why a record could not be taken as an intent; it is put aside with its reason, and the lane goes on. */
+export const QUARANTINE_REASONS = [
+  "missing_key",
+  "key_mismatch",
+  "wrong_lane",
+  "undecodable",
+  "unknown_schema",
+  "schema_mismatch",
+  "invalid_field",
+  "too_large",
+  "card_number",
+] as const;
+export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
