@@ -9,7 +9,9 @@ export type InputRecord = {
   readonly value: Buffer | null;
 };
 
-/** Consecutive records of one partition. `nextOffset` is where reading goes on; it may lie beyond the last record. */
+/** Consecutive records of one partition, at least one. `nextOffset` is where reading goes on; it may lie beyond the last
+ *  record (markers leave holes). `fromOffset` is the `nextOffset` of the run before it, or where the lane was opened, so
+ *  that runs join without gaps. */
 export type Run = {
   readonly lane: number;
   readonly topic: string;
@@ -24,15 +26,20 @@ export interface LaneSink {
   /** false leaves the partition out of the next fetch (read-ahead is full, or the lane is closing) */
   hasRoom(topic: string): boolean;
   received(run: Run): void;
-  /** a fetch that began at `startedAtMs` (process clock) found nothing beyond `nextOffset` */
+  /** a fetch that began at `startedAtMs` (process clock) found nothing beyond `nextOffset`, not even records of an open
+   *  Kafka transaction; all before it has been received */
   caughtUp(topic: string, nextOffset: bigint, startedAtMs: number): void;
-  /** the wanted offset does not exist: the lane is taken out of the loop; the owner must halt it */
+  /** the wanted offset does not exist: the partition is taken out of the loop; the owner must halt the lane */
   outOfRange(topic: string, wantedOffset: bigint): void;
+  /** the bytes at this offset are damaged or compressed in a way that cannot be read here: the partition is taken out of
+   *  the loop; the owner must halt the lane. `reason` is a sentence for people. */
+  unreadable(topic: string, offset: bigint, reason: string): void;
 }
 
 /** The fetch loop: one fetch in flight per broker, many lanes in it. */
 export interface Reader {
-  /** Starts reading `lane` of each topic from the given offsets. */
+  /** Starts reading `lane` of each topic from the given offsets.
+   *  @throws AssertionFailed when the lane is open already */
   open(lane: number, offsets: ReadonlyMap<string, bigint>, sink: LaneSink): void;
   close(lane: number): void;
   /** Called when a sink has room again, so that the loop does not wait for its poll. */
@@ -73,6 +80,21 @@ export class WriterBroken extends Error {
 /** A broker cannot be reached or does not answer. `remedy` is a sentence for people. */
 export class KafkaUnreachable extends Error {
   override name = "KafkaUnreachable";
+  readonly remedy: string;
+  constructor(message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options);
+    this.remedy = remedy;
+  }
+}
+/** The cluster answered, and the answer is no: a topic that does not exist, a setting it refuses. `code` is the broker's
+ *  name for it, such as `UNKNOWN_TOPIC_OR_PARTITION`. */
+export class KafkaRefused extends Error {
+  override name = "KafkaRefused";
+  readonly code: string;
+  constructor(message: string, code: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
 }
 
 export type TopicSpec = {
@@ -97,14 +119,23 @@ export interface TopicAdmin {
   tail(topic: string, partition: number): Promise<Tail>;
   /** plain offsets of a group without members, so that lag tools can show lanes; best effort */
   publishGroupOffsets(group: string, offsets: readonly (OutputPartition & { offset: bigint })[]): Promise<void>;
-  /** broker clock minus process clock, as far as it can be told from a probe; null when it cannot */
   close(): Promise<void>;
 }
 
+/** What a PartitionReader hands on of one partition. `records` may be empty when only markers were passed: a reader that
+ *  wants to reach an end offset compares `nextOffset`, never the last record. */
+export type PartitionRun = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly InputRecord[];
+  readonly nextOffset: bigint;
+};
+
 /** Reads whole partitions for tools and audits: from an offset to the end, then on as records arrive. */
 export interface PartitionReader {
-  /** the next records of any partition; an empty list after `waitMs` without any */
-  next(waitMs: number): Promise<readonly { topic: string; partition: number; records: readonly InputRecord[] }[]>;
+  /** the next records of any partition; an empty list after `waitMs` without any
+   *  @throws KafkaRefused when an offset does not exist or a batch cannot be read */
+  next(waitMs: number): Promise<readonly PartitionRun[]>;
   close(): Promise<void>;
 }
 
