@@ -1,0 +1,158 @@
+// Questions to the cluster and one-off acts. All may be asked twice, so what fails in passing is repeated for 10 s.
+import { setTimeout as sleep } from "node:timers/promises";
+import { connectClient, type KafkaClient } from "./client.ts";
+import { asPortError, isCoordinatorBusy } from "./errors.ts";
+import {
+  type InputRecord,
+  type KafkaSettings,
+  KafkaRefused,
+  KafkaUnreachable,
+  type OutputPartition,
+  type PartitionBounds,
+  type Tail,
+  type TopicAdmin,
+  type TopicSpec,
+} from "./port.ts";
+import { readBounds, readRecordAt, readTail } from "./tail.ts";
+
+const DEADLINE_MS = 10_000;
+const LEADERS_POLL_MS = 50;
+const REPLICAS_WANTED = 3;
+const TOPIC_RESOURCE = 2;
+const GROUP_COORDINATOR = 0;
+const NO_GENERATION = -1;
+
+/** @throws KafkaUnreachable within about 10 s when no broker answers */
+export async function openAdmin(settings: KafkaSettings): Promise<TopicAdmin> {
+  return new ClusterAdmin(await connectClient(settings, { topics: [] }, DEADLINE_MS));
+}
+
+class ClusterAdmin implements TopicAdmin {
+  readonly #client: KafkaClient;
+
+  constructor(client: KafkaClient) {
+    this.#client = client;
+  }
+
+  async partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    await this.#client.repeating("asking for topics", DEADLINE_MS, async () => {
+      for (const topic of topics) {
+        if (await this.#exists(topic)) counts.set(topic, this.#client.partitionCount(topic) ?? 0);
+      }
+    });
+    return counts;
+  }
+
+  async #exists(topic: string): Promise<boolean> {
+    try {
+      await this.#client.know([topic]);
+      return true;
+    } catch (error) {
+      if (error instanceof KafkaRefused && error.code === "UNKNOWN_TOPIC_OR_PARTITION") return false;
+      throw error;
+    }
+  }
+
+  async createTopics(specs: readonly TopicSpec[]): Promise<void> {
+    for (const spec of specs) {
+      await this.#client.repeating(`creating ${spec.topic}`, DEADLINE_MS, () => this.#create(spec));
+    }
+    const until = performance.now() + DEADLINE_MS;
+    for (const { topic } of specs) await this.#untilLed(topic, until);
+  }
+
+  async #create({ topic, partitions, settings }: TopicSpec): Promise<void> {
+    if (await this.#exists(topic)) return;
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    const replicationFactor = Math.min(REPLICAS_WANTED, this.#client.nodeIds().length);
+    try {
+      await this.#client.call(this.#client.controllerId(), (broker) =>
+        broker.createTopics({
+          topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
+          timeout: DEADLINE_MS / 2,
+        }),
+      );
+    } catch (error) {
+      const [first = error] = error instanceof Error && "errors" in error ? (error.errors as unknown[]) : [error];
+      if ((first as { type?: string }).type !== "TOPIC_ALREADY_EXISTS") throw first;
+    }
+  }
+
+  async #untilLed(topic: string, until: number): Promise<void> {
+    for (;;) {
+      const exists = await this.#exists(topic);
+      const count = this.#client.partitionCount(topic) ?? 0;
+      const partitions = Array.from({ length: count }, (_, partition) => partition);
+      if (exists && partitions.every((partition) => this.#client.leaderOf(topic, partition) !== null)) return;
+      if (performance.now() > until) {
+        throw new KafkaUnreachable(
+          `${topic} has partitions without a leader`,
+          "See which brokers of the cluster are down.",
+        );
+      }
+      await sleep(LEADERS_POLL_MS);
+    }
+  }
+
+  async topicSettings(topic: string): Promise<Map<string, string>> {
+    const resources = [{ type: TOPIC_RESOURCE, name: topic }];
+    return this.#client.repeating(`settings of ${topic}`, DEADLINE_MS, async () => {
+      const answer = await this.#client.call(this.#client.anyNode(), (broker) => broker.describeConfigs({ resources }));
+      const entries = answer.resources[0]?.configEntries ?? [];
+      return new Map(entries.map(({ configName, configValue }) => [configName, configValue ?? ""]));
+    });
+  }
+
+  bounds(topic: string, partition: number): Promise<PartitionBounds> {
+    return this.#reading(`bounds of ${topic}/${partition}`, topic, () => readBounds(this.#client, topic, partition));
+  }
+
+  recordAt(topic: string, partition: number, offset: bigint): Promise<InputRecord | null> {
+    const doing = `reading ${topic}/${partition} at ${offset}`;
+    return this.#reading(doing, topic, () => readRecordAt(this.#client, topic, partition, offset));
+  }
+
+  tail(topic: string, partition: number): Promise<Tail> {
+    return this.#reading(`tail of ${topic}/${partition}`, topic, () => readTail(this.#client, topic, partition));
+  }
+
+  #reading<Answer>(doing: string, topic: string, read: () => Promise<Answer>): Promise<Answer> {
+    return this.#client.repeating(doing, DEADLINE_MS, async () => {
+      if (this.#client.partitionCount(topic) === null) await this.#client.know([topic]);
+      return read();
+    });
+  }
+
+  async publishGroupOffsets(group: string, offsets: readonly (OutputPartition & { offset: bigint })[]): Promise<void> {
+    const topics = offsets.map(({ topic, partition, offset }) => ({
+      topic,
+      partitions: [{ partition, offset: offset.toString() }],
+    }));
+    const until = performance.now() + DEADLINE_MS;
+    for (;;) {
+      try {
+        return await this.#commitOffsets(group, topics);
+      } catch (error) {
+        if (!isCoordinatorBusy(error) || performance.now() > until)
+          throw asPortError(error, `offsets of group ${group}`);
+      }
+      await sleep(LEADERS_POLL_MS);
+    }
+  }
+
+  /** A commit without member and generation is how Kafka stores offsets of a group that nobody has joined. */
+  async #commitOffsets(
+    groupId: string,
+    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[],
+  ): Promise<void> {
+    const question = { groupId, coordinatorType: GROUP_COORDINATOR };
+    const found = await this.#client.call(this.#client.anyNode(), (broker) => broker.findGroupCoordinator(question));
+    const commit = { groupId, groupGenerationId: NO_GENERATION, memberId: "", retentionTime: -1, topics };
+    await this.#client.call(found.coordinator.nodeId, (broker) => broker.offsetCommit(commit));
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+}

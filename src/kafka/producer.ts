@@ -1,0 +1,66 @@
+// A producer for tools: idempotent appends under a producer id of its own, many partitions side by side on one client.
+// KafkaJS's producer is not used: when a leader moves or an answer is lost it can lose, double or reorder records even
+// with `idempotent: true`.
+import { Appender } from "./appender.ts";
+import { connectClient, type KafkaClient } from "./client.ts";
+import { type KafkaSettings, type OutgoingRecord, type Producer, WriterBroken } from "./port.ts";
+
+export type ProducerOptions = {
+  /** of one send, repeats included */
+  readonly deadlineMs?: number;
+};
+
+const DEADLINE_MS = 60_000;
+const CONNECT_DEADLINE_MS = 10_000;
+
+/** @throws KafkaUnreachable within 10 s */
+export async function openProducer(settings: KafkaSettings, options: ProducerOptions = {}): Promise<Producer> {
+  const client = await connectClient(settings, { topics: [] }, CONNECT_DEADLINE_MS);
+  try {
+    const identity = await client.repeating("asking for a producer id", CONNECT_DEADLINE_MS, () =>
+      client.call(client.anyNode(), (broker) =>
+        broker.initProducerId({ transactionalId: null, transactionTimeout: 0 }),
+      ),
+    );
+    const producerId = BigInt(identity.producerId);
+    const name = `producer ${settings.clientId}`;
+    const { producerEpoch } = identity;
+    return new ToolProducer(
+      client,
+      new Appender(client, { name, producerId, producerEpoch }, options.deadlineMs ?? DEADLINE_MS),
+    );
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+class ToolProducer implements Producer {
+  readonly #client: KafkaClient;
+  readonly #appender: Appender;
+  readonly #knowing = new Map<string, Promise<void>>();
+
+  constructor(client: KafkaClient, appender: Appender) {
+    this.#client = client;
+    this.#appender = appender;
+  }
+
+  async send(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ baseOffset: bigint }> {
+    await this.#know(topic);
+    return this.#appender.append(topic, partition, records);
+  }
+
+  #know(topic: string): Promise<void> {
+    const knowing =
+      this.#knowing.get(topic) ??
+      this.#client.repeating("looking up a topic", CONNECT_DEADLINE_MS, () => this.#client.know([topic]));
+    this.#knowing.set(topic, knowing);
+    knowing.catch(() => this.#knowing.delete(topic));
+    return knowing;
+  }
+
+  async close(): Promise<void> {
+    this.#appender.end(new WriterBroken("the producer was closed"));
+    await this.#client.close();
+  }
+}

@@ -1,0 +1,259 @@
+// Record batches, format 2 (KIP-98): one header of 61 bytes, then records with varint lengths. Reading copies each batch
+// once, so that a record which is kept does not keep the whole answer of a fetch, and hands out parts of that copy.
+import { assert } from "../domain/assert.ts";
+import { decompress, Unreadable } from "./compression.ts";
+import { crc32c } from "./crc32c.ts";
+import type { InputRecord, OutgoingRecord } from "./port.ts";
+
+const HEADER_BYTES = 61;
+const FRAME_BYTES = 12; // base offset and length stand before what the length counts
+const CRC_FROM = 21; // everything behind the checksum itself
+const MAGIC = 2;
+const COMPRESSION_MASK = 0x07;
+const APPEND_TIME_FLAG = 0x08;
+const TRANSACTIONAL_FLAG = 0x10;
+const CONTROL_FLAG = 0x20;
+const ABORT_MARKER = 0;
+
+export type AbortedKafkaTransaction = { readonly producerId: bigint; readonly firstOffset: bigint };
+
+export type RecordSet = {
+  /** visible records at or behind the wanted offset */
+  readonly records: InputRecord[];
+  /** where reading goes on: behind the last whole batch, markers and empty batches included */
+  readonly nextOffset: bigint;
+  readonly bytes: number;
+};
+
+/** @param set     record batches as fetched; the last one may be cut off
+ *  @param wanted  records before it are left out: a batch is always sent whole
+ *  @param aborted as the fetch answered, in order of `firstOffset`
+ *  @throws Unreadable when a batch is damaged, of an older format, or compressed in a way not known here */
+export function readRecordSet(set: Buffer, wanted: bigint, aborted: readonly AbortedKafkaTransaction[]): RecordSet {
+  const records: InputRecord[] = [];
+  const abortedNow = new Set<bigint>();
+  let abortedSeen = 0;
+  let nextOffset = wanted;
+  let bytes = 0;
+  for (let at = 0; at + HEADER_BYTES <= set.length; ) {
+    const length = set.readInt32BE(at + 8);
+    const end = at + FRAME_BYTES + length;
+    if (length < HEADER_BYTES - FRAME_BYTES) throw new Unreadable(`a batch says it is ${length} bytes long`);
+    if (end > set.length) break;
+    const batch = set.subarray(at, end);
+    at = end;
+    checkBatch(batch);
+    const { firstOffset, lastOffset, attributes, producerId } = headOf(batch);
+    for (let next = aborted[abortedSeen]; next && next.firstOffset <= lastOffset; next = aborted[++abortedSeen]) {
+      abortedNow.add(next.producerId);
+    }
+    if (lastOffset >= nextOffset) nextOffset = lastOffset + 1n;
+    if (attributes & CONTROL_FLAG) {
+      if (markerKind(batch) === ABORT_MARKER) abortedNow.delete(producerId);
+    } else if (!(attributes & TRANSACTIONAL_FLAG && abortedNow.has(producerId)) && lastOffset >= wanted) {
+      bytes += readRecords(batch, firstOffset, wanted, records);
+    }
+  }
+  return { records, nextOffset, bytes };
+}
+
+function checkBatch(batch: Buffer): void {
+  const magic = batch.readInt8(16);
+  if (magic !== MAGIC) throw new Unreadable(`a batch is of message format ${magic}; only 2 (Kafka 0.11) can be read`);
+  if (crc32c(batch, CRC_FROM) !== batch.readUInt32BE(17))
+    throw new Unreadable("a batch has another checksum than it says");
+}
+
+function headOf(batch: Buffer): { firstOffset: bigint; lastOffset: bigint; attributes: number; producerId: bigint } {
+  const firstOffset = batch.readBigInt64BE(0);
+  return {
+    firstOffset,
+    lastOffset: firstOffset + BigInt(batch.readInt32BE(23)),
+    attributes: batch.readInt16BE(21),
+    producerId: batch.readBigInt64BE(43),
+  };
+}
+
+/** A marker is one record whose key is two int16: version and kind (0 abort, 1 commit). */
+function markerKind(batch: Buffer): number {
+  const cursor = new Cursor(batch, HEADER_BYTES);
+  cursor.varint();
+  cursor.skip(1);
+  cursor.varlong();
+  cursor.varint();
+  return cursor.bytes()?.readInt16BE(2) ?? -1;
+}
+
+/** Appends to `into`; returns the bytes kept. */
+function readRecords(batch: Buffer, firstOffset: bigint, wanted: bigint, into: InputRecord[]): number {
+  const attributes = batch.readInt16BE(21);
+  const baseTimeMs = Number(batch.readBigInt64BE(27));
+  // With append time the broker stamps the batch, not the records.
+  const appendTimeMs = attributes & APPEND_TIME_FLAG ? Number(batch.readBigInt64BE(35)) : null;
+  const count = batch.readInt32BE(57);
+  const codec = attributes & COMPRESSION_MASK;
+  const body = batch.subarray(HEADER_BYTES);
+  const kept = codec === 0 ? Buffer.from(body) : decompress(codec, body);
+  const cursor = new Cursor(kept, 0);
+  try {
+    for (let i = 0; i < count; i++) {
+      const end = cursor.varint() + cursor.at;
+      cursor.skip(1);
+      const timeDeltaMs = cursor.varlong();
+      const offset = firstOffset + BigInt(cursor.varint());
+      const key = cursor.bytes();
+      const value = cursor.bytes();
+      cursor.at = end; // behind the headers, which nothing here uses
+      if (offset >= wanted) into.push({ offset, appendedAtMs: appendTimeMs ?? baseTimeMs + timeDeltaMs, key, value });
+    }
+  } catch (error) {
+    if (error instanceof RangeError) throw new Unreadable("a record ends behind its batch");
+    throw error;
+  }
+  return kept.length;
+}
+
+class Cursor {
+  at: number;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes;
+    this.at = at;
+  }
+
+  skip(length: number): void {
+    this.at += length;
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.#bytes[this.at++];
+      if (byte === undefined) throw new RangeError("varint");
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
+    }
+    throw new RangeError("varint");
+  }
+
+  /** Up to 53 bits, which time differences in milliseconds stay within. */
+  varlong(): number {
+    let value = 0;
+    for (let factor = 1; factor < 2 ** 70; factor *= 128) {
+      const byte = this.#bytes[this.at++];
+      if (byte === undefined) throw new RangeError("varlong");
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    }
+    throw new RangeError("varlong");
+  }
+
+  bytes(): Buffer | null {
+    const length = this.varint();
+    if (length < 0) return null;
+    const from = this.at;
+    this.at += length;
+    if (this.at > this.#bytes.length) throw new RangeError("bytes");
+    return this.#bytes.subarray(from, this.at);
+  }
+}
+
+export type BatchIdentity = {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  /** of the first record; 0 to 2^31 - 1 */
+  readonly firstSequence: number;
+};
+
+/** One uncompressed batch. Encoded once and sent again as the same bytes, so that the broker knows a repeat.
+ *  @param records at least one */
+export function writeRecordBatch(records: readonly OutgoingRecord[], identity: BatchIdentity, nowMs: number): Buffer {
+  assert(records.length > 0, "a batch has records");
+  let length = HEADER_BYTES;
+  const sizes = records.map((record, i) => recordBytes(record, i));
+  for (const size of sizes) length += varintBytes(size) + size;
+  const batch = Buffer.allocUnsafe(length);
+  batch.writeBigInt64BE(0n, 0);
+  batch.writeInt32BE(length - FRAME_BYTES, 8);
+  batch.writeInt32BE(-1, 12);
+  batch.writeInt8(MAGIC, 16);
+  batch.writeInt16BE(0, 21);
+  batch.writeInt32BE(records.length - 1, 23);
+  batch.writeBigInt64BE(BigInt(nowMs), 27);
+  batch.writeBigInt64BE(BigInt(nowMs), 35);
+  batch.writeBigInt64BE(identity.producerId, 43);
+  batch.writeInt16BE(identity.producerEpoch, 51);
+  batch.writeInt32BE(identity.firstSequence, 53);
+  batch.writeInt32BE(records.length, 57);
+  let at = HEADER_BYTES;
+  for (const [i, record] of records.entries()) {
+    at = writeVarint(batch, at, sizes[i] ?? 0);
+    batch[at++] = 0; // attributes
+    batch[at++] = 0; // time after the batch's first
+    at = writeVarint(batch, at, i);
+    at = writeBytes(batch, at, record.key);
+    at = writeBytes(batch, at, record.value);
+    batch[at++] = 0; // no headers
+  }
+  assert(at === length, "the batch has the length that was reckoned");
+  batch.writeUInt32BE(crc32c(batch, CRC_FROM), 17);
+  return batch;
+}
+
+/** Upper bound of what `record` takes in a batch. */
+export function sizeInBatch(record: OutgoingRecord): number {
+  return recordBytes(record, 0x7fff) + 5;
+}
+
+export const BATCH_HEADER_BYTES = HEADER_BYTES;
+
+function recordBytes(record: OutgoingRecord, index: number): number {
+  return 3 + varintBytes(index) + sizedBytes(record.key) + sizedBytes(record.value);
+}
+
+function sizedBytes(bytes: Buffer | null): number {
+  return bytes === null ? 1 : varintBytes(bytes.length) + bytes.length;
+}
+
+/** For numbers from 0 to 2^30, which lengths and indexes are. */
+function varintBytes(value: number): number {
+  if (value < 0x40) return 1;
+  if (value < 0x2000) return 2;
+  if (value < 0x100000) return 3;
+  return value < 0x8000000 ? 4 : 5;
+}
+
+function writeVarint(into: Buffer, at: number, value: number): number {
+  let rest = (value << 1) ^ (value >> 31);
+  let next = at;
+  while (rest & ~0x7f) {
+    into[next++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  into[next++] = rest;
+  return next;
+}
+
+function writeBytes(into: Buffer, at: number, bytes: Buffer | null): number {
+  if (bytes === null) return writeVarint(into, at, -1);
+  const from = writeVarint(into, at, bytes.length);
+  bytes.copy(into, from);
+  return from + bytes.length;
+}
+
+/** The body of a Produce request (versions 3 to 7) for one batch of one partition. */
+export function writeProduceBody(topic: string, partition: number, batch: Buffer, timeoutMs: number): Buffer {
+  const name = Buffer.from(topic);
+  const head = Buffer.allocUnsafe(2 + 2 + 4 + 4 + 2 + name.length + 4 + 4 + 4);
+  let at = head.writeInt16BE(-1, 0); // no transactional id: fencing goes by producer id and epoch
+  at = head.writeInt16BE(-1, at); // acknowledged by all in-sync replicas
+  at = head.writeInt32BE(timeoutMs, at);
+  at = head.writeInt32BE(1, at);
+  at = head.writeInt16BE(name.length, at);
+  at += name.copy(head, at);
+  at = head.writeInt32BE(1, at);
+  at = head.writeInt32BE(partition, at);
+  head.writeInt32BE(batch.length, at);
+  return Buffer.concat([head, batch]);
+}
