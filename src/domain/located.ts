@@ -16,6 +16,10 @@ export type Located = LocatedScalar | LocatedList | LocatedMap;
 /** One thing that is wrong in a declared file. */
 export type Fault = { readonly place: Place; readonly message: string };
 
+/** A file as its reader hands it on. `root` is null when its syntax is broken; with faults beside a root, parts may be
+ *  missing in the tree. */
+export type LocatedFile = { readonly root: Located | null; readonly faults: readonly Fault[] };
+
 export function printFault(fault: Fault): string {
   return `${fault.place.file}:${fault.place.line}:${fault.place.column}: ${fault.message}`;
 }

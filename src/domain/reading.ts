@@ -14,6 +14,13 @@ export type Fields = ReadonlyMap<string, Located>;
 
 export class Reading {
   readonly faults: Fault[] = [];
+  #extraKeys = 0;
+
+  /** Whether everything known was read: all faults so far are keys too many. Then what is missing in the result is
+   *  missing in the file too, and may be complained of. */
+  get isWhole(): boolean {
+    return this.faults.length === this.#extraKeys;
+  }
 
   fault(place: Place, message: string): null {
     this.faults.push({ place, message });
@@ -34,13 +41,18 @@ export class Reading {
     const fields = new Map<string, Located>();
     for (const { key, keyPlace, value } of entries) {
       if (known.includes(key)) fields.set(key, value);
-      else if (keys.later?.includes(key)) this.fault(keyPlace, `"${key}" is not in this version of the language`);
-      else this.fault(keyPlace, `unknown key "${key}" in ${what}; known: ${known.join(", ")}`);
+      else if (keys.later?.includes(key)) this.#extraKey(keyPlace, `"${key}" is not in this version of the language`);
+      else this.#extraKey(keyPlace, `unknown key "${key}" in ${what}; known: ${known.join(", ")}`);
     }
     for (const key of keys.required) {
       if (!fields.has(key)) this.fault(node.place, `${what} lacks "${key}"`);
     }
     return fields;
+  }
+
+  #extraKey(place: Place, message: string): void {
+    this.#extraKeys += 1;
+    this.fault(place, message);
   }
 
   items(node: Located | undefined, what: string): readonly Located[] | null {

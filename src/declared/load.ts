@@ -1,0 +1,119 @@
+// Reads everything that is declared under `schemas` and hands it on checked. Either all of it is right, or one error
+// tells every fault of every file with its place.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { Chart, parseChart } from "../domain/accounts.ts";
+import { Currencies, parseCurrencies } from "../domain/currencies.ts";
+import { readFlow } from "../domain/flow/check.ts";
+import { checkTogether } from "../domain/flow/check-together.ts";
+import type { Flow } from "../domain/flow/flow.ts";
+import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
+import { readLocatedCsv } from "./csv.ts";
+import { readLocatedYaml } from "./yaml.ts";
+
+export type Declared = {
+  /** checked, in the order of their file names */
+  readonly flows: readonly Flow[];
+  readonly chart: Chart;
+  readonly currencies: Currencies;
+  /** texts of `messages/*.avsc` by their name without the ending: `intent`, `outcome` … */
+  readonly messageSchemas: Readonly<Record<string, string>>;
+};
+
+/** What is declared is wrong. The message has a line `file:line:column: what` for each fault. */
+export class DeclaredFaults extends Error {
+  override name = "DeclaredFaults";
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    super(faults.map(printFault).join("\n"));
+    this.faults = faults;
+  }
+}
+
+const FLOW_ENDING = ".flow.yaml";
+const MESSAGE_ENDING = ".avsc";
+
+/** @param schemasDir holds `accounts`, `currencies` and `messages`
+ *  @param flowsDir   holds `*.flow.yaml`
+ *  @throws DeclaredFaults with all that is wrong, unreadable files included */
+export function loadDeclared(schemasDir: string, flowsDir: string = join(schemasDir, "flows")): Declared {
+  const faults: Fault[] = [];
+  const chart = loadChart(faults, schemasDir);
+  const currencies = loadCurrencies(faults, schemasDir);
+  const flows = loadFlows(faults, filesIn(faults, flowsDir, FLOW_ENDING), chart);
+  const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
+  const messageSchemas = Object.fromEntries(
+    messages.map((file) => [basename(file, MESSAGE_ENDING), readText(faults, file) ?? ""]),
+  );
+  if (faults.length > 0) throw new DeclaredFaults(faults);
+  return { flows, chart, currencies, messageSchemas };
+}
+
+/** Flow files of any folder, checked against the chart and against each other.
+ *  @returns the flows without fault, and the faults of the others */
+export function loadFlowFiles(files: readonly string[], chart: Chart): { flows: Flow[]; faults: readonly Fault[] } {
+  const faults: Fault[] = [];
+  return { flows: loadFlows(faults, files, chart), faults };
+}
+
+function loadChart(faults: Fault[], schemasDir: string): Chart {
+  const file = loadYaml(join(schemasDir, "accounts", "chart.yaml"));
+  const { chart, faults: found } =
+    file.root === null ? { chart: new Chart([], []), faults: [] } : parseChart(file.root);
+  faults.push(...file.faults, ...found);
+  return chart;
+}
+
+function loadCurrencies(faults: Fault[], schemasDir: string): Currencies {
+  const isoFile = join(schemasDir, "currencies", "iso4217.csv");
+  const iso = readLocatedCsv(isoFile, readText(faults, isoFile) ?? "");
+  const crypto = loadYaml(join(schemasDir, "currencies", "crypto.yaml"));
+  faults.push(...iso.faults, ...crypto.faults);
+  if (iso.root === null || crypto.root === null) return new Currencies([]);
+  const { currencies, faults: found } = parseCurrencies(iso.root, crypto.root);
+  faults.push(...found);
+  return currencies;
+}
+
+function loadFlows(faults: Fault[], files: readonly string[], chart: Chart): Flow[] {
+  const flows: Flow[] = [];
+  for (const file of files) {
+    const { flow, faults: found } = readFlow(loadYaml(file), chart);
+    faults.push(...found);
+    if (flow !== null) flows.push(flow);
+  }
+  faults.push(...checkTogether(flows));
+  return flows;
+}
+
+function loadYaml(file: string): LocatedFile {
+  const faults: Fault[] = [];
+  const text = readText(faults, file);
+  return text === null ? { root: null, faults } : readLocatedYaml(file, text);
+}
+
+function filesIn(faults: Fault[], dir: string, ending: string): string[] {
+  try {
+    const names = readdirSync(dir).filter((name) => name.endsWith(ending));
+    return names.sort().map((name) => join(dir, name));
+  } catch (error) {
+    faults.push(unreadable(dir, error));
+    return [];
+  }
+}
+
+function readText(faults: Fault[], file: string): string | null {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    faults.push(unreadable(file, error));
+    return null;
+  }
+}
+
+function unreadable(file: string, error: unknown): Fault {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  return { place: { file, line: 1, column: 1 }, message: `cannot be read: ${code}` };
+}

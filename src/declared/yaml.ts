@@ -1,0 +1,121 @@
+// YAML 1.2 with the core schema, as a tree in which every value knows its place. What YAML 1.1 tools would read
+// differently (`no`, `on`, 0123, 1:30) is refused unless quoted, and so is what makes two readings of one file possible:
+// duplicate keys, aliases, tags, merge keys.
+
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type Scalar,
+} from "yaml";
+import type { Fault, Located, LocatedEntry, LocatedFile, Place } from "../domain/located.ts";
+
+/** The tree of a file, and everything that is wrong with it as YAML.
+ *  @param file name to show in places
+ *  @returns `root` null when the syntax is broken; else the whole tree even if there are faults, so that what reads it
+ *           can add its own. An empty file is a scalar null. Of a key given twice the first value stays. */
+export function readLocatedYaml(file: string, text: string): LocatedFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    ...{ version: "1.2", schema: "core", merge: false, uniqueKeys: false, prettyErrors: false, logLevel: "silent" },
+    lineCounter: lines,
+  });
+  const tree = new TreeReader(file, lines);
+  for (const error of document.errors) tree.fault(error.pos[0], firstLine(error.message));
+  if (document.errors.length > 0) return { root: null, faults: tree.faults };
+  tree.refuseDirectives(document);
+  return { root: tree.read(document.contents, 0), faults: tree.faults };
+}
+
+function firstLine(message: string): string {
+  return message.split("\n", 1)[0] ?? message;
+}
+
+const TRAPS: readonly { readonly pattern: RegExp; readonly reading: string }[] = [
+  { pattern: /^(y|yes|n|no|on|off)$/i, reading: "a boolean" },
+  { pattern: /^[-+]?0[0-9_]+$/, reading: "an octal number" },
+  { pattern: /^[-+]?0(b[01_]+|x[0-9a-f_]+|o[0-7]+)$/i, reading: "a number" },
+  { pattern: /^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$/, reading: "a number of base 60" },
+  { pattern: /^[-+]?[0-9]+(_[0-9]+)+$/, reading: "a number" },
+  { pattern: /^[-+]?[0-9]+(\.[0-9]*)?e[-+]?[0-9]+$/i, reading: "a number" },
+  { pattern: /^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt\s].*)?$/, reading: "a date" },
+];
+
+class TreeReader {
+  readonly faults: Fault[] = [];
+  readonly #file: string;
+  readonly #lines: LineCounter;
+
+  constructor(file: string, lines: LineCounter) {
+    this.#file = file;
+    this.#lines = lines;
+  }
+
+  fault(offset: number, message: string): void {
+    this.faults.push({ place: this.#placeOf(offset), message });
+  }
+
+  refuseDirectives(document: Document): void {
+    if (document.directives?.yaml.explicit === true)
+      this.fault(0, "a %YAML directive is not allowed: files are YAML 1.2");
+  }
+
+  /** @param fallback offset to name when the node is absent (an empty value) */
+  read(node: unknown, fallback: number): Located {
+    const offset = (node as Node | null)?.range?.[0] ?? fallback;
+    const place = this.#placeOf(offset);
+    if (hasTag(node)) this.fault(offset, "tags (`!!str` and the like) are not allowed");
+    if (isMap(node)) return { kind: "map", place, entries: this.#readEntries(node.items as Pair[], offset) };
+    if (isSeq(node)) return { kind: "list", place, items: node.items.map((item) => this.read(item, offset)) };
+    if (isScalar(node)) return { kind: "scalar", place, value: this.#readScalar(node, offset) };
+    if (node !== null) this.fault(offset, "aliases (`*name`) are not allowed: write the value out");
+    return { kind: "scalar", place, value: null };
+  }
+
+  #readEntries(pairs: readonly Pair[], fallback: number): LocatedEntry[] {
+    const entries = new Map<string, LocatedEntry>();
+    for (const { key, value } of pairs) {
+      const offset = (key as Node | null)?.range?.[0] ?? fallback;
+      const keyPlace = this.#placeOf(offset);
+      const name = isScalar(key) ? this.#readScalar(key, offset) : null;
+      const entry = { key: String(name), keyPlace, value: this.read(value, offset) };
+      const earlier = entries.get(entry.key);
+      if (typeof name !== "string") this.fault(offset, "a key must be text: quote it");
+      else if (name === "<<") this.fault(offset, "merge keys (`<<`) are not allowed: write the keys out");
+      else if (earlier !== undefined) {
+        this.fault(offset, `key "${name}" is given twice, first in line ${earlier.keyPlace.line}`);
+      } else entries.set(name, entry);
+    }
+    return [...entries.values()];
+  }
+
+  #readScalar(scalar: Scalar, offset: number): string | number | boolean | null {
+    const { value } = scalar;
+    const source = scalar.type === "PLAIN" ? (scalar.source ?? "") : "";
+    const trap = TRAPS.find(({ pattern }) => pattern.test(source));
+    if (trap !== undefined) {
+      this.fault(
+        offset,
+        `some YAML tools read ${source} as ${trap.reading}: quote it if text is meant, or write it plainly`,
+      );
+    }
+    if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      this.fault(offset, `${source} has more digits than a number holds exactly: quote it`);
+    }
+    return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
+  }
+
+  #placeOf(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+}
+
+function hasTag(node: unknown): boolean {
+  return (isScalar(node) || isMap(node) || isSeq(node)) && node.tag !== undefined;
+}
