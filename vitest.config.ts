@@ -1,12 +1,27 @@
 import { defineConfig } from "vitest/config";
 
+// What needs neither broker nor database. A project's global setup runs only when one of its files is selected, so
+// these start in a moment, and everything else finds one stack that is started once for the whole run.
+const ALONE = ["test/tidy.test.ts", "test/unit/**/*.test.ts", "test/simulation/**/*.test.ts"];
+
 // Integration, fault and e2e tests share one machine's two cores with a broker and a database, so files run one after
 // another; a test that waits names what it waited for, so the timeout here is only the last resort.
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    projects: [
+      { extends: true, test: { name: "alone", include: ALONE } },
+      {
+        extends: true,
+        test: {
+          name: "stack",
+          include: ["test/**/*.test.ts"],
+          exclude: ALONE,
+          globalSetup: ["test/support/global-setup.ts"],
+        },
+      },
+    ],
   },
 });

@@ -1,0 +1,181 @@
+// What the small registry knows, kept in one file: ids are given once and never again, also after a restart.
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { type CompatibilityLevel, flawOf, incompatibilities } from "../kafka/compatibility.ts";
+
+type Subject = {
+  /** null: the registry's own level holds */
+  level: CompatibilityLevel | null;
+  /** version 1 first */
+  schemaIds: number[];
+};
+
+type Contents = {
+  level: CompatibilityLevel;
+  /** the schema of id 1 first; the same text has one id under all subjects */
+  schemas: string[];
+  subjects: Record<string, Subject>;
+};
+
+export type Registered = {
+  readonly subject: string;
+  readonly version: number;
+  readonly id: number;
+  readonly schema: string;
+};
+
+/** Why a request is refused: HTTP status, the code of Confluent's registry, and a sentence. */
+export class RegistryRefusal extends Error {
+  readonly status: number;
+  readonly code: number;
+
+  constructor(status: number, code: number, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export class Subjects {
+  private readonly file: string;
+  private readonly contents: Contents;
+
+  /** @param file is made by the first change; an existing one is read */
+  constructor(file: string) {
+    this.file = file;
+    this.contents = existsSync(file)
+      ? (JSON.parse(readFileSync(file, "utf8")) as Contents)
+      : { level: "BACKWARD", schemas: [], subjects: {} };
+  }
+
+  /** Registers a schema as the subject's next version. One that it has already keeps its version and id.
+   *  @throws RegistryRefusal 422 when it is not an Avro schema, 409 when it is not compatible */
+  register(subject: string, schema: string): Registered {
+    const text = canonical(schema);
+    const known = this.versionWith(subject, text);
+    if (known !== null) return known;
+    const problems = this.problemsOf(subject, text, this.textsOf(subject));
+    if (problems.length > 0) {
+      throw new RegistryRefusal(409, 409, `Schema being registered is incompatible: ${problems.join("; ")}`);
+    }
+    const entry = (this.contents.subjects[subject] ??= { level: null, schemaIds: [] });
+    entry.schemaIds.push(this.idFor(text));
+    this.save();
+    return this.version(subject, "latest");
+  }
+
+  /** @returns sentences why the schema does not fit the given earlier versions; empty when it does */
+  problemsWith(subject: string, schema: string, version: string | null): string[] {
+    const text = canonical(schema);
+    return this.problemsOf(
+      subject,
+      text,
+      version === null ? this.textsOf(subject) : [this.version(subject, version).schema],
+    );
+  }
+
+  private problemsOf(subject: string, text: string, earlier: readonly string[]): string[] {
+    return incompatibilities(this.contents.subjects[subject]?.level ?? this.contents.level, text, earlier);
+  }
+
+  /** @throws RegistryRefusal 40401 | 40403 */
+  find(subject: string, schema: string): Registered {
+    this.need(subject);
+    const found = this.versionWith(subject, canonical(schema));
+    if (found === null) throw new RegistryRefusal(404, 40403, "Schema not found");
+    return found;
+  }
+
+  /** @param version a number from 1, or "latest"
+   *  @throws RegistryRefusal 40401 | 40402 */
+  version(subject: string, version: string): Registered {
+    const { schemaIds } = this.need(subject);
+    const number = version === "latest" || version === "-1" ? schemaIds.length : Number(version);
+    const id = schemaIds[number - 1];
+    if (id === undefined) throw new RegistryRefusal(404, 40402, `Version ${version} not found.`);
+    return { subject, version: number, id, schema: this.schema(id) };
+  }
+
+  /** @throws RegistryRefusal 40403 */
+  schema(id: number): string {
+    const schema = this.contents.schemas[id - 1];
+    if (schema === undefined) throw new RegistryRefusal(404, 40403, `Schema ${id} not found`);
+    return schema;
+  }
+
+  versionsOf(subject: string): number[] {
+    return this.need(subject).schemaIds.map((_, at) => at + 1);
+  }
+
+  usesOf(id: number): { subject: string; version: number }[] {
+    this.schema(id);
+    return this.names().flatMap((subject) => {
+      const at = this.need(subject).schemaIds.indexOf(id);
+      return at < 0 ? [] : [{ subject, version: at + 1 }];
+    });
+  }
+
+  names(): string[] {
+    return Object.keys(this.contents.subjects).filter((name) => this.textsOf(name).length > 0);
+  }
+
+  level(): CompatibilityLevel {
+    return this.contents.level;
+  }
+
+  /** @throws RegistryRefusal 40408 when the subject has none of its own */
+  levelOf(subject: string): CompatibilityLevel {
+    const level = this.contents.subjects[subject]?.level ?? null;
+    if (level !== null) return level;
+    throw new RegistryRefusal(404, 40408, `Subject '${subject}' does not have subject-level compatibility configured`);
+  }
+
+  /** @param subject null sets the level of all subjects that have none of their own
+   *  @param level   null takes the subject's own away */
+  setLevel(subject: string | null, level: CompatibilityLevel | null): void {
+    if (subject === null) this.contents.level = level ?? "BACKWARD";
+    else (this.contents.subjects[subject] ??= { level: null, schemaIds: [] }).level = level;
+    this.save();
+  }
+
+  private need(subject: string): Subject {
+    const entry = this.contents.subjects[subject];
+    if (entry !== undefined && entry.schemaIds.length > 0) return entry;
+    throw new RegistryRefusal(404, 40401, `Subject '${subject}' not found.`);
+  }
+
+  private textsOf(subject: string): string[] {
+    return (this.contents.subjects[subject]?.schemaIds ?? []).map((id) => this.schema(id));
+  }
+
+  private versionWith(subject: string, text: string): Registered | null {
+    const at = this.textsOf(subject).indexOf(text);
+    return at < 0 ? null : this.version(subject, String(at + 1));
+  }
+
+  private idFor(text: string): number {
+    const at = this.contents.schemas.indexOf(text);
+    return at < 0 ? this.contents.schemas.push(text) : at + 1;
+  }
+
+  // An id that a producer has written into messages must not be forgotten: on disk before it is answered.
+  private save(): void {
+    const next = `${this.file}.next`;
+    const descriptor = openSync(next, "w");
+    writeSync(descriptor, `${JSON.stringify(this.contents, null, 2)}\n`);
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    renameSync(next, this.file);
+  }
+}
+
+/** One spelling for all texts of the same schema: without blanks, and the attributes in one order.
+ *  @throws RegistryRefusal 42201 when it is not an Avro schema */
+function canonical(schema: string): string {
+  const flaw = flawOf(schema);
+  if (flaw !== null) throw new RegistryRefusal(422, 42201, `Invalid schema: ${flaw}`);
+  return JSON.stringify(JSON.parse(schema), (_key, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+}

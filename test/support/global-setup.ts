@@ -1,0 +1,73 @@
+// One local stack for a whole test run: started before the first test that needs one, ended and removed after the last.
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TestProject } from "vitest/node";
+import { type StackInfo, stackDown, stackUp } from "../../src/stack/stack.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    stack: StackInfo;
+  }
+}
+
+const PREFIX = "millrace-test-";
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const say = (line: string): void => void process.stderr.write(`stack: ${line}\n`);
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await removeLeftovers();
+  build();
+  const dir = join(tmpdir(), `${PREFIX}${process.pid}`);
+  mkdirSync(dir);
+  chmodSync(dir, 0o755); // As root, the database runs as another user, who has to get in.
+  const startedMs = Date.now();
+  const stack = await stackUp({ dir, say });
+  say(`${stack.mode}, up after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s in ${stack.dir}`);
+  project.provide("stack", stack);
+  return async () => {
+    await stackDown({ dir, say });
+    rmSync(dir, { recursive: true, force: true });
+  };
+}
+
+/** Stacks of test runs that were killed: the folder's name tells the process that should have ended them. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
+    const pid = Number(name.slice(PREFIX.length));
+    if (!Number.isInteger(pid) || isProcess(pid)) continue;
+    const dir = join(tmpdir(), name);
+    await stackDown({ dir, say });
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM"; // Alive, and somebody else's.
+  }
+}
+
+/** Processes that tests start run the built program. `npm test` has built it; `npx vitest` after an edit has not. */
+function build(): void {
+  const sources = join(root, "src");
+  const edited = readdirSync(sources, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => modifiedMs(join(sources, name)));
+  const built = join(root, "dist", "stack", "registry-main.js");
+  if (modifiedMs(built) > Math.max(...edited)) return;
+  say("building dist, which is older than src");
+  const done = spawnSync("npx", ["tsc", "-p", "tsconfig.json"], { cwd: root, encoding: "utf8" });
+  if (done.status === 0) return;
+  say(`the build reports errors; \`npm run check\` shows them:\n${done.stdout.split("\n").slice(0, 5).join("\n")}`);
+  if (!existsSync(built)) throw new Error("nothing was built: run `npm run build`");
+}
+
+function modifiedMs(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
