@@ -6,12 +6,12 @@ import { assert } from "../domain/assert.ts";
 import type { KafkaClient } from "./client.ts";
 import { describeKafkaError, isFencing, isTransient } from "./errors.ts";
 import { Fenced, type OutgoingRecord, WriterBroken } from "./port.ts";
-import { BATCH_HEADER_BYTES, sizeInBatch, writeProduceBody, writeRecordBatch } from "./records.ts";
+import { BATCH_HEADER_BYTES, sizeInBatch, writeProduceBody, writeRecordBatch } from "./batch-write.ts";
 import { protocolError } from "./wire.ts";
 
 export const BATCH_RECORDS_MAX = 5_000;
-/** Below the brokers' usual `message.max.bytes` of 1,048,588. */
-export const BATCH_BYTES_MAX = 1_000_000;
+/** The brokers' usual `message.max.bytes`. */
+export const BATCH_BYTES_MAX = 1_048_588;
 
 const SEQUENCES = 2 ** 31;
 const REPEAT_FIRST_MS = 20;
@@ -41,7 +41,7 @@ export class Appender {
   }
 
   /** One batch. Resolves when all in-sync replicas have it.
-   *  @param records 1 to 5,000, together at most 1 MB in the batch
+   *  @param records 1 to 5,000, together at most 1 MiB in the batch
    *  @throws Fenced | WriterBroken; after either every append fails */
   async append(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ baseOffset: bigint }> {
     const where = `${topic}/${partition}`;

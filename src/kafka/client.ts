@@ -303,7 +303,11 @@ function unreachable(brokers: readonly string[], last: unknown): KafkaUnreachabl
 
 function parseAddress(address: string): BrokerAddress {
   const colon = address.lastIndexOf(":");
-  return { nodeId: null, host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
+  return {
+    nodeId: null,
+    host: address.slice(0, colon).replace(/^\[|\]$/g, ""),
+    port: Number(address.slice(colon + 1)),
+  };
 }
 
 /** A connected client that knows `topics`.

@@ -1,5 +1,5 @@
 // The answer to a fetch, version 11, read without copying: record sets are parts of the payload until they are decoded.
-import type { AbortedKafkaTransaction } from "./records.ts";
+import type { AbortedKafkaTransaction } from "./batch-read.ts";
 
 export type FetchedPartition = {
   readonly topic: string;

@@ -12,7 +12,7 @@ import type { KafkaClient } from "./client.ts";
 import { Unreadable } from "./compression.ts";
 import { describeKafkaError } from "./errors.ts";
 import type { FetchAnswer, FetchedPartition } from "./fetch-answer.ts";
-import { type RecordSet, readRecordSet } from "./records.ts";
+import { type RecordSet, readRecordSet } from "./batch-read.ts";
 import { Waker } from "./waker.ts";
 import { protocolError } from "./wire.ts";
 
@@ -51,8 +51,9 @@ const RETRY_MAX_MS = 400;
 /** Requests have their own time-out (5 s); this is for what might hang without one. */
 const STUCK_MS = 10_000;
 const METADATA_AGE_MAX_MS = 30_000;
+const SAY_EVERY_MS = 5_000;
 
-type LoopState = { busySinceMs: number | null };
+type LoopState = { busySinceMs: number | null; failingSinceMs: number | null; saidMs: number };
 
 export class FetchLoops {
   readonly #client: KafkaClient;
@@ -134,7 +135,7 @@ export class FetchLoops {
   }
 
   async #run(nodeId: number): Promise<void> {
-    const loop: LoopState = { busySinceMs: null };
+    const loop: LoopState = { busySinceMs: null, failingSinceMs: null, saidMs: Number.NEGATIVE_INFINITY };
     this.#loops.set(nodeId, loop);
     let pauseMs = RETRY_FIRST_MS;
     while (!this.#stopped && this.#client.nodeIds().includes(nodeId)) {
@@ -146,7 +147,7 @@ export class FetchLoops {
       }
       const startedAtMs = Date.now();
       loop.busySinceMs = performance.now();
-      const answer = await this.#fetch(nodeId, feeds);
+      const answer = await this.#fetch(nodeId, loop, feeds);
       loop.busySinceMs = null;
       if (answer === null) {
         await sleep(pauseMs);
@@ -161,17 +162,34 @@ export class FetchLoops {
   }
 
   /** null when it failed and the metadata has been refreshed, if it could be */
-  async #fetch(nodeId: number, feeds: ReadonlyMap<string, Asked>): Promise<FetchAnswer | null> {
+  async #fetch(nodeId: number, loop: LoopState, feeds: ReadonlyMap<string, Asked>): Promise<FetchAnswer | null> {
     try {
-      return await this.#client.fetch(nodeId, fetchArgs(feeds, this.#options));
+      const answer = await this.#client.fetch(nodeId, fetchArgs(feeds, this.#options));
+      if (loop.failingSinceMs !== null) this.#sayAnswering(nodeId, loop, performance.now() - loop.failingSinceMs);
+      return answer;
     } catch (error) {
       if (this.#stopped) return null;
-      const { type, broker, message } = describeKafkaError(error);
-      const silentMs = Math.round(this.silentMs());
-      this.#client.settings.log("warn", { nodeId, broker, type, silentMs }, `fetch failed, tried again: ${message}`);
+      this.#sayFailing(nodeId, loop, error);
       await this.#client.refresh().catch(() => {});
       return null;
     }
+  }
+
+  /** The first failure and then one every few seconds: a broker that restarts fails several times a second. */
+  #sayFailing(nodeId: number, loop: LoopState, error: unknown): void {
+    const now = performance.now();
+    loop.failingSinceMs ??= now;
+    if (now - loop.saidMs < SAY_EVERY_MS) return;
+    loop.saidMs = now;
+    const { type, broker, message } = describeKafkaError(error);
+    const failingMs = Math.round(now - loop.failingSinceMs);
+    this.#client.settings.log("warn", { nodeId, broker, type, failingMs }, `fetch failed, tried again: ${message}`);
+  }
+
+  #sayAnswering(nodeId: number, loop: LoopState, failedMs: number): void {
+    loop.failingSinceMs = null;
+    loop.saidMs = Number.NEGATIVE_INFINITY;
+    this.#client.settings.log("info", { nodeId, failedMs: Math.round(failedMs) }, "fetches are answered again");
   }
 
   /** The feeds to ask for, beginning with another one each time: a batch larger than the limits is only sent for the

@@ -3,7 +3,7 @@ import { assert } from "../domain/assert.ts";
 import { connectClient } from "./client.ts";
 import { FETCH_DEFAULTS, type Feed, FetchLoops, type FetchOptions } from "./fetch-loops.ts";
 import { type KafkaSettings, KafkaRefused, type PartitionReader, type PartitionRun } from "./port.ts";
-import type { RecordSet } from "./records.ts";
+import type { RecordSet } from "./batch-read.ts";
 import { Waker } from "./waker.ts";
 
 export type PartitionStart = { readonly topic: string; readonly partition: number; readonly offset: bigint };

@@ -1,9 +1,9 @@
 // A producer for tools: idempotent appends under a producer id of its own, many partitions side by side on one client.
 // KafkaJS's producer is not used: when a leader moves or an answer is lost it can lose, double or reorder records even
 // with `idempotent: true`.
-import { Appender } from "./appender.ts";
+import { Appender, BATCH_BYTES_MAX, bytesInBatch } from "./appender.ts";
 import { connectClient, type KafkaClient } from "./client.ts";
-import { type KafkaSettings, type OutgoingRecord, type Producer, WriterBroken } from "./port.ts";
+import { KafkaRefused, type KafkaSettings, type OutgoingRecord, type Producer, WriterBroken } from "./port.ts";
 
 export type ProducerOptions = {
   /** of one send, repeats included */
@@ -46,6 +46,10 @@ class ToolProducer implements Producer {
   }
 
   async send(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ baseOffset: bigint }> {
+    const bytes = bytesInBatch(records);
+    if (bytes > BATCH_BYTES_MAX) {
+      throw new KafkaRefused(`a batch of ${bytes} bytes; brokers take ${BATCH_BYTES_MAX}`, "MESSAGE_TOO_LARGE");
+    }
     await this.#know(topic);
     return this.#appender.append(topic, partition, records);
   }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KafkaClient } from "./client.ts";
 import { type InputRecord, KafkaUnreachable, type PartitionBounds, type Tail } from "./port.ts";
-import { type RecordSet, readRecordSet } from "./records.ts";
+import { type RecordSet, readRecordSet } from "./batch-read.ts";
 import { protocolError } from "./wire.ts";
 
 const READ_COMMITTED = 1;

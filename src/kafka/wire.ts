@@ -147,6 +147,7 @@ export type FetchArgs = {
 };
 
 const FETCH_VERSION = 11;
+const ANSWER_GRACE_MS = 1_000;
 
 /** The answer is read by our own decoder: KafkaJS's gives up the whole answer when one partition is out of range, takes
  *  a key of four zero bytes for an abort marker, and stands still on empty batches. */
@@ -159,12 +160,12 @@ export function fetchRequest(broker: WireBroker, args: FetchArgs): ProtocolReque
       decode: async (payload: Buffer) => readFetchAnswer(payload),
       parse: async (answer: FetchAnswer) => answer,
     },
-    requestTimeout: args.maxWaitTime,
+    requestTimeout: args.maxWaitTime + ANSWER_GRACE_MS,
     logResponseError: false,
   };
 }
 
-/** @param body the request after its header, see records.ts */
+/** @param body the request after its header, see batch-write.ts */
 export function produceRequest(broker: WireBroker, body: Buffer): ProtocolRequest<ProduceAnswer> {
   const known = lookup(broker, "Produce", { acks: -1, timeout: 0, topicData: [] });
   return {

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assert } from "../domain/assert.ts";
 import { Appender } from "./appender.ts";
 import { connectClient, type KafkaClient } from "./client.ts";
-import { asPortError, isCoordinatorBusy, isFencing } from "./errors.ts";
+import { asPortError, describeKafkaError, isCoordinatorBusy, isFencing } from "./errors.ts";
 import {
   Fenced,
   type KafkaSettings,
@@ -38,7 +38,7 @@ export type LaneWriterOptions = {
 
 const OPEN_DEADLINE_MS = 15_000;
 const APPEND_DEADLINE_MS = 20_000;
-const TRANSACTION_TIMEOUT_MS = 10_000;
+const KAFKA_TRANSACTION_TIMEOUT_MS = 10_000;
 const COORDINATOR_OF_KAFKA_TRANSACTIONS = 1;
 const BUSY_PAUSE_MS = 2;
 
@@ -75,10 +75,9 @@ async function fence(
   targets: readonly OutputPartition[],
   until: number,
 ): Promise<ProducerIdentity> {
-  const ask = <Answer>(method: (coordinator: WireBroker) => Promise<Answer>): Promise<Answer> =>
-    askCoordinator(client, id, until, method);
+  const ask = coordinatorOf(client, id, until);
   const init = (): Promise<ProducerIdentity> =>
-    ask((broker) => broker.initProducerId({ transactionalId: id, transactionTimeout: TRANSACTION_TIMEOUT_MS }));
+    ask((broker) => broker.initProducerId({ transactionalId: id, transactionTimeout: KAFKA_TRANSACTION_TIMEOUT_MS }));
   const opened = await init();
   const ours = { transactionalId: id, producerId: opened.producerId, producerEpoch: opened.producerEpoch };
   await ask((broker) => broker.addPartitionsToTxn({ ...ours, topics: byTopic(targets) }));
@@ -86,28 +85,27 @@ async function fence(
   return init();
 }
 
+type AskCoordinator = <Answer>(method: (coordinator: WireBroker) => Promise<Answer>) => Promise<Answer>;
+
 /** Asks the coordinator of `id`, and again while it is starting, moving or busy with our predecessor. A lost connection
  *  is not repeated here: the lease has to be asked first. */
-async function askCoordinator<Answer>(
-  client: KafkaClient,
-  id: string,
-  until: number,
-  method: (coordinator: WireBroker) => Promise<Answer>,
-): Promise<Answer> {
-  for (;;) {
-    try {
-      return await client.call(await coordinatorOf(client, id), method);
-    } catch (error) {
-      if (!isCoordinatorBusy(error) || performance.now() > until) throw error;
-    }
-    await sleep(BUSY_PAUSE_MS);
-  }
-}
-
-async function coordinatorOf(client: KafkaClient, id: string): Promise<number> {
+function coordinatorOf(client: KafkaClient, id: string, until: number): AskCoordinator {
   const question = { groupId: id, coordinatorType: COORDINATOR_OF_KAFKA_TRANSACTIONS };
-  const { coordinator } = await client.call(client.anyNode(), (broker) => broker.findGroupCoordinator(question));
-  return coordinator.nodeId;
+  let nodeId: number | null = null;
+  return async (method) => {
+    for (;;) {
+      try {
+        nodeId ??= (await client.call(client.anyNode(), (broker) => broker.findGroupCoordinator(question))).coordinator
+          .nodeId;
+        return await client.call(nodeId, method);
+      } catch (error) {
+        if (!isCoordinatorBusy(error) || performance.now() > until) throw error;
+        // Only a busy one stays the coordinator; for the other answers it has to be looked up anew.
+        if (describeKafkaError(error).type !== "CONCURRENT_TRANSACTIONS") nodeId = null;
+      }
+      await sleep(BUSY_PAUSE_MS);
+    }
+  };
 }
 
 function byTopic(targets: readonly OutputPartition[]): TopicPartitions[] {
