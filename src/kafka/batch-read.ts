@@ -99,6 +99,7 @@ function readRecords(batch: Buffer, firstOffset: bigint, wanted: bigint, into: I
   try {
     for (let i = 0; i < count; i++) {
       const end = cursor.varint() + cursor.at;
+      if (end < cursor.at || end > kept.length) throw new RangeError("record");
       cursor.skip(1);
       const timeDeltaMs = cursor.varlong();
       const offset = firstOffset + BigInt(cursor.varint());
