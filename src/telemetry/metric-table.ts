@@ -1,0 +1,162 @@
+// Every metric, declared once: name, kind, unit, labels, meaning. Code names metrics by their key here, so a metric
+// that is not in this table cannot be written. Units are Prometheus's base units: seconds, not milliseconds.
+
+export type MetricKind = "counter" | "gauge" | "histogram";
+
+export type MetricDeclaration = {
+  readonly name: string;
+  readonly kind: MetricKind;
+  readonly unit: string;
+  readonly labels: readonly string[];
+  /** upper bounds, for histograms */
+  readonly buckets?: readonly number[];
+  readonly meaning: string;
+};
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+const INPUTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] as const;
+
+export const METRICS = {
+  blocks: {
+    name: "millrace_blocks_total",
+    kind: "counter",
+    unit: "blocks",
+    labels: [],
+    meaning: "Blocks committed.",
+  },
+  intents: {
+    name: "millrace_intents_total",
+    kind: "counter",
+    unit: "intents",
+    labels: ["result"],
+    meaning: "Intents that committed blocks took in, by what became of them: accepted, refused, repeated, quarantined.",
+  },
+  blockInputs: {
+    name: "millrace_block_inputs",
+    kind: "histogram",
+    unit: "inputs",
+    labels: [],
+    buckets: INPUTS,
+    meaning: "Inputs (intents, reports, timers) in a committed block.",
+  },
+  blockSeconds: {
+    name: "millrace_block_seconds",
+    kind: "histogram",
+    unit: "seconds",
+    labels: ["phase"],
+    buckets: SECONDS,
+    meaning:
+      "Time of a block by phase: intake (decode and check), wait (for other inputs or a connection), read (cases and " +
+      "balances), decide, write, commit.",
+  },
+  lagRecords: {
+    name: "millrace_lag_records",
+    kind: "gauge",
+    unit: "records",
+    labels: ["lane"],
+    meaning: "Input records of a lane held here that are in the log and not yet in a block.",
+  },
+  lagSeconds: {
+    name: "millrace_lag_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["lane"],
+    meaning: "Age of a lane's oldest input record that is not yet in a block; 0 when there is none.",
+  },
+  relayed: {
+    name: "millrace_relayed_messages_total",
+    kind: "counter",
+    unit: "messages",
+    labels: [],
+    meaning: "Outgoing messages that Kafka acknowledged.",
+  },
+  relayBacklog: {
+    name: "millrace_relay_backlog_messages",
+    kind: "gauge",
+    unit: "messages",
+    labels: ["lane"],
+    meaning: "Messages of committed blocks that Kafka has not acknowledged.",
+  },
+  relayAgeSeconds: {
+    name: "millrace_relay_age_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["lane"],
+    meaning: "Age of the oldest message in the relay's backlog; 0 when there is none.",
+  },
+  quarantined: {
+    name: "millrace_quarantined_total",
+    kind: "counter",
+    unit: "records",
+    labels: ["reason"],
+    meaning: "Records put into quarantine, by reason. Worth an alert above a rate: the lane goes on regardless.",
+  },
+  lanesHeld: {
+    name: "millrace_lanes_held",
+    kind: "gauge",
+    unit: "lanes",
+    labels: [],
+    meaning: "Lanes that this process owns.",
+  },
+  lanesHalted: {
+    name: "millrace_lanes_halted",
+    kind: "gauge",
+    unit: "lanes",
+    labels: [],
+    meaning: "Lanes of this process that are halted. Worth a page: somebody has to decide (`millrace lane list`).",
+  },
+  laneHalted: {
+    name: "millrace_lane_halted",
+    kind: "gauge",
+    unit: "lanes",
+    labels: ["lane", "cause"],
+    meaning: "1 for each lane of this process that is halted, with its cause.",
+  },
+  fenced: {
+    name: "millrace_fenced_total",
+    kind: "counter",
+    unit: "refusals",
+    labels: ["at"],
+    meaning: "Times that a newer owner stopped this process, at commit or at append.",
+  },
+  unknownCommits: {
+    name: "millrace_unknown_commits_total",
+    kind: "counter",
+    unit: "blocks",
+    labels: ["resolution"],
+    meaning: "Commits whose result was lost, by what the lane row then said: done, not_done, halted.",
+  },
+  kafkaLogLines: {
+    name: "millrace_kafka_client_log_lines_total",
+    kind: "counter",
+    unit: "lines",
+    labels: ["level"],
+    meaning: "Lines that the Kafka client library logged, by the level they came to; debug holds the demoted noise.",
+  },
+  reconnects: {
+    name: "millrace_reconnects_total",
+    kind: "counter",
+    unit: "connections",
+    labels: ["to"],
+    meaning: "Connections that were lost and opened anew, by what they lead to: kafka, postgres, registry.",
+  },
+  build: {
+    name: "millrace_build_info",
+    kind: "gauge",
+    unit: "",
+    labels: ["version", "node", "instance"],
+    meaning: "1; which version runs here, under which label.",
+  },
+} as const satisfies Readonly<Record<string, MetricDeclaration>>;
+
+export type MetricKey = keyof typeof METRICS;
+
+/** Metrics whose labels have few values, all known: they are shown from the start, as 0, so that the first increase
+ *  counts as one (`rate` sees no increase from nothing to one). */
+export const KNOWN_LABELS = {
+  intents: ["accepted", "refused", "repeated", "quarantined"],
+  blockSeconds: ["intake", "wait", "read", "decide", "write", "commit"],
+  fenced: ["commit", "append"],
+  unknownCommits: ["done", "not_done", "halted"],
+  reconnects: ["kafka", "postgres", "registry"],
+} as const;

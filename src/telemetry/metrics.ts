@@ -1,0 +1,158 @@
+// What the service counts. The hot path calls once a block, with numbers it has anyway; everything about lanes is read
+// when somebody scrapes, so it costs nothing between and a lane that was given up leaves no stale figure behind. The
+// only file that knows prom-client.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { LogLevel } from "./logger.ts";
+import { KNOWN_LABELS, METRICS, type MetricDeclaration } from "./metric-table.ts";
+
+export type BlockPhase = (typeof KNOWN_LABELS.blockSeconds)[number];
+
+/** What one committed block amounts to. Times in milliseconds, as `performance.now()` gives them. */
+export type BlockFigures = {
+  readonly inputs: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly repeated: number;
+  readonly quarantined: number;
+  readonly phaseMs: Readonly<Partial<Record<BlockPhase, number>>>;
+};
+
+/** One lane that this process owns. */
+export type LaneFigures = {
+  readonly lane: number;
+  readonly lagRecords: number;
+  readonly lagSeconds: number;
+  /** a short name such as `position_missing`, or null while the lane goes on */
+  readonly haltedBy: string | null;
+};
+
+export type RelayFigures = {
+  readonly lane: number;
+  readonly backlogMessages: number;
+  readonly ageSeconds: number;
+};
+
+export type Metrics = {
+  /** one call per committed block */
+  block(figures: BlockFigures): void;
+  relayed(messages: number): void;
+  quarantined(reason: string): void;
+  fenced(at: (typeof KNOWN_LABELS.fenced)[number]): void;
+  unknownCommit(resolution: (typeof KNOWN_LABELS.unknownCommits)[number]): void;
+  /** a line of the Kafka client, at the level it came to after demotion */
+  kafkaLogLine(level: LogLevel): void;
+  reconnected(to: (typeof KNOWN_LABELS.reconnects)[number]): void;
+  /** `read` is asked at every scrape for the lanes owned then; must not throw */
+  watchLanes(read: () => readonly LaneFigures[]): void;
+  watchRelay(read: () => readonly RelayFigures[]): void;
+  /** the whole page in Prometheus's text format */
+  page(): Promise<{ readonly contentType: string; readonly text: string }>;
+};
+
+export type MetricsSettings = { readonly instance: string; readonly version: string };
+
+/** A registry of its own for each call, so that two services can run in one process (tests do). */
+export function createMetrics(settings: MetricsSettings): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const counters = createCounters(registry);
+  const histograms = createHistograms(registry);
+  const watched: Watched = { lanes: () => [], relay: () => [] };
+  createLaneGauges(registry, watched);
+  const build = new Gauge({ ...options(METRICS.build), registers: [registry] });
+  build.set({ ...settings, node: process.version }, 1);
+  return {
+    block: (figures) => countBlock(counters, histograms, figures),
+    relayed: (messages) => counters.relayed.inc(messages),
+    quarantined: (reason) => counters.quarantined.inc({ reason }),
+    fenced: (at) => counters.fenced.inc({ at }),
+    unknownCommit: (resolution) => counters.unknownCommits.inc({ resolution }),
+    kafkaLogLine: (level) => counters.kafkaLogLines.inc({ level }),
+    reconnected: (to) => counters.reconnects.inc({ to }),
+    watchLanes: (read) => {
+      watched.lanes = read;
+    },
+    watchRelay: (read) => {
+      watched.relay = read;
+    },
+    page: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+type Watched = { lanes: () => readonly LaneFigures[]; relay: () => readonly RelayFigures[] };
+
+function options(declared: MetricDeclaration): { name: string; help: string; labelNames: string[] } {
+  return { name: declared.name, help: declared.meaning, labelNames: [...declared.labels] };
+}
+
+function createCounters(registry: Registry) {
+  const registers = [registry];
+  const counters = {
+    blocks: new Counter({ ...options(METRICS.blocks), registers }),
+    intents: new Counter({ ...options(METRICS.intents), registers }),
+    relayed: new Counter({ ...options(METRICS.relayed), registers }),
+    quarantined: new Counter({ ...options(METRICS.quarantined), registers }),
+    fenced: new Counter({ ...options(METRICS.fenced), registers }),
+    unknownCommits: new Counter({ ...options(METRICS.unknownCommits), registers }),
+    kafkaLogLines: new Counter({ ...options(METRICS.kafkaLogLines), registers }),
+    reconnects: new Counter({ ...options(METRICS.reconnects), registers }),
+  };
+  for (const result of KNOWN_LABELS.intents) counters.intents.inc({ result }, 0);
+  for (const at of KNOWN_LABELS.fenced) counters.fenced.inc({ at }, 0);
+  for (const resolution of KNOWN_LABELS.unknownCommits) counters.unknownCommits.inc({ resolution }, 0);
+  for (const to of KNOWN_LABELS.reconnects) counters.reconnects.inc({ to }, 0);
+  return counters;
+}
+
+function createHistograms(registry: Registry) {
+  const registers = [registry];
+  const { blockInputs, blockSeconds } = METRICS;
+  const seconds = new Histogram({ ...options(blockSeconds), buckets: [...blockSeconds.buckets], registers });
+  for (const phase of KNOWN_LABELS.blockSeconds) seconds.zero({ phase });
+  return {
+    blockInputs: new Histogram({ ...options(blockInputs), buckets: [...blockInputs.buckets], registers }),
+    blockSeconds: seconds,
+  };
+}
+
+type Counters = ReturnType<typeof createCounters>;
+type Histograms = ReturnType<typeof createHistograms>;
+
+function countBlock(counters: Counters, histograms: Histograms, figures: BlockFigures): void {
+  counters.blocks.inc();
+  for (const result of KNOWN_LABELS.intents) if (figures[result] > 0) counters.intents.inc({ result }, figures[result]);
+  histograms.blockInputs.observe(figures.inputs);
+  for (const phase of KNOWN_LABELS.blockSeconds) {
+    const ms = figures.phaseMs[phase];
+    if (ms !== undefined) histograms.blockSeconds.observe({ phase }, ms / 1000);
+  }
+}
+
+/** Each gauge is emptied and filled anew at a scrape. */
+function createLaneGauges(registry: Registry, watched: Watched): void {
+  const perLane = (declared: MetricDeclaration, fill: (gauge: Gauge) => void): void => {
+    const collect = function (this: Gauge): void {
+      this.reset();
+      fill(this);
+    };
+    new Gauge({ ...options(declared), registers: [registry], collect });
+  };
+  perLane(METRICS.lagRecords, (gauge) => {
+    for (const { lane, lagRecords } of watched.lanes()) gauge.set({ lane }, lagRecords);
+  });
+  perLane(METRICS.lagSeconds, (gauge) => {
+    for (const { lane, lagSeconds } of watched.lanes()) gauge.set({ lane }, lagSeconds);
+  });
+  perLane(METRICS.lanesHeld, (gauge) => gauge.set(watched.lanes().length));
+  perLane(METRICS.lanesHalted, (gauge) => gauge.set(watched.lanes().filter((lane) => lane.haltedBy !== null).length));
+  perLane(METRICS.laneHalted, (gauge) => {
+    for (const { lane, haltedBy } of watched.lanes()) if (haltedBy !== null) gauge.set({ lane, cause: haltedBy }, 1);
+  });
+  perLane(METRICS.relayBacklog, (gauge) => {
+    for (const { lane, backlogMessages } of watched.relay()) gauge.set({ lane }, backlogMessages);
+  });
+  perLane(METRICS.relayAgeSeconds, (gauge) => {
+    for (const { lane, ageSeconds } of watched.relay()) gauge.set({ lane }, ageSeconds);
+  });
+}

@@ -1,0 +1,170 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { type Health, type HealthServer, HealthServerFailed, startHealthServer } from "../../src/telemetry/health.ts";
+import { createLogger } from "../../src/telemetry/logger.ts";
+import { METRICS } from "../../src/telemetry/metric-table.ts";
+import { createMetrics } from "../../src/telemetry/metrics.ts";
+
+const WELL: Health = { ok: true, reasons: [] };
+const servers: HealthServer[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+async function start(health: { live?: () => Health; ready?: () => Health } = {}) {
+  const metrics = createMetrics({ instance: "test", version: "0.0.0" });
+  const ask = { live: () => WELL, ready: () => WELL, ...health };
+  const server = await startHealthServer({ host: "127.0.0.1", port: 0, metrics, ...ask });
+  servers.push(server);
+  return { metrics, server, base: `http://127.0.0.1:${server.port}` };
+}
+
+async function scrape(base: string): Promise<string> {
+  return (await fetch(`${base}/metrics`)).text();
+}
+
+describe("metrics over HTTP", () => {
+  test("one block is counted by result, size and phase", async () => {
+    const { metrics, base } = await start();
+    metrics.block({
+      inputs: 7,
+      accepted: 4,
+      refused: 1,
+      repeated: 1,
+      quarantined: 1,
+      phaseMs: { decide: 2, commit: 7 },
+    });
+    metrics.quarantined("undecodable");
+    const page = await scrape(base);
+    expect(page).toContain("millrace_blocks_total 1");
+    expect(page).toContain('millrace_intents_total{result="accepted"} 4');
+    expect(page).toContain('millrace_intents_total{result="quarantined"} 1');
+    expect(page).toContain("millrace_block_inputs_sum 7");
+    expect(page).toContain('millrace_block_seconds_sum{phase="commit"} 0.007');
+    expect(page).toContain('millrace_block_seconds_count{phase="read"} 0');
+    expect(page).toContain('millrace_quarantined_total{reason="undecodable"} 1');
+  });
+
+  test("what never happened is shown as 0, so that the first time counts as an increase", async () => {
+    const { base } = await start();
+    const page = await scrape(base);
+    expect(page).toContain('millrace_fenced_total{at="append"} 0');
+    expect(page).toContain('millrace_unknown_commits_total{resolution="halted"} 0');
+    expect(page).toContain('millrace_intents_total{result="repeated"} 0');
+  });
+
+  test("lanes are read at the scrape, and a lane that was given up leaves nothing behind", async () => {
+    const { metrics, base } = await start();
+    let lanes = [
+      { lane: 3, lagRecords: 12, lagSeconds: 0.5, haltedBy: null as string | null },
+      { lane: 4, lagRecords: 0, lagSeconds: 0, haltedBy: "position_missing" },
+    ];
+    metrics.watchLanes(() => lanes);
+    metrics.watchRelay(() => [{ lane: 3, backlogMessages: 9, ageSeconds: 0.25 }]);
+    const first = await scrape(base);
+    expect(first).toContain('millrace_lag_records{lane="3"} 12');
+    expect(first).toContain('millrace_lag_seconds{lane="3"} 0.5');
+    expect(first).toContain("millrace_lanes_held 2");
+    expect(first).toContain("millrace_lanes_halted 1");
+    expect(first).toContain('millrace_lane_halted{lane="4",cause="position_missing"} 1');
+    expect(first).toContain('millrace_relay_backlog_messages{lane="3"} 9');
+    lanes = [];
+    const second = await scrape(base);
+    expect(second).toContain("millrace_lanes_held 0");
+    expect(second).not.toContain('millrace_lag_records{lane="3"}');
+    expect(second).not.toContain("millrace_lane_halted{");
+  });
+
+  test("every declared metric is on the page with its meaning, and no other of ours", async () => {
+    const { base } = await start();
+    const declared = Object.values(METRICS).map(({ name, meaning }) => `# HELP ${name} ${meaning}`);
+    const shown = (await scrape(base)).split("\n").filter((line) => line.startsWith("# HELP millrace_"));
+    expect(shown.toSorted()).toEqual(declared.toSorted());
+  });
+
+  test("two services in one process do not share figures", async () => {
+    const one = await start();
+    const other = await start();
+    one.metrics.relayed(5);
+    expect(await scrape(other.base)).toContain("millrace_relayed_messages_total 0");
+  });
+});
+
+describe("health over HTTP", () => {
+  test("says why in JSON, with 503 when something is wrong", async () => {
+    let ready: Health = { ok: false, reasons: ["lane 4 is halted: position_missing"] };
+    const { base } = await start({ ready: () => ready });
+    const bad = await fetch(`${base}/readyz`);
+    expect([bad.status, await bad.json()]).toEqual([503, { status: "failing", reasons: ready.reasons }]);
+    ready = WELL;
+    const good = await fetch(`${base}/readyz`);
+    expect([good.status, await good.json()]).toEqual([200, { status: "ok", reasons: [] }]);
+    expect((await fetch(`${base}/livez`)).status).toBe(200);
+    expect((await fetch(`${base}/other`)).status).toBe(404);
+  });
+
+  test("a check that throws counts as failing", async () => {
+    const { base } = await start({
+      live: () => {
+        throw new Error("no");
+      },
+    });
+    expect((await fetch(`${base}/livez`)).status).toBe(500);
+  });
+
+  test("a port that is taken is an error with the option to change", async () => {
+    const { server, metrics } = await start();
+    const again = startHealthServer({
+      host: "127.0.0.1",
+      port: server.port,
+      metrics,
+      live: () => WELL,
+      ready: () => WELL,
+    });
+    await expect(again).rejects.toThrow(HealthServerFailed);
+    await expect(again).rejects.toThrow(/EADDRINUSE.*--http-port/);
+  });
+
+  test("close does not wait for a client that keeps its connection", async () => {
+    const { server, base } = await start();
+    await fetch(`${base}/livez`); // fetch keeps the connection open
+    const startedAtMs = performance.now();
+    await server.close();
+    servers.length = 0;
+    expect(performance.now() - startedAtMs).toBeLessThan(2000);
+  });
+});
+
+describe("log lines", () => {
+  function logged(over: { logPretty?: boolean; logLevel?: "info" | "debug" } = {}) {
+    const lines: string[] = [];
+    const settings = { logLevel: "info", logPretty: false, instance: "a", ...over } as const;
+    return { lines, logger: createLogger(settings, { write: (line) => lines.push(line) }) };
+  }
+
+  test("are JSON with time, level, label, fields and digits for bigints", () => {
+    const { lines, logger } = logged();
+    logger.child({ lane: 3 }).info({ offset: 9_007_199_254_740_993n, error: new Error("x") }, "lane taken");
+    const line = JSON.parse(lines[0] ?? "");
+    expect(line).toMatchObject({
+      level: "info",
+      instance: "a",
+      lane: 3,
+      offset: "9007199254740993",
+      message: "lane taken",
+    });
+    expect(line.error.message).toBe("x");
+    expect(line.time).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
+  });
+
+  test("below the level are not made", () => {
+    const { lines, logger } = logged();
+    logger.debug({}, "block committed");
+    expect([lines.length, logger.isLevelEnabled("debug"), logger.isLevelEnabled("warn")]).toEqual([0, false, true]);
+  });
+
+  test("can be read by people", () => {
+    const { lines, logger } = logged({ logPretty: true });
+    logger.warn({ lane: 3, cause: "beyond the end" }, "lane halted");
+    expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} warn {2}lane halted {2}lane=3 {2}cause="beyond the end"\n$/);
+  });
+});
