@@ -1,0 +1,96 @@
+// The command line as a whole: global options, the list of verbs, and the way from an error to an exit code. A verb's
+// module is loaded only when it is the one that runs, so that `--help` does not wait for clients of Kafka and Postgres.
+
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { type CliContext, createContext, type Io } from "./context.ts";
+import { EXIT, type ExitCode, endingOf, usageFailed } from "./exit.ts";
+import { optionFaults } from "./usage.ts";
+
+/** What the module of a verb exports. */
+export type VerbModule = { readonly register: (program: Command, context: CliContext) => void };
+
+type Verb = { readonly name: string; readonly summary: string; readonly load: () => Promise<VerbModule> };
+
+/** Every verb, a line each, in the order of `--help`. */
+export const VERBS: readonly Verb[] = [
+  {
+    name: "stack",
+    summary: "start, stop or ask the local Kafka, Postgres and registry",
+    load: () => import("./stack.ts"),
+  },
+  { name: "config", summary: "check and explain the settings", load: () => import("./config.ts") },
+];
+
+/** Runs one command line.
+ *  @param argv the words after the program's name
+ *  @returns the exit code; never throws */
+export async function runCli(argv: readonly string[], io: Io): Promise<ExitCode> {
+  try {
+    const program = createProgram(io);
+    await addVerbs(program, createContext(program, io), verbIn(argv));
+    const faults = optionFaults(program, argv);
+    if (faults.length > 0) throw usageFailed(faults);
+    await program.parseAsync([...argv], { from: "user" });
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return endOfCommander(error, io);
+    const ending = endingOf(error);
+    tell(io, ending.lines);
+    return ending.exitCode;
+  }
+}
+
+function createProgram(io: Io): Command {
+  return new Command("millrace")
+    .description(
+      "Payment intents from Kafka into a double-entry ledger in Postgres, and outcomes back, each exactly once.",
+    )
+    .version(ownVersion(), "-V, --version", "print the version")
+    .option("--json", "results as JSON, one object a line; everything else goes to stderr")
+    .option("--config <FILE>", "settings from this file (default: ./millrace.yaml if there is one)")
+    .option("--quiet", "results and failures only")
+    .option("--no-color", "no colour (also: NO_COLOR)")
+    .helpOption("-h, --help", "print what a command does, with an example")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => undefined, // told once, by `endOfCommander`
+    })
+    .addHelpText("after", "\nExample:\n  millrace stack up && millrace stack status --json")
+    .exitOverride();
+}
+
+/** The chosen verb in full; of the others the line that help and misspellings need. */
+async function addVerbs(program: Command, context: CliContext, chosen: string | null): Promise<void> {
+  for (const verb of VERBS) {
+    if (verb.name === chosen) (await verb.load()).register(program, context);
+    else program.command(verb.name).summary(verb.summary).description(verb.summary);
+  }
+}
+
+/** The first word that is no option; the word after it when it is `help`. */
+function verbIn(argv: readonly string[]): string | null {
+  const words = argv.filter((word, index) => !word.startsWith("-") && argv[index - 1] !== "--config");
+  return (words[0] === "help" ? words[1] : words[0]) ?? null;
+}
+
+export function ownVersion(): string {
+  // Two folders up from src/cli and from dist/cli alike.
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  );
+  return manifest.version;
+}
+
+/** Help and version come as errors too; what is wrong with the words comes with commander's own message. */
+function endOfCommander(error: CommanderError, io: Io): ExitCode {
+  if (error.exitCode === 0) return EXIT.ok;
+  if (error.code !== "commander.help") tell(io, error.message.replace(/^error: /, "").split("\n"));
+  return EXIT.usage;
+}
+
+function tell(io: Io, lines: readonly string[]): void {
+  for (const line of lines) io.stderr.write(`millrace: ${line}\n`);
+}

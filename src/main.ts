@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+// Entry of the command line.
+
+import { runCli } from "./cli/program.ts";
+import { watchSignals } from "./cli/signals.ts";
+
+// `millrace outcomes | head` closes our stdout: the reader has what it wanted, so there is nothing to complain about.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  workingDir: process.cwd(),
+  interruption: watchSignals(),
+});
+
+// A socket that a client library left open must not keep a finished command from ending.
+setTimeout(() => process.exit(), 1000).unref();
