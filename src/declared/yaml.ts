@@ -22,15 +22,23 @@ import type { Fault, Located, LocatedEntry, LocatedFile, Place } from "../domain
 export function readLocatedYaml(file: string, text: string): LocatedFile {
   const lines = new LineCounter();
   const document = parseDocument(text, {
-    ...{ version: "1.2", schema: "core", merge: false, uniqueKeys: false, prettyErrors: false, logLevel: "silent" },
+    version: "1.2",
+    schema: "core",
+    merge: false,
+    uniqueKeys: false, // found by the tree reader, which also says where the first one is
+    prettyErrors: false,
+    logLevel: "error", // with "silent", a second document would be dropped without a word
     lineCounter: lines,
   });
   const tree = new TreeReader(file, lines);
-  for (const error of document.errors) tree.fault(error.pos[0], firstLine(error.message));
+  for (const error of document.errors) tree.fault(error.pos[0], SYNTAX_WORDS[error.code] ?? firstLine(error.message));
   if (document.errors.length > 0) return { root: null, faults: tree.faults };
   tree.refuseDirectives(document);
   return { root: tree.read(document.contents, 0), faults: tree.faults };
 }
+
+/** Where the library's own words speak to programmers. */
+const SYNTAX_WORDS: Readonly<Record<string, string>> = { MULTIPLE_DOCS: "a file holds one document" };
 
 function firstLine(message: string): string {
   return message.split("\n", 1)[0] ?? message;

@@ -14,7 +14,8 @@ const READERS: Record<Kind, (reading: Reading, node: Located, argument: LocatedE
   post: (reading, node, argument) => {
     const inputs = (reading.entries(node, "post") ?? []).filter(({ key }) => key !== "post");
     return {
-      ...{ kind: "post", place: argument.value.place },
+      kind: "post",
+      place: argument.value.place,
       posting: reading.text(argument.value, "post") ?? "",
       amounts: inputs.map((entry) => readValue(reading, entry)),
     };
@@ -28,7 +29,8 @@ const READERS: Record<Kind, (reading: Reading, node: Located, argument: LocatedE
     const row = reading.fields(node, "emit", { required: ["emit"], optional: ["amounts"], later: ["code"] });
     const amounts = row?.get("amounts");
     return {
-      ...{ kind: "emit", place: argument.value.place },
+      kind: "emit",
+      place: argument.value.place,
       type: reading.text(argument.value, "emit") ?? "",
       amounts: ((amounts && reading.entries(amounts, "amounts")) ?? []).map((entry) => readValue(reading, entry)),
     };

@@ -1,0 +1,29 @@
+// Breaks a good file at one place and says where that is, so that a test can ask for the fault at exactly that place.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const SHIPPED_SCHEMAS = fileURLToPath(new URL("../../schemas", import.meta.url));
+export const TEST_FLOWS = fileURLToPath(new URL("flows", import.meta.url));
+
+export function textOf(path: string): string {
+  return readFileSync(path, "utf8");
+}
+
+/** @throws when `old` is not in the text exactly as given: the test would break nothing */
+export function replaceOnce(text: string, old: string, by: string): string {
+  const at = text.indexOf(old);
+  if (at === -1) throw new Error(`the text has no ${JSON.stringify(old)}`);
+  return text.slice(0, at) + by + text.slice(at + old.length);
+}
+
+/** Where the `nth` occurrence of `marker` begins, as `line:column`. */
+export function placeOf(text: string, marker: string, nth = 1): string {
+  let at = -1;
+  for (let count = 0; count < nth; count++) {
+    at = text.indexOf(marker, at + 1);
+    if (at === -1) throw new Error(`the text has no ${JSON.stringify(marker)} number ${count + 1}`);
+  }
+  const before = text.slice(0, at).split("\n");
+  return `${before.length}:${(before.at(-1) ?? "").length + 1}`;
+}

@@ -1,0 +1,162 @@
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { readLocatedYaml } from "../../src/declared/yaml.ts";
+import { Chart, parseChart } from "../../src/domain/accounts.ts";
+import type { Located } from "../../src/domain/located.ts";
+import { placeOf, replaceOnce, SHIPPED_SCHEMAS, textOf } from "../support/faulty.ts";
+
+const TEXT = textOf(join(SHIPPED_SCHEMAS, "accounts", "chart.yaml"));
+const { chart, faults } = parse(TEXT);
+
+function parse(text: string): ReturnType<typeof parseChart> {
+  const file = readLocatedYaml("chart.yaml", text);
+  expect(file.faults).toEqual([]);
+  return parseChart(file.root as Located);
+}
+
+const HOLDER_ID = fc.stringMatching(/^[A-Za-z0-9_.-]{1,64}$/).filter((id) => id !== "house");
+
+// Numbers are part of account ids in the database. This list may grow at its end; a line of it never changes.
+const NUMBERS = [
+  "1 asset:bank:main",
+  "2 clearing:payment",
+  "3 clearing:refund",
+  "4 clearing:dispute",
+  "5 clearing:return",
+  "6 clearing:payout",
+  "7 clearing:unapplied",
+  "8 clearing:fx_settlement",
+  "9 clearing:network_fee",
+  "10 clearing:transit",
+  "11 suspense:unidentified_receipt",
+  "12 suspense:recon:bank",
+  "13 fx:position",
+  "14 revenue:processing_fee",
+  "15 revenue:fx_spread",
+  "16 revenue:payout_fee",
+  "17 revenue:dispute_fee",
+  "18 expense:dispute",
+  "19 expense:chargeback_loss",
+  "20 expense:bad_debt",
+  "21 expense:network_fee",
+  "22 pnl:fx_realised",
+  "23 pnl:rounding",
+  "24 pnl:recon_writeoff",
+  "25 equity:capital",
+  "26 equity:retained",
+];
+
+describe("the shipped chart", () => {
+  test("has no fault, and house accounts keep the numbers that they were given", () => {
+    expect(faults).toEqual([]);
+    expect(chart.house.map(({ number, path }) => `${number} ${path}`)).toEqual(NUMBERS);
+    expect(new Set(chart.house.map(({ number }) => number)).size).toBe(chart.house.length);
+  });
+
+  test("gives each class the side on which it grows", () => {
+    const sides = { asset: "debit", expense: "debit" } as Record<string, string>;
+    for (const account of [...chart.house, ...chart.templates]) {
+      expect(account.side, account.path).toBe(sides[account.class] ?? "credit");
+    }
+  });
+
+  test("lets no holder's account go below zero unless it is opened so", () => {
+    for (const template of chart.templates) expect(template.floorMinor, template.path).toBe(0n);
+  });
+});
+
+describe("resolving a path", () => {
+  test("finds every house account by its path, always as the same object", () => {
+    for (const account of chart.house) expect(chart.resolve(account.path)).toBe(account);
+  });
+
+  test("finds every account of every holder, and says whose it is", () => {
+    fc.assert(
+      fc.property(HOLDER_ID, fc.constantFrom(...chart.templates), (holderId, template) => {
+        const path = template.path.replace("{holder}", () => holderId);
+        const account = chart.resolve(path);
+        const { class: accountClass, side } = template;
+        expect(account).toEqual({ kind: "holder", path, holderId, class: accountClass, side, floorMinor: 0n });
+        expect(chart.resolve(path)).toBe(account);
+      }),
+    );
+  });
+
+  test.each([
+    "",
+    "asset:bank",
+    "asset:bank:other",
+    "asset:bank:main:",
+    "ASSET:BANK:MAIN",
+    "liability:customer:cust_1",
+    "liability:customer:cust_1:",
+    "liability:customer:cust_1:spent",
+    "liability:customer::available",
+    "liability:customer:house:available",
+    "liability:customer:{holder}:available",
+    "liability:customer:cust 1:available",
+    "liability:customer:cust_1:available:more",
+    "liability:merchant:mer_1:unapplied",
+    `liability:customer:${"a".repeat(65)}:available`,
+    "liability:customer:cust_1:available\n",
+    "constructor",
+    "__proto__",
+  ])("finds nothing at %j", (path) => {
+    expect(chart.resolve(path)).toBeNull();
+  });
+
+  test("stays right beyond the number of accounts that it remembers", () => {
+    const small = new Chart(chart.house, chart.templates);
+    for (let round = 0; round < 2; round++) {
+      for (let holder = 0; holder < 120_000; holder++) {
+        const account = small.resolve(`liability:customer:c${holder}:hold`);
+        if (account?.kind !== "holder" || account.holderId !== `c${holder}`)
+          expect.fail(`wrong account for c${holder}`);
+      }
+    }
+  });
+});
+
+const WRONG: readonly (readonly [what: string, old: string, by: string, marker: string, says: RegExp])[] = [
+  ["a number twice", "number: 2,", "number: 1,", '{ number: 1, path: "clearing', /number 1 is given twice/],
+  ["a path twice", '"clearing:refund"', '"clearing:payment"', "{ number: 3", /clearing:payment is declared twice/],
+  ["a number of zero", "number: 2,", "number: 0,", "0, path", /whole number from 1/],
+  ["a class that is none", "class: asset", "class: assets", "assets", /class must be one of asset/],
+  ["a side that is none", "side: debit", "side: left", "left", /side must be one of debit, credit/],
+  [
+    "a house path with a place-holder",
+    '"asset:bank:main"',
+    '"asset:bank:{bank}"',
+    '"asset:bank:{bank}"',
+    /words joined by colons/,
+  ],
+  [
+    "a holder's path without a holder",
+    ":{holder}:hold",
+    ":hold",
+    '"liability:customer:hold"',
+    /with \{holder\} between/,
+  ],
+  ["a floor that is a number", 'floorMinor: "0"', "floorMinor: 0", "0, meaning", /floorMinor must be text/],
+  ["a floor that is a fraction", 'floorMinor: "0"', 'floorMinor: "0.5"', '"0.5"', /digits of minor units/],
+  [
+    "a template twice",
+    ":{holder}:hold",
+    ":{holder}:available",
+    '{ path: "liability:customer:{holder}:available", class',
+    /declared twice/,
+  ],
+  ["an unknown key", "number: 2,", "number: 2, floor: 0,", "floor: 0", /unknown key "floor"/],
+];
+
+describe("refuses a chart, at the place where it is wrong:", () => {
+  test.each(WRONG)("%s", (what, old, by, marker, says) => {
+    const text = replaceOnce(TEXT, old, by);
+    const place = placeOf(text, marker, what === "a template twice" ? 2 : 1);
+    const found = parse(text).faults.map((fault) => `${fault.place.line}:${fault.place.column} ${fault.message}`);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(says);
+    expect(found[0]?.split(" ")[0]).toBe(place);
+  });
+});
