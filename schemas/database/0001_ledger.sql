@@ -77,7 +77,8 @@ create table halt (
   resumed_at timestamptz,
   resumed_reason text,
   resume_intents_at bigint,                         -- where to go on, when the operator accepted another position
-  resume_reports_at bigint
+  resume_reports_at bigint,
+  applied boolean not null default false            -- a block has taken the accepted position over
 );
 create index halt_open on halt (lane) where resumed_at is null;
 

@@ -45,6 +45,11 @@ const BY_NAME: ReadonlyMap<string, ExitCode> = new Map([
   ["LaneHalted", EXIT.halted],
   ["KafkaRefused", EXIT.failed],
   ["SchemaRefused", EXIT.failed],
+  ["SchemaMissing", EXIT.failed],
+  ["NotSetUp", EXIT.failed],
+  ["LanesDisagree", EXIT.failed],
+  ["FlowVersionChanged", EXIT.usage],
+  ["DeclaredFaults", EXIT.usage],
 ]);
 
 const UNREACHABLE_CODES: ReadonlySet<string> = new Set([

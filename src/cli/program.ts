@@ -19,6 +19,12 @@ export const VERBS: readonly Verb[] = [
     summary: "start, stop or ask the local Kafka, Postgres and registry",
     load: () => import("./stack.ts"),
   },
+  {
+    name: "migrate",
+    summary: "database, topics and schemas, as their owner; safe to repeat",
+    load: () => import("./migrate.ts"),
+  },
+  { name: "run", summary: "the service, until SIGTERM", load: () => import("./run.ts") },
   { name: "config", summary: "check and explain the settings", load: () => import("./config.ts") },
 ];
 

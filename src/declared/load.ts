@@ -117,3 +117,11 @@ function unreadable(file: string, error: unknown): Fault {
   const code = (error as NodeJS.ErrnoException).code ?? String(error);
   return { place: { file, line: 1, column: 1 }, message: `cannot be read: ${code}` };
 }
+
+/** A flow from its text, such as an older version kept in the database.
+ *  @throws DeclaredFaults */
+export function loadFlowText(name: string, text: string, chart: Chart): Flow {
+  const { flow, faults } = readFlow(readLocatedYaml(name, text), chart);
+  if (flow === null || faults.length > 0) throw new DeclaredFaults(faults);
+  return flow;
+}

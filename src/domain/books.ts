@@ -2,11 +2,10 @@
 // that will be written. Deciding is pure in effect: books are made from what was read, changed only by `decide`, and
 // either written as a whole or thrown away.
 
-import type { Chart } from "./accounts.ts";
 import { assert } from "./assert.ts";
 import type { CompiledFlow } from "./flow/compile.ts";
-import type { Currencies } from "./currencies.ts";
 import type { Intent } from "./intent.ts";
+import type { Rules } from "./rules.ts";
 
 export type AccountStatus = "open" | "frozen" | "closed";
 
@@ -91,19 +90,6 @@ export type Line = {
 
 export type TimerKey = { readonly dueMs: number; readonly caseId: string; readonly name: string };
 
-/** What never changes while a process runs. */
-export type Rules = {
-  readonly chart: Chart;
-  readonly currencies: Currencies;
-  readonly flowsByIntent: ReadonlyMap<string, CompiledFlow>;
-  readonly lanes: number;
-  readonly caseWindowMs: number;
-  readonly caseFutureMs: number;
-};
-
-/** House accounts of a lane by `<path> <currency>`, kept from block to block; ids are never reused. */
-export type HouseAccounts = Map<string, bigint>;
-
 export type Opening = {
   readonly rules: Rules;
   readonly lane: number;
@@ -114,6 +100,7 @@ export type Opening = {
   readonly accounts: bigint;
   readonly cases: Map<string, CaseRecord>;
   readonly holderAccounts: Map<string, Account>;
+  /** ids of house accounts that the lane has touched, by `<path> <currency>` */
   readonly house: ReadonlyMap<string, bigint>;
 };
 

@@ -2,7 +2,7 @@
 // No clock, no chance, no await. Every intent gets exactly one outcome that answers it.
 
 import { assert } from "./assert.ts";
-import type { Books, CaseRecord, IntentInput, Outcome, OutcomeAmount, Rules, TimerInput } from "./books.ts";
+import type { Books, CaseRecord, IntentInput, Outcome, OutcomeAmount, TimerInput } from "./books.ts";
 import { Draft, type DraftOutcome } from "./draft.ts";
 import type { CompiledAlternative, CompiledFlow, CompiledState } from "./flow/compile.ts";
 import { appendEntry, type HistoryEntry, parseHistory } from "./history.ts";
@@ -10,6 +10,7 @@ import { formatCaseId } from "./ids.ts";
 import { fingerprint, type Intent } from "./intent.ts";
 import { fitsLedger } from "./money.ts";
 import { type RefusalCode, refusal } from "./refusals.ts";
+import type { Rules } from "./rules.ts";
 
 export type IntentResult = "accepted" | "refused" | "repeated";
 
@@ -24,7 +25,7 @@ const CHOICES_MAX = 32;
 /** Decides one intent and writes its answer into the books. */
 export function decideIntent(books: Books, input: IntentInput): IntentResult {
   const { intent, caseId } = input;
-  const opens = books.rules.flowsByIntent.get(intent.type) ?? null;
+  const opens = books.rules.intents.get(intent.type)?.opens ?? null;
   const refuse = (code: RefusalCode, known: CaseRecord | null): IntentResult => {
     answer(books, input, { kind: "refused", code, opens, known, repeatOf: null });
     return "refused";

@@ -39,6 +39,8 @@ export type CompiledFlow = {
   readonly bind: (draft: Draft) => void;
   /** fields an intent of this type must carry for this flow */
   readonly needs: ReadonlyMap<string, readonly IntentField[]>;
+  /** path templates of its holder's accounts */
+  readonly touches: readonly string[];
 };
 
 type Amount = (draft: Draft) => bigint;
@@ -66,6 +68,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     initial,
     bind: compileBind(flow),
     needs: neededFields(flow),
+    touches: flow.accounts.map((account) => account.path).filter((path) => path.includes("{holder}")),
   };
 }
 

@@ -1,0 +1,64 @@
+// millrace run: the service, until SIGTERM.
+
+import type { Command } from "commander";
+import { type CliContext, flagValues, withExamples } from "./context.ts";
+
+type RunOptions = { readonly roles?: string; readonly instance?: string; readonly httpPort?: string };
+
+export function register(program: Command, context: CliContext): void {
+  const verb = program
+    .command("run")
+    .summary("the service, until SIGTERM")
+    .description(
+      "Runs the service until SIGTERM. Several instances share the lanes; a killed one's lanes go to the others.",
+    )
+    .option("--roles <ROLES>", "what this process does, separated by commas (default: all)")
+    .option("--instance <NAME>", "a label for logs and metrics; ownership does not depend on it")
+    .option("--http-port <N>", "port of /metrics, /livez and /readyz (default: a free one, logged)")
+    .action((options: RunOptions) => run(context, options));
+  withExamples(verb, "millrace run", "millrace run --instance a --http-port 9400");
+}
+
+async function run(context: CliContext, options: RunOptions): Promise<void> {
+  const config = await context.config(
+    flagValues({
+      roles: ["--roles", options.roles],
+      instance: ["--instance", options.instance],
+      httpPort: ["--http-port", options.httpPort],
+    }),
+  );
+  const addresses = await context.addresses(config);
+  const { startService } = await import("../service.ts");
+  const { createLogger } = await import("../telemetry/logger.ts");
+  const { createMetrics } = await import("../telemetry/metrics.ts");
+  const { ownVersion } = await import("./program.ts");
+  const logger = createLogger(config);
+  const metrics = createMetrics({ instance: config.instance, version: ownVersion() });
+  const interrupted = context.io.interruption();
+  const crash = (error: unknown): void => {
+    logger.error({ error }, "an assertion of our own failed; the process stops and writes nothing more");
+    process.exit(1);
+  };
+  const kafka = {
+    brokers: addresses.kafkaBrokers,
+    clientId: `millrace-${config.instance}`,
+    log: (level: "error" | "warn" | "info" | "debug", fields: Record<string, unknown>, message: string) => {
+      metrics.kafkaLogLine(level);
+      logger[level](fields, message);
+    },
+  };
+  const service = await startService({ config, addresses, kafka, logger, metrics, crash });
+  if (!interrupted.aborted)
+    await new Promise<void>((resolve) => interrupted.addEventListener("abort", () => resolve(), { once: true }));
+  logger.info({}, "stopping");
+  const deadline = setTimeout(() => {
+    logger.error(
+      { stopDeadlineMs: config.stopDeadlineMs },
+      "not stopped within the deadline; what is committed stays, the rest is read again",
+    );
+    process.exit(1);
+  }, config.stopDeadlineMs);
+  await service.stop();
+  clearTimeout(deadline);
+  logger.info({}, "stopped");
+}

@@ -1,0 +1,233 @@
+// The one place that writes ledger lines: a batch becomes a block, in one dbTransaction, or nothing of it does.
+//
+// Three flights to the database: begin, lock the lane row, read what the batch concerns; write everything, head last;
+// COMMIT. What can go wrong between them, and what it means, is the table of `CommitResult`.
+
+import { assert, AssertionFailed } from "../domain/assert.ts";
+import { Undecidable } from "../domain/decide.ts";
+import type { Head } from "../domain/head.ts";
+import type { Rules } from "../domain/rules.ts";
+import {
+  beginBlock,
+  type BlockRows,
+  type Concerned,
+  readMoreBalances,
+  type Situation,
+  writeBlock,
+} from "../store/blocks.ts";
+import {
+  type Connection,
+  ConnectionLost,
+  type ConnectionPool,
+  DatabaseUnreachable,
+  sqlState,
+} from "../store/database.ts";
+import { commit, rollback } from "../store/sql/begin.ts";
+import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock } from "./block.ts";
+
+export type CommitResult =
+  | { readonly kind: "committed"; readonly block: Block }
+  /** a newer owner has the lane; nothing of ours was written after it took over */
+  | { readonly kind: "fenced" }
+  /** nothing was written; the same batch may be tried again */
+  | { readonly kind: "again"; readonly reason: string }
+  /** the database refuses something in the data; nothing was written */
+  | { readonly kind: "unusable"; readonly error: Error }
+  | { readonly kind: "halt"; readonly cause: string; readonly evidence: Record<string, unknown> };
+
+export type PhaseClock = { readonly add: (phase: "wait" | "read" | "decide" | "write" | "commit", ms: number) => void };
+
+export type Committer = {
+  readonly pool: ConnectionPool;
+  readonly maker: BlockMaker;
+  readonly clock: PhaseClock;
+  /** how long the outcome of a lost COMMIT is asked for before the lane halts */
+  readonly unknownMs: number;
+  readonly unknownResolved: (how: "committed" | "absent" | "fenced" | "halt") => void;
+};
+
+/** Commits a batch as the next block of a lane.
+ *  @throws AssertionFailed a bug: the process must stop */
+export async function commitBlock(
+  committer: Committer,
+  lane: number,
+  memory: LaneMemory,
+  batch: Batch,
+): Promise<CommitResult> {
+  const attempt: Attempt = { block: null, mayBeWritten: false };
+  const asked = performance.now();
+  try {
+    return await committer.pool.lend(async (connection) => {
+      committer.clock.add("wait", performance.now() - asked);
+      try {
+        return await attemptBlock(committer, connection, { lane, memory, batch }, attempt);
+      } catch (error) {
+        if (!connection.broken) await connection.run(rollback, []).catch(() => undefined);
+        throw error;
+      }
+    });
+  } catch (error) {
+    return judge(committer, lane, memory, attempt, error);
+  }
+}
+
+type Attempt = { block: Block | null; mayBeWritten: boolean };
+type Task = { readonly lane: number; readonly memory: LaneMemory; readonly batch: Batch };
+
+async function attemptBlock(
+  committer: Committer,
+  connection: Connection,
+  task: Task,
+  attempt: Attempt,
+): Promise<CommitResult> {
+  const { lane, memory, batch } = task;
+  const { clock } = committer;
+  let at = performance.now();
+  const lap = (phase: "read" | "decide" | "write" | "commit"): void => {
+    const now = performance.now();
+    clock.add(phase, now - at);
+    at = now;
+  };
+  const situation = await readSituation(committer.maker.rules, connection, lane, batch);
+  lap("read");
+  const misplaced = compareHead(memory.head, situation);
+  if (misplaced !== null) {
+    await connection.run(rollback, []);
+    return misplaced;
+  }
+  const block = makeBlock(committer.maker, lane, memory, batch, situation as Situation);
+  attempt.block = block;
+  lap("decide");
+  attempt.mayBeWritten = true; // from here on, a lost connection leaves the outcome unknown
+  const wrong = await writeBlock(connection, block.rows);
+  assert(wrong === null, `block ${block.rows.after.block} of lane ${lane}: ${wrong}`);
+  lap("write");
+  const done = await connection.run(commit, []);
+  // A COMMIT of a failed dbTransaction is answered, without any error, with ROLLBACK.
+  if (done.command !== "COMMIT") return { kind: "again", reason: `COMMIT was answered with ${done.command}` };
+  lap("commit");
+  return { kind: "committed", block };
+}
+
+async function readSituation(
+  rules: Rules,
+  connection: Connection,
+  lane: number,
+  batch: Batch,
+): Promise<Situation | null> {
+  const situation = await beginBlock(connection, lane, concerned(rules, batch));
+  if (situation === null || batch.timers.length === 0) return situation;
+  // What a timer touches is known from its case's flow only.
+  const known = new Set(situation.balances.map((balance) => balance.path));
+  const paths = situation.cases.flatMap(({ flow, holderId }) =>
+    (rules.flowsByNumber.get(flow)?.touches ?? []).map((path) => path.replace("{holder}", holderId)),
+  );
+  const missing = [...new Set(paths)].filter((path) => !known.has(path));
+  return { ...situation, balances: [...situation.balances, ...(await readMoreBalances(connection, lane, missing))] };
+}
+
+/** Every case and every holder's account that the batch may touch. */
+function concerned(rules: Rules, batch: Batch): Concerned {
+  const caseIds = new Set(batch.timers.map((input) => input.timer.caseId));
+  const paths = new Set<string>();
+  for (const input of batch.intents) {
+    if (input.kind === "misfit") continue;
+    const { intent, caseId } = input;
+    if (caseId !== null) caseIds.add(caseId.uuid);
+    for (const path of [intent.account, intent.from, intent.to]) {
+      if (path !== null && rules.chart.resolve(path)?.kind === "holder") paths.add(path);
+    }
+    for (const path of rules.intents.get(intent.type)?.touches ?? [])
+      paths.add(path.replace("{holder}", intent.holderId));
+  }
+  return { caseIds: [...caseIds], paths: [...paths] };
+}
+
+function compareHead(head: Head, situation: Situation | null): CommitResult | null {
+  if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };
+  const { epoch, block, digest } = situation.lane;
+  if (epoch !== head.epoch) return { kind: "fenced" };
+  if (block === head.block && digest.equals(head.digest)) return null;
+  const evidence = {
+    expectedBlock: head.block,
+    foundBlock: block,
+    expectedDigest: hex(head.digest),
+    foundDigest: hex(digest),
+  };
+  return { kind: "halt", cause: "head_moved_by_another", evidence };
+}
+
+const hex = (bytes: Buffer): string => bytes.toString("hex");
+
+// Faults ------------------------------------------------------------------------------------------------------------------
+
+const TRY_AGAIN = new Set(["40001", "40P01", "55P03", "57014"]); // serialization, deadlock, lock and statement timeout
+
+async function judge(
+  committer: Committer,
+  lane: number,
+  memory: LaneMemory,
+  attempt: Attempt,
+  error: unknown,
+): Promise<CommitResult> {
+  if (error instanceof AssertionFailed) throw error;
+  if (error instanceof Undecidable)
+    return { kind: "halt", cause: "input_undecidable", evidence: { reason: error.message } };
+  if (error instanceof DatabaseUnreachable) return { kind: "again", reason: error.message };
+  if (error instanceof ConnectionLost) {
+    if (!attempt.mayBeWritten) return { kind: "again", reason: error.message };
+    return resolveUnknown(committer, lane, memory, attempt.block as Block);
+  }
+  const state = sqlState(error);
+  if (state === null) throw error;
+  if (TRY_AGAIN.has(state)) return { kind: "again", reason: `SQLSTATE ${state}` };
+  if (state === "MR001") return { kind: "fenced" };
+  if (state.startsWith("22") || state.startsWith("54")) return { kind: "unusable", error: error as Error };
+  if (state.startsWith("53")) return { kind: "again", reason: `SQLSTATE ${state}: ${(error as Error).message}` };
+  return { kind: "halt", cause: "commit_refused", evidence: { sqlState: state, message: (error as Error).message } };
+}
+
+/** The connection broke while the block may have been written: the lane row tells. Most such COMMITs have happened.
+ *  Locking the row waits for the lost session to end, so what is read then is final. */
+async function resolveUnknown(
+  committer: Committer,
+  lane: number,
+  memory: LaneMemory,
+  block: Block,
+): Promise<CommitResult> {
+  const until = performance.now() + committer.unknownMs;
+  let last: unknown = null;
+  for (let pauseMs = 20; performance.now() < until; pauseMs = Math.min(pauseMs * 2, 500)) {
+    try {
+      const result = await committer.pool.lend((connection) => askLane(connection, lane, memory.head, block));
+      committer.unknownResolved(result.kind === "again" ? "absent" : (result.kind as "committed" | "fenced" | "halt"));
+      return result;
+    } catch (error) {
+      if (error instanceof AssertionFailed) throw error;
+      last = error;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+  committer.unknownResolved("halt");
+  const evidence = { block: block.rows.after.block, digest: hex(block.rows.after.digest), lastError: String(last) };
+  return { kind: "halt", cause: "commit_unknown", evidence };
+}
+
+async function askLane(connection: Connection, lane: number, before: Head, block: Block): Promise<CommitResult> {
+  const situation = await beginBlock(connection, lane, { caseIds: [], paths: [] });
+  await connection.run(rollback, []);
+  if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };
+  const { epoch, block: number, digest } = situation.lane;
+  const { after }: BlockRows = block.rows;
+  if (epoch !== before.epoch) return { kind: "fenced" }; // the new owner reads what we left, whichever it is
+  if (number === after.block && digest.equals(after.digest)) return { kind: "committed", block };
+  if (number === before.block && digest.equals(before.digest))
+    return { kind: "again", reason: "the lost COMMIT did not happen" };
+  const evidence = {
+    foundBlock: number,
+    foundDigest: hex(digest),
+    ourBlock: after.block,
+    ourDigest: hex(after.digest),
+  };
+  return { kind: "halt", cause: "head_moved_by_another", evidence };
+}

@@ -1,0 +1,36 @@
+// What the processor needs from its neighbours, which it does not know: who publishes its blocks, and who listens.
+
+import type { Head } from "../domain/head.ts";
+import type { Block, BlockCounts } from "./block.ts";
+
+/** Carries committed blocks out. The relay does; in a lane's owner the two always run together. */
+export interface Publisher {
+  /** Fences the lane's earlier writer and finds out what was published; blocks may be handed over at once. */
+  open(lane: number, head: Head): void;
+  committed(lane: number, block: Block): void;
+  /** messages committed and not yet published; intake stops above a bound */
+  backlog(lane: number): number;
+  /** Resolves when everything handed over is published, or the deadline has passed. */
+  drain(lane: number, deadlineMs: number): Promise<void>;
+  close(lane: number): Promise<void>;
+}
+
+/** Hears what happens, for logs and metrics. */
+export interface ProcessorEvents {
+  took(lane: number, head: Head): void;
+  gaveBack(lane: number, why: "share" | "stop" | "lost" | "fenced" | "halted"): void;
+  halted(lane: number, cause: string, evidence: Record<string, unknown>): void;
+  committed(lane: number, block: number, counts: BlockCounts, facts: BlockFacts): void;
+  triedAgain(lane: number, reason: string, attempt: number): void;
+  waitsForSchema(lane: number, reason: string): void;
+  quarantined(lane: number, offset: bigint, reason: string, detail: string): void;
+}
+
+export type BlockFacts = {
+  readonly inputs: number;
+  readonly lines: number;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly ms: number;
+  readonly nowMs: number;
+};

@@ -1,0 +1,242 @@
+// Kafka in, one dbTransaction a block, Postgres out: the lanes that this process owns, from taking to giving back.
+
+import { AssertionFailed } from "../domain/assert.ts";
+import { KafkaUnreachable, type Reader, type TopicAdmin } from "../kafka/port.ts";
+import {
+  type Connection,
+  connect,
+  ConnectionLost,
+  DatabaseUnreachable,
+  type DatabaseSettings,
+} from "../store/database.ts";
+import { type AcceptedPosition, markApplied, recordHalt, type Tick } from "../store/lanes.ts";
+import type { Batch } from "./block.ts";
+import { Lane, type LaneEnd, type LaneParts } from "./lane.ts";
+import { Leases, type LeaseSettings } from "./leases.ts";
+import type { ProcessorEvents } from "./ports.ts";
+import { takeLane } from "./take.ts";
+
+export type ProcessorParts = Omit<LaneParts, "wakeReader" | "committer"> & {
+  readonly committerOf: (process: bigint) => LaneParts["committer"];
+  readonly reader: Reader;
+  readonly admin: TopicAdmin;
+  readonly database: DatabaseSettings;
+  readonly leases: LeaseSettings;
+  readonly drainMs: number;
+  readonly events: ProcessorEvents & { leaseTrouble(error: unknown): void };
+  /** an assertion of our own failed: the process must stop, it does not write any more */
+  readonly crash: (error: unknown) => void;
+};
+
+type Held = { lane: Lane | null; ending: Promise<void> | null; cancelled: boolean };
+
+export class Processor {
+  readonly #parts: ProcessorParts;
+  readonly #held = new Map<number, Held>();
+  #leases: Leases | null = null;
+  #lastTick: Tick | null = null;
+  #skewMs = 0;
+
+  constructor(parts: ProcessorParts) {
+    this.#parts = parts;
+  }
+
+  async start(): Promise<void> {
+    const open = (): Promise<Connection> => connect(this.#parts.database, "service");
+    const owner = {
+      held: () => [...this.#held.keys()],
+      took: (lanes: readonly number[]) => lanes.forEach((lane) => this.#take(lane)),
+      lost: (lane: number) => this.#lose(lane),
+      surplus: (lane: number) => void this.#giveBack(lane, "share"),
+      ticked: (tick: Tick, skewMs: number) => {
+        this.#lastTick = tick;
+        this.#skewMs = skewMs;
+      },
+      failed: (error: unknown) => this.#parts.events.leaseTrouble(error),
+    };
+    this.#leases = await Leases.enter(this.#parts.leases, owner, open);
+    this.#leases.start();
+  }
+
+  get process(): bigint {
+    return this.#leases?.process ?? 0n;
+  }
+
+  get lanes(): readonly Lane[] {
+    return [...this.#held.values()].flatMap((held) => (held.lane === null ? [] : [held.lane]));
+  }
+
+  /** lanes of the whole system that are halted, and what the last heartbeat saw */
+  get lastTick(): Tick | null {
+    return this.#lastTick;
+  }
+
+  /** database clock minus process clock */
+  get skewMs(): number {
+    return this.#skewMs;
+  }
+
+  /** Whether this process still owns a lane with this epoch, asked of the database: before a writer is opened again. */
+  isOurs(lane: number, epoch: bigint): boolean {
+    return this.#held.get(lane)?.lane?.head.epoch === epoch;
+  }
+
+  /** Takes in nothing more, finishes the blocks in hand, publishes them, gives every lane back. */
+  async stop(): Promise<void> {
+    this.#leases?.stopTaking();
+    await Promise.all([...this.#held.keys()].map((lane) => this.#giveBack(lane, "stop")));
+    await this.#leases?.leave();
+  }
+
+  // A lane's life --------------------------------------------------------------------------------------------------------
+
+  #take(number: number): void {
+    if (this.#held.has(number)) return;
+    const held: Held = { lane: null, ending: null, cancelled: false };
+    this.#held.set(number, held);
+    void this.#live(number, held).catch((error) => this.#parts.crash(error));
+  }
+
+  async #live(number: number, held: Held): Promise<void> {
+    const end = await this.#takeAndRun(number, held);
+    this.#parts.reader.close(number);
+    if (end.kind === "halted") await this.#halt(number, end);
+    if (end.kind !== "stopped") {
+      await this.#parts.publisher.close(number);
+      if (this.#held.get(number) === held) this.#held.delete(number);
+      if (end.kind === "halted") await this.#leases?.release(number);
+      this.#parts.events.gaveBack(number, end.kind);
+      return;
+    }
+    // Stopped by itself, because the database could not be reached: give it back as far as that is possible.
+    if (held.ending === null && !held.cancelled) await this.#finish(number, held, "lost");
+  }
+
+  async #takeAndRun(number: number, held: Held): Promise<LaneEnd> {
+    const leases = this.#leases as Leases;
+    const parts = this.#parts;
+    try {
+      const taken = await takeLane(
+        {
+          session: leases.session,
+          process: leases.process,
+          admin: parts.admin,
+          ...this.#topics(),
+          lanes: parts.rules.lanes,
+        },
+        number,
+      );
+      if (taken.kind === "lost" || held.cancelled) return { kind: "fenced" };
+      if (taken.kind === "halt") return { kind: "halted", cause: taken.cause, evidence: taken.evidence };
+      const committer = parts.committerOf(leases.process);
+      const lane = new Lane(number, { ...parts, committer, wakeReader: () => parts.reader.wake() }, taken.memory);
+      held.lane = lane;
+      parts.publisher.open(number, taken.memory.head);
+      parts.events.took(number, taken.memory.head);
+      const moved = taken.accepted === null ? null : await this.#acceptPosition(lane, taken.accepted);
+      if (moved !== null) return moved;
+      const running = taken.accepted === null ? lane : this.#replace(held, lane);
+      const { intents, reports } = running.head;
+      const offsets = new Map([
+        [parts.intentsTopic, intents.next],
+        [parts.reportsTopic, reports.next],
+      ]);
+      parts.reader.open(number, offsets, running);
+      return await running.run();
+    } catch (error) {
+      if (error instanceof AssertionFailed) throw error;
+      if (
+        error instanceof ConnectionLost ||
+        error instanceof DatabaseUnreachable ||
+        error instanceof KafkaUnreachable
+      ) {
+        parts.events.triedAgain(number, `taking it: ${(error as Error).message}`, 1);
+        return { kind: "stopped" };
+      }
+      throw error;
+    }
+  }
+
+  #topics(): { intentsTopic: string; reportsTopic: string } {
+    return { intentsTopic: this.#parts.intentsTopic, reportsTopic: this.#parts.reportsTopic };
+  }
+
+  /** A block of its own takes the position over that an operator accepted, so that the chain says who moved it and why. */
+  async #acceptPosition(lane: Lane, accepted: AcceptedPosition): Promise<LaneEnd | null> {
+    const { head } = lane;
+    const batch: Batch = {
+      ...{ timers: [], reports: [], intents: [], intentsLast: null, nowMs: null, acceptedHalt: accepted.halt },
+      reportsNext: accepted.reportsAt ?? head.reports.next,
+      intentsNext: accepted.intentsAt ?? head.intents.next,
+    };
+    const result = await lane.commit(batch);
+    if (result.kind === "halt") return { kind: "halted", cause: result.cause, evidence: result.evidence };
+    if (result.kind !== "committed") return { kind: "stopped" };
+    await markApplied((this.#leases as Leases).session, accepted.halt);
+    return null;
+  }
+
+  /** The queues of a lane begin at its head, which a position block has just moved. */
+  #replace(held: Held, moved: Lane): Lane {
+    const lane = moved.atHead();
+    held.lane = lane;
+    return lane;
+  }
+
+  /** Somebody else may own the lane now: nothing more is written or published, nothing is drained. */
+  #lose(number: number): void {
+    const held = this.#held.get(number);
+    if (held === undefined || held.ending !== null) return;
+    held.cancelled = true;
+    held.lane?.stop();
+    this.#parts.reader.close(number);
+    this.#held.delete(number);
+    void this.#parts.publisher.close(number);
+    this.#parts.events.gaveBack(number, "lost");
+  }
+
+  #giveBack(number: number, why: "share" | "stop"): Promise<void> {
+    const held = this.#held.get(number);
+    if (held === undefined) return Promise.resolve();
+    held.ending ??= this.#finish(number, held, why);
+    return held.ending;
+  }
+
+  async #finish(number: number, held: Held, why: "share" | "stop" | "lost"): Promise<void> {
+    held.cancelled = true;
+    held.lane?.stop();
+    this.#parts.reader.close(number);
+    const until = performance.now() + this.#parts.drainMs;
+    while (held.lane?.isBusy && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 2));
+    await this.#parts.publisher.drain(number, this.#parts.drainMs);
+    await this.#parts.publisher.close(number);
+    if (this.#held.get(number) === held) this.#held.delete(number);
+    await this.#leases?.release(number);
+    this.#parts.events.gaveBack(number, why);
+  }
+
+  async #halt(number: number, end: Extract<LaneEnd, { kind: "halted" }>): Promise<void> {
+    this.#parts.events.halted(number, end.cause, end.evidence);
+    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
+      try {
+        const session = await connect(this.#parts.database, "service");
+        await recordHalt(session, number, end.cause, end.evidence).finally(() => session.close());
+        return;
+      } catch (error) {
+        // Until it is written down others would take the lane and halt in turn; that is harmless, only noisy.
+        if (pauseMs >= 2_000) return this.#parts.events.leaseTrouble(error);
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+
+  /** Halts a lane from outside: the relay found that the database has lost committed blocks. */
+  haltLane(number: number, cause: string, evidence: Record<string, unknown>): void {
+    this.#held.get(number)?.lane?.halt(cause, evidence);
+  }
+
+  /** The relay was fenced: a newer owner writes this lane. */
+  fencedAt(number: number): void {
+    this.#lose(number);
+  }
+}

@@ -1,0 +1,62 @@
+// Taking a lane: raise the fence, read the head, and prove that the input topics are still the ones that the head speaks
+// of. A position that cannot be right halts the lane; nothing is ever reset or skipped.
+
+import { type InputPosition, recordHash } from "../domain/head.ts";
+import type { TopicAdmin } from "../kafka/port.ts";
+import type { Connection } from "../store/database.ts";
+import { type AcceptedPosition, raiseEpoch, readAcceptedPosition, readHouseAccounts } from "../store/lanes.ts";
+import type { LaneMemory } from "./block.ts";
+
+export type Taken =
+  | { readonly kind: "taken"; readonly memory: LaneMemory; readonly accepted: AcceptedPosition | null }
+  | { readonly kind: "lost" }
+  | { readonly kind: "halt"; readonly cause: string; readonly evidence: Record<string, unknown> };
+
+export type TakeParts = {
+  readonly session: Connection;
+  readonly admin: TopicAdmin;
+  readonly process: bigint;
+  readonly intentsTopic: string;
+  readonly reportsTopic: string;
+  readonly lanes: number;
+};
+
+/** @throws KafkaUnreachable | ConnectionLost: the lane is given back and taken again later */
+export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
+  const head = await raiseEpoch(parts.session, parts.process, lane);
+  if (head === null) return { kind: "lost" };
+  const counts = await parts.admin.partitionCounts([parts.intentsTopic, parts.reportsTopic]);
+  for (const topic of [parts.intentsTopic, parts.reportsTopic]) {
+    const partitions = counts.get(topic) ?? 0;
+    if (partitions !== parts.lanes) return halt("partition_count_changed", { topic, partitions, lanes: parts.lanes });
+  }
+  const accepted = await readAcceptedPosition(parts.session, lane);
+  const wrong =
+    (accepted?.intentsAt == null ? await judgePosition(parts, lane, parts.intentsTopic, head.intents) : null) ??
+    (accepted?.reportsAt == null ? await judgePosition(parts, lane, parts.reportsTopic, head.reports) : null);
+  if (wrong !== null) return wrong;
+  return { kind: "taken", memory: { head, house: await readHouseAccounts(parts.session, lane) }, accepted };
+}
+
+async function judgePosition(
+  parts: TakeParts,
+  lane: number,
+  topic: string,
+  position: InputPosition,
+): Promise<Taken | null> {
+  const { low, end } = await parts.admin.bounds(topic, lane);
+  const evidence = { topic, partition: lane, position: position.next, logStart: low, logEnd: end };
+  if (position.next > end) return halt("position_beyond_end", evidence);
+  if (position.next < low) return halt("inputs_expired", evidence);
+  if (position.last < low) return null; // nothing taken yet, or expired since: then the offsets alone must do
+  const record = await parts.admin.recordAt(topic, lane, position.last);
+  if (record === null) return halt("last_record_missing", { ...evidence, lastOffset: position.last });
+  const found = recordHash(record.offset, record.key, record.value);
+  if (found.equals(position.lastHash)) return null;
+  const hashes = { expectedHash: position.lastHash.toString("hex"), foundHash: found.toString("hex") };
+  return halt("last_record_differs", { ...evidence, lastOffset: position.last, ...hashes });
+}
+
+function halt(cause: string, evidence: Record<string, unknown>): Taken {
+  return { kind: "halt", cause, evidence };
+}

@@ -1,0 +1,41 @@
+// What the tail of an output partition says about what was published, and when it contradicts the database. Pure.
+
+export type TailFacts = {
+  /** end offset of the partition; 0n when it was never written */
+  readonly end: bigint;
+  /** the last message, or null when nothing readable is left */
+  readonly reading: { readonly sequence: bigint; readonly block: bigint; readonly blockDigest: Buffer } | null;
+  /** the digest that the database holds for the tail's block; null when it has no such block */
+  readonly digest: Buffer | null;
+  /** sequence that the database's hint says was published; -1n: none */
+  readonly marked: bigint;
+  /** sequence behind the last committed message */
+  readonly committedNext: bigint;
+};
+
+export type TailJudgement =
+  | { readonly kind: "published"; readonly published: bigint }
+  | { readonly kind: "halt"; readonly cause: string; readonly evidence: Record<string, unknown> };
+
+export function judgeTail(facts: TailFacts): TailJudgement {
+  const { reading, digest, marked, committedNext } = facts;
+  if (reading === null) return judgeMissingTail(facts);
+  const evidence = { tailSequence: reading.sequence, tailBlock: reading.block, committedNext, marked };
+  // Published and not committed: Postgres has lost blocks, by a failover or a restore. Nothing may be rebuilt silently.
+  if (reading.sequence >= committedNext || digest === null)
+    return { kind: "halt", cause: "tail_ahead_of_head", evidence };
+  if (!digest.subarray(0, reading.blockDigest.length).equals(reading.blockDigest)) {
+    const digests = { tailDigest: reading.blockDigest.toString("hex"), blockDigest: digest.toString("hex") };
+    return { kind: "halt", cause: "tail_differs_from_block", evidence: { ...evidence, ...digests } };
+  }
+  // Known to be published and gone from the log: it was truncated or made anew, and readers have lost messages.
+  if (reading.sequence < marked) return { kind: "halt", cause: "tail_behind_mark", evidence };
+  return { kind: "published", published: reading.sequence };
+}
+
+/** Never written, or nothing left: then only the database's hint knows what was published. */
+function judgeMissingTail({ end, marked, committedNext }: TailFacts): TailJudgement {
+  if (end === 0n && marked >= 0n)
+    return { kind: "halt", cause: "output_topic_recreated", evidence: { marked, committedNext } };
+  return { kind: "published", published: marked };
+}

@@ -1,0 +1,288 @@
+// Composition root of the running service: makes the parts, joins processor and relay, and takes them down in order.
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { type Config, topicNames } from "./config.ts";
+import { type Declared, loadDeclared, loadFlowText } from "./declared/load.ts";
+import { compileFlow } from "./domain/flow/compile.ts";
+import { makeRules, type Rules } from "./domain/rules.ts";
+import { openAdmin } from "./kafka/admin.ts";
+import { type Codec, createCodec } from "./kafka/codec.ts";
+import type { KafkaSettings, Reader, TopicAdmin } from "./kafka/port.ts";
+import { openReader } from "./kafka/reader.ts";
+import { openRegistry } from "./kafka/registry.ts";
+import { openLaneWriter } from "./kafka/writer.ts";
+import { Processor } from "./processor/processor.ts";
+import { Relay } from "./relay/relay.ts";
+import { type Addresses, databaseSettings, LanesDisagree, REGISTRY_TIMEOUT_MS, topicSchemas } from "./setup.ts";
+import { type Connection, connect, ConnectionPool } from "./store/database.ts";
+import { ownsLane } from "./store/lanes.ts";
+import { readBlockDigest, readMarks, readMessages, writeMark } from "./store/outbox.ts";
+import { countLanes, createPartitionsAhead, registerFlows } from "./store/setup.ts";
+import type { Health } from "./telemetry/health.ts";
+import { startHealthServer } from "./telemetry/health.ts";
+import type { Logger } from "./telemetry/logger.ts";
+import type { Metrics } from "./telemetry/metrics.ts";
+import { BlockPhases, processorEvents, relayEvents } from "./telemetry/service-events.ts";
+
+export type ServiceParts = {
+  readonly config: Config;
+  readonly addresses: Addresses;
+  readonly kafka: KafkaSettings;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** ends the process at once, because an assertion of our own failed */
+  readonly crash: (error: unknown) => void;
+};
+
+export type Service = {
+  readonly httpPort: number;
+  stop(): Promise<void>;
+};
+
+/** The database or the topics are not those that `migrate` makes. */
+export class NotSetUp extends Error {
+  override name = "NotSetUp";
+}
+
+const RELAY_CONNECTIONS = 2;
+const RELAY_MARK_MS = 1_000;
+const PARTITIONS_EVERY_MS = 3_600_000;
+const READER_SILENT_MAX_MS = 30_000;
+const COMMIT_UNKNOWN_MS = 20_000;
+const ATTEMPTS_MAX = 12;
+
+/** @throws DatabaseUnreachable | KafkaUnreachable | RegistryUnreachable | NotSetUp | LanesDisagree | DeclaredFaults */
+export async function startService(parts: ServiceParts): Promise<Service> {
+  const { config, addresses, kafka, logger, metrics } = parts;
+  const declared = loadDeclared(config.schemasDir, config.flowsDir);
+  const database = databaseSettings(config, addresses.databaseUrl, "millrace_service");
+  const session = await connect(database, "service");
+  const rules = await loadRules(session, config, declared);
+  const codec = await openCodec(config, addresses, declared);
+  const admin = await openAdmin(kafka);
+  await assertTopics(admin, config, rules.lanes);
+  const names = topicNames(config);
+  const reader = await openReader(kafka, [names.intents, names.reports], readerOptions(config));
+  const relayPool = new ConnectionPool(database, RELAY_CONNECTIONS);
+  const blockPool = new ConnectionPool(database, config.blockConnections);
+  const phases = new BlockPhases();
+  const joined: { processor: Processor | null } = { processor: null };
+  const relay = makeRelay({ parts, names, codec, pool: relayPool, joined });
+  const processor = new Processor({
+    ...{
+      rules,
+      codec,
+      reader,
+      admin,
+      database,
+      publisher: relay,
+      intentsTopic: names.intents,
+      reportsTopic: names.reports,
+    },
+    ...{ events: processorEvents(logger, metrics, phases), crash: parts.crash, drainMs: config.stopDeadlineMs / 2 },
+    limits: laneLimits(config),
+    leases: {
+      label: config.instance,
+      tickMs: config.leaseTickMs,
+      ttlMs: config.leaseTtlMs,
+      clockSkewMaxMs: config.clockSkewMaxMs,
+    },
+    committerOf: (process) => ({
+      ...{ pool: blockPool, clock: phases, unknownMs: COMMIT_UNKNOWN_MS },
+      maker: { rules, codec, intentsTopic: names.intents, process },
+      unknownResolved: (how) => {
+        metrics.unknownCommit(how === "committed" ? "done" : how === "halt" ? "halted" : "not_done");
+        logger.warn({ how }, "a COMMIT lost its reply; the lane row told");
+      },
+    }),
+  });
+  joined.processor = processor;
+  watch(metrics, processor, relay);
+  const health = await startHealthServer({
+    ...{ host: config.httpHost, port: config.httpPort, metrics },
+    live: () => liveness(reader),
+    ready: () => readiness(config, processor),
+  });
+  const partitions = keepPartitions(session, config, logger);
+  await processor.start();
+  logger.info({ httpPort: health.port, lanes: rules.lanes, process: processor.process }, "running");
+  return {
+    httpPort: health.port,
+    stop: async () => {
+      clearInterval(partitions);
+      await processor.stop();
+      await reader.stop();
+      await Promise.all([health.close(), admin.close(), relayPool.close(), blockPool.close(), session.close()]);
+    },
+  };
+}
+
+async function loadRules(session: Connection, config: Config, declared: Declared): Promise<Rules> {
+  const lanes = await countLanes(session).catch((error: Error) => {
+    throw new NotSetUp(`the database is not set up (${error.message}); run \`millrace migrate\``);
+  });
+  if (lanes === 0) throw new NotSetUp("the database has no lanes; run `millrace migrate`");
+  const files = declared.flows.map((flow) => {
+    const source = readFileSync(flow.place.file, "utf8");
+    const contentHash = createHash("sha256").update(source).digest("hex");
+    return { name: flow.name, version: flow.version, contentHash, source };
+  });
+  const versions = await registerFlows(session, files);
+  // Every version that ever ran is compiled, because its cases stay on it; new cases open on the files' versions only.
+  const flows = versions.map((version) => {
+    const current = declared.flows.find((flow) => flow.name === version.name && flow.version === version.version);
+    const flow = current ?? loadFlowText(`${version.name}@${version.version}`, version.source, declared.chart);
+    return compileFlow(flow, version.number);
+  });
+  const current = new Set(declared.flows.map((flow) => `${flow.name}@${flow.version}`));
+  return makeRules({
+    ...{ chart: declared.chart, currencies: declared.currencies, lanes },
+    flows: flows.filter((flow) => current.has(flow.ref)),
+    retired: flows.filter((flow) => !current.has(flow.ref)),
+    caseWindowMs: config.caseWindowDays * 86_400_000,
+    caseFutureMs: config.caseFutureHours * 3_600_000,
+  });
+}
+
+async function openCodec(config: Config, addresses: Addresses, declared: Declared): Promise<Codec> {
+  const registry = openRegistry({ url: addresses.schemaRegistryUrl, timeoutMs: REGISTRY_TIMEOUT_MS });
+  const schemas = topicSchemas(topicNames(config), declared);
+  const ids = await registry.findSchemas(Object.values(schemas));
+  const of = <T>(pick: (schema: { topic: string; schema: string }) => T) => ({
+    ...{ intent: pick(schemas.intent), outcome: pick(schemas.outcome), deadLetter: pick(schemas.deadLetter) },
+    ...{ command: pick(schemas.command), report: pick(schemas.report) },
+  });
+  return createCodec({ registry, schemas: of((one) => one.schema), ids: of((one) => ids.get(one.topic) as number) });
+}
+
+async function assertTopics(admin: TopicAdmin, config: Config, lanes: number): Promise<void> {
+  const names = topicNames(config);
+  const counts = await admin.partitionCounts(Object.values(names));
+  for (const topic of Object.values(names)) {
+    const partitions = counts.get(topic);
+    if (partitions === undefined) throw new NotSetUp(`topic ${topic} does not exist; run \`millrace migrate\``);
+    if (partitions !== lanes) {
+      throw new LanesDisagree(
+        `topic ${topic} has ${partitions} partitions and there are ${lanes} lanes; changing the number of lanes is an operation of its own, not a setting`,
+      );
+    }
+  }
+  for (const topic of [names.intents, names.reports]) {
+    const type = (await admin.topicSettings(topic)).get("message.timestamp.type");
+    if (type === "LogAppendTime") continue;
+    throw new NotSetUp(
+      `topic ${topic} has message.timestamp.type=${type}; set it to LogAppendTime: the append time is the lane's clock`,
+    );
+  }
+}
+
+function readerOptions(config: Config) {
+  return {
+    maxWaitMs: config.fetchWaitMs,
+    maxBytes: config.fetchBytesMax,
+    partitionMaxBytes: config.fetchPartitionBytesMax,
+  };
+}
+
+function laneLimits(config: Config) {
+  return {
+    ...{ recordBytesMax: config.intentBytesMax, futureMs: config.caseFutureHours * 3_600_000 },
+    ...{ blockRowsMax: config.blockRowsMax, blockBytesMax: config.blockBytesMax },
+    ...{ readAheadRecordsMax: config.readAheadRecordsMax, readAheadBytesMax: config.readAheadBytesMax },
+    ...{ relayBacklogMax: config.relayBacklogMax, timersPerBlockMax: config.timersPerBlockMax },
+    ...{ timerMarginMs: config.timerMarginMs, attemptsMax: ATTEMPTS_MAX },
+  };
+}
+
+type RelayMaking = {
+  readonly parts: ServiceParts;
+  readonly names: ReturnType<typeof topicNames>;
+  readonly codec: Codec;
+  readonly pool: ConnectionPool;
+  readonly joined: { readonly processor: Processor | null };
+};
+
+/** Joins relay and processor, which do not know each other: the relay asks the lane row and may end a lane. */
+function makeRelay({ parts, names, codec, pool, joined }: RelayMaking): Relay {
+  const { config, kafka, logger, metrics } = parts;
+  const topics = { outcomes: names.outcomes, commands: names.commands, deadLetters: names.deadLetters };
+  const decoders = {
+    outcomes: codec.decoders.outcome,
+    commands: codec.decoders.command,
+    deadLetters: codec.decoders.deadLetter,
+  };
+  return new Relay({
+    topics,
+    events: relayEvents(logger, metrics),
+    store: {
+      isOurs: (lane, epoch) =>
+        pool.lend((connection) => ownsLane(connection, joined.processor?.process ?? 0n, lane, epoch)),
+      marks: (lane) => pool.lend((connection) => readMarks(connection, lane)),
+      messages: (lane, topic, from, until, limit) =>
+        pool.lend((connection) => readMessages(connection, lane, topic, { from, until, limit })),
+      blockDigest: (lane, block) => pool.lend((connection) => readBlockDigest(connection, lane, block)),
+      mark: (lane, epoch, topic, mark) => pool.lend((connection) => writeMark(connection, lane, epoch, topic, mark)),
+    },
+    openWriter: (lane) =>
+      openLaneWriter(kafka, {
+        id: `${config.topicPrefix}millrace-lane-${lane}`,
+        targets: Object.values(topics).map((topic) => ({ topic, partition: lane })),
+      }),
+    readTail: (topic, value) => decoders[topic].read(value),
+    ...{ batchRecordsMax: config.relayBatchRecordsMax, batchBytesMax: config.relayBatchBytesMax },
+    ...{ reopenMs: config.relayReopenHours * 3_600_000, markMs: RELAY_MARK_MS },
+    halt: (lane, cause, evidence) => joined.processor?.haltLane(lane, cause, evidence),
+    fenced: (lane) => {
+      metrics.fenced("append");
+      joined.processor?.fencedAt(lane);
+    },
+    crash: parts.crash,
+  });
+}
+
+function watch(metrics: Metrics, processor: Processor, relay: Relay): void {
+  metrics.watchLanes(() =>
+    processor.lanes.map((lane) => {
+      const oldestMs = lane.oldestInputMs();
+      const lagSeconds = oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000);
+      return { lane: lane.number, lagRecords: lane.waitingInputs(), lagSeconds, haltedBy: null };
+    }),
+  );
+  metrics.watchRelay(() =>
+    relay.lanes.map((lane) => ({ lane, backlogMessages: relay.backlog(lane), ageSeconds: relay.ageMs(lane) / 1000 })),
+  );
+}
+
+function liveness(reader: Reader): Health {
+  const silentMs = reader.silentMs();
+  return silentMs < READER_SILENT_MAX_MS
+    ? { ok: true, reasons: [] }
+    : { ok: false, reasons: [`no broker has answered for ${Math.round(silentMs / 1000)} s`] };
+}
+
+function readiness(config: Config, processor: Processor): Health {
+  const tick = processor.lastTick;
+  const reasons: string[] = [];
+  if (tick === null) reasons.push("the leases have not been read yet");
+  for (const lane of tick?.halted ?? []) reasons.push(`lane ${lane} is halted; see \`millrace lane show ${lane}\``);
+  for (const lane of processor.lanes) {
+    if (lane.schemaWaitSinceMs !== null) reasons.push(`lane ${lane.number} waits for the schema registry`);
+  }
+  if (Math.abs(processor.skewMs) > config.clockSkewMaxMs)
+    reasons.push(`the database's clock is ${Math.round(processor.skewMs)} ms from ours`);
+  return { ok: reasons.length === 0, reasons };
+}
+
+function keepPartitions(session: Connection, config: Config, logger: Logger): NodeJS.Timeout {
+  const keep = async (): Promise<void> => {
+    try {
+      const made = await createPartitionsAhead(session, config.partitionsAheadHours);
+      if (made > 0) logger.info({ made }, "partitions created ahead");
+    } catch (error) {
+      logger.error({ error }, "partitions could not be created ahead");
+    }
+  };
+  void keep();
+  return setInterval(() => void keep(), PARTITIONS_EVERY_MS);
+}

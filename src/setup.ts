@@ -1,0 +1,111 @@
+// Everything that must exist before the first intent: schema in Postgres, topics in Kafka, schemas in the registry. What
+// `millrace migrate` does; safe to repeat, and it changes nothing that is there.
+
+import { join } from "node:path";
+import { type Config, type TopicNames, topicNames } from "./config.ts";
+import { type Declared, loadDeclared } from "./declared/load.ts";
+import { openAdmin } from "./kafka/admin.ts";
+import type { KafkaSettings, TopicSpec } from "./kafka/port.ts";
+import { openRegistry, type TopicSchema } from "./kafka/registry.ts";
+import { connect, type DatabaseSettings } from "./store/database.ts";
+import { migrateDatabase } from "./store/migrate.ts";
+import { createPartitionsAhead, setUpLanes } from "./store/setup.ts";
+
+export type Addresses = {
+  readonly kafkaBrokers: readonly string[];
+  readonly databaseUrl: string;
+  readonly schemaRegistryUrl: string;
+};
+
+export type SetUp = {
+  readonly lanes: number;
+  readonly migrations: readonly string[];
+  readonly partitionsMade: number;
+  readonly topics: readonly string[];
+};
+
+/** The topics were created with another number of partitions than there are lanes. */
+export class LanesDisagree extends Error {
+  override name = "LanesDisagree";
+}
+
+export const REGISTRY_TIMEOUT_MS = 5_000;
+const DAY_MS = 86_400_000;
+
+export function databaseSettings(config: Config, url: string, role: DatabaseSettings["role"]): DatabaseSettings {
+  return {
+    url,
+    role,
+    connectTimeoutMs: config.connectTimeoutMs,
+    statementTimeoutMs: config.statementTimeoutMs,
+    lockTimeoutMs: config.lockTimeoutMs,
+    applicationName: `millrace ${config.instance}`.slice(0, 63),
+  };
+}
+
+/** Which registered schema belongs to which topic, by what the message is. */
+export function topicSchemas(
+  names: TopicNames,
+  declared: Declared,
+): Record<"intent" | "outcome" | "deadLetter" | "command" | "report", TopicSchema> {
+  const of = (topic: string, file: string): TopicSchema => ({ topic, schema: declared.messageSchemas[file] as string });
+  return {
+    intent: of(names.intents, "intent"),
+    outcome: of(names.outcomes, "outcome"),
+    deadLetter: of(names.deadLetters, "dead-letter"),
+    command: of(names.commands, "command"),
+    report: of(names.reports, "report"),
+  };
+}
+
+/** @param lanes  used on first use only; later the database knows
+ *  @throws DatabaseUnreachable | KafkaUnreachable | RegistryUnreachable | SchemaRefused | LanesDisagree | DeclaredFaults */
+export async function setUp(config: Config, addresses: Addresses, lanes: number, kafka: KafkaSettings): Promise<SetUp> {
+  const declared = loadDeclared(config.schemasDir, config.flowsDir);
+  const { applied } = await migrateDatabase(addresses.databaseUrl, join(config.schemasDir, "database"));
+  const owner = await connect(databaseSettings(config, addresses.databaseUrl, null), "tool");
+  try {
+    const known = await setUpLanes(owner, lanes);
+    const partitionsMade = await createPartitionsAhead(owner, config.partitionsAheadHours);
+    const names = topicNames(config);
+    await createTopics(kafka, names, known);
+    const registry = openRegistry({ url: addresses.schemaRegistryUrl, timeoutMs: REGISTRY_TIMEOUT_MS });
+    await registry.registerSchemas(Object.values(topicSchemas(names, declared)));
+    return { lanes: known, migrations: applied, partitionsMade, topics: Object.values(names) };
+  } finally {
+    await owner.close();
+  }
+}
+
+async function createTopics(kafka: KafkaSettings, names: TopicNames, lanes: number): Promise<void> {
+  const admin = await openAdmin(kafka);
+  try {
+    await admin.createTopics(topicSpecs(names, lanes));
+    const counts = await admin.partitionCounts(Object.values(names));
+    const wrong = [...counts].filter(([, partitions]) => partitions !== lanes);
+    if (wrong.length === 0) return;
+    const found = wrong.map(([topic, partitions]) => `${topic} has ${partitions}`).join(", ");
+    throw new LanesDisagree(
+      `there are ${lanes} lanes, so every topic needs ${lanes} partitions, but ${found}; use another MILLRACE_TOPIC_PREFIX or topics made by \`millrace migrate\``,
+    );
+  } finally {
+    await admin.close();
+  }
+}
+
+/** Append time is the clock of a lane, so the inputs must carry the broker's. Nothing is compacted: every message counts. */
+function topicSpecs(names: TopicNames, partitions: number): TopicSpec[] {
+  const kept = (days: number): Record<string, string> => ({
+    "cleanup.policy": "delete",
+    "retention.ms": String(days * DAY_MS),
+  });
+  // Wider than what intake takes, so that an intent that is too large arrives and is answered by quarantine.
+  const input = { ...kept(30), "message.timestamp.type": "LogAppendTime", "max.message.bytes": String(4 << 20) };
+  return [
+    { topic: names.intents, partitions, settings: input },
+    { topic: names.reports, partitions, settings: input },
+    { topic: names.outcomes, partitions, settings: kept(30) },
+    { topic: names.commands, partitions, settings: kept(30) },
+    { topic: names.deadLetters, partitions, settings: kept(30) },
+  ];
+}

@@ -1,0 +1,181 @@
+// Lanes, leases and halts: who owns a lane, where it stands, why it stopped.
+
+import type { TimerKey } from "../domain/books.ts";
+import type { Head, TimerPosition } from "../domain/head.ts";
+import type { Connection } from "./database.ts";
+import { plainArray, readTimestampMs, timestamp } from "./literals.ts";
+import { acceptedPosition, applyPosition, insertHalt, openHalts } from "./sql/halt.ts";
+import * as lease from "./sql/lease.ts";
+import { readHouse } from "./sql/read-house.ts";
+import { readLane } from "./sql/read-lane.ts";
+import { readTimers } from "./sql/read-timers.ts";
+
+export type Tick = {
+  readonly entered: boolean;
+  readonly processes: number;
+  /** how many of the processes have a smaller number than ours */
+  readonly rank: number;
+  readonly lanes: number;
+  readonly mine: readonly number[];
+  readonly free: readonly number[];
+  readonly halted: readonly number[];
+  readonly clockMs: number;
+};
+
+/** Registers this process on a session of its own, whose end tells everybody that we are gone. */
+export async function enterProcess(session: Connection, label: string): Promise<bigint> {
+  const process = (await session.run(lease.openProcess, [])).rows[0]?.["process"] as bigint;
+  await session.run(lease.holdProcess, [process]);
+  await session.run(lease.enterProcess, [process, label]);
+  return process;
+}
+
+/** Takes the liveness lock again on a new session, for a process whose session broke. */
+export async function reenterProcess(session: Connection, process: bigint, label: string): Promise<void> {
+  await session.run(lease.holdProcess, [process]);
+  await session.run(lease.enterProcess, [process, label]);
+}
+
+export async function leaveProcess(session: Connection, process: bigint): Promise<void> {
+  await session.run(lease.leaveProcess, [process]);
+}
+
+export async function tickLeases(
+  session: Connection,
+  process: bigint,
+  ttlMs: number,
+  held: readonly number[],
+): Promise<Tick> {
+  const row = (await session.run(lease.tick, [process, ttlMs, plainArray(held)])).rows[0] as Record<string, unknown>;
+  return {
+    entered: row["entered"] === 1,
+    processes: row["processes"] as number,
+    rank: row["rank"] as number,
+    lanes: row["lanes"] as number,
+    mine: row["mine"] as number[],
+    free: row["free"] as number[],
+    halted: row["halted"] as number[],
+    clockMs: readTimestampMs(row["clock_at"]),
+  };
+}
+
+/** @returns the lanes of `wanted` that are ours now */
+export async function takeLeases(
+  session: Connection,
+  process: bigint,
+  ttlMs: number,
+  wanted: readonly number[],
+): Promise<number[]> {
+  return (await session.run(lease.take, [process, ttlMs, plainArray(wanted)])).rows.map((row) => row["lane"] as number);
+}
+
+export async function releaseLease(session: Connection, process: bigint, lane: number): Promise<void> {
+  await session.run(lease.release, [lane, process]);
+}
+
+/** Raises the lane's fence and reads its head; null when the lease is not ours any more. */
+export async function raiseEpoch(session: Connection, process: bigint, lane: number): Promise<Head | null> {
+  const row = (await session.run(lease.raiseEpoch, [lane, process])).rows[0];
+  return row === undefined ? null : readHead(row);
+}
+
+export async function ownsLane(connection: Connection, process: bigint, lane: number, epoch: bigint): Promise<boolean> {
+  return (await connection.run(lease.owns, [lane, process, epoch])).rows[0]?.["is_ours"] === true;
+}
+
+export async function readLaneHead(connection: Connection, lane: number): Promise<Head | null> {
+  const row = (await connection.run(readLane, [lane])).rows[0];
+  return row === undefined ? null : readHead(row);
+}
+
+function readHead(row: Record<string, unknown>): Head {
+  const input = (name: string) => ({
+    next: row[`${name}_next`] as bigint,
+    last: row[`${name}_last`] as bigint,
+    lastAtMs: readTimestampMs(row[`${name}_last_at`]),
+    lastHash: row[`${name}_last_hash`] as Buffer,
+  });
+  return {
+    epoch: row["epoch"] as bigint,
+    block: row["block"] as bigint,
+    digest: row["digest"] as Buffer,
+    nowMs: readTimestampMs(row["now_at"]),
+    intents: input("intents"),
+    reports: input("reports"),
+    timer: {
+      dueMs: readTimestampMs(row["timer_due_at"]),
+      caseId: (row["timer_case_id"] as string).replaceAll("-", ""),
+      name: row["timer_name"] as string,
+    },
+    outcomesNext: row["outcomes_next"] as bigint,
+    commandsNext: row["commands_next"] as bigint,
+    deadLettersNext: row["dead_letters_next"] as bigint,
+    accounts: row["accounts"] as bigint,
+  };
+}
+
+/** House accounts that the lane has touched, by `<path> <currency>`. */
+export async function readHouseAccounts(connection: Connection, lane: number): Promise<Map<string, bigint>> {
+  const { rows } = await connection.run(readHouse, [lane]);
+  return new Map(rows.map((row) => [`${row["path"]} ${row["currency"]}`, row["account"] as bigint]));
+}
+
+export async function nextTimers(
+  connection: Connection,
+  lane: number,
+  after: TimerPosition,
+  limit: number,
+): Promise<TimerKey[]> {
+  const { rows } = await connection.run(readTimers, [lane, timestamp(after.dueMs), after.caseId, after.name, limit]);
+  return rows.map((row) => ({
+    dueMs: readTimestampMs(row["due_at"]),
+    caseId: (row["case_id"] as string).replaceAll("-", ""),
+    name: row["name"] as string,
+  }));
+}
+
+// Halts -------------------------------------------------------------------------------------------------------------------
+
+export type OpenHalt = {
+  readonly halt: bigint;
+  readonly lane: number;
+  readonly cause: string;
+  readonly evidence: unknown;
+};
+
+export async function recordHalt(
+  connection: Connection,
+  lane: number,
+  cause: string,
+  evidence: Record<string, unknown>,
+): Promise<void> {
+  const text = JSON.stringify(evidence, (_key, value: unknown) =>
+    typeof value === "bigint" ? value.toString() : value,
+  );
+  await connection.run(insertHalt, [lane, cause, text]);
+}
+
+export async function listOpenHalts(connection: Connection): Promise<OpenHalt[]> {
+  return (await connection.run(openHalts, [])).rows as unknown as OpenHalt[];
+}
+
+export type AcceptedPosition = {
+  readonly halt: bigint;
+  readonly intentsAt: bigint | null;
+  readonly reportsAt: bigint | null;
+};
+
+/** A position that an operator accepted after a halt and that no block has taken over yet. */
+export async function readAcceptedPosition(connection: Connection, lane: number): Promise<AcceptedPosition | null> {
+  const row = (await connection.run(acceptedPosition, [lane])).rows[0];
+  if (row === undefined) return null;
+  return {
+    halt: row["halt"] as bigint,
+    intentsAt: row["resume_intents_at"] as bigint | null,
+    reportsAt: row["resume_reports_at"] as bigint | null,
+  };
+}
+
+export async function markApplied(connection: Connection, halt: bigint): Promise<void> {
+  await connection.run(applyPosition, [halt]);
+}

@@ -1,0 +1,10 @@
+import { statement } from "../statement.ts";
+
+// Purpose: fence and head of a lane at the start of its block. Locks: the lane row, the only lock of a block; a newer
+// owner that is taking the lane makes us wait, and then the epoch differs. Index: lane_pkey. Rows: one.
+export const lockLane = statement(
+  "lock_lane",
+  `select epoch, block, digest, now_at, intents_next, reports_next, outcomes_next, commands_next, dead_letters_next,
+          accounts, clock_timestamp() as clock_at
+   from lane where lane = $1 for update`,
+);
