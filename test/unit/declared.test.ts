@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { readLocatedCsv } from "../../src/declared/csv.ts";
-import { DeclaredFaults, loadDeclared } from "../../src/declared/load.ts";
+import { DeclaredFaults, loadDeclared, loadFlowText } from "../../src/declared/load.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import { type Located, printFault } from "../../src/domain/located.ts";
-import { SHIPPED_SCHEMAS } from "../support/faulty.ts";
+import { SHIPPED_SCHEMAS, textOf } from "../support/faulty.ts";
 
 /** A located tree without its places. */
 function plain(node: Located | null): unknown {
@@ -26,18 +26,28 @@ describe("YAML with places", () => {
     const { root, faults } = readLocatedYaml("f", text);
     expect(faults).toEqual([]);
     expect(plain(root)).toEqual({
-      ...{ a: "text", b: 12, c: true, d: null, e: null, f: "no", g: [1.5, "x"], h: { i: "0123" }, j: null },
+      a: "text",
+      b: 12,
+      c: true,
+      d: null,
+      e: null,
+      f: "no",
+      g: [1.5, "x"],
+      h: { i: "0123" },
+      j: null,
       k: "two\nlines\n",
     });
   });
 
   test("knows the place of every key and value", () => {
     const { root } = readLocatedYaml("f.yaml", "a:\n  - x\n  - b: 'é'\n    c: [1, 2]\n");
-    const list = (root as Located & { kind: "map" }).entries[0]?.value as Located & { kind: "list" };
+    const entry = (root as Located & { kind: "map" }).entries[0];
+    const list = entry?.value as Located & { kind: "list" };
     const map = list.items[1] as Located & { kind: "map" };
     expect(list.items[0]?.place).toEqual({ file: "f.yaml", line: 2, column: 5 });
     expect(map.entries[1]?.keyPlace).toEqual({ file: "f.yaml", line: 4, column: 5 });
-    expect((map.entries[1]?.value as Located & { kind: "list" }).items[1]?.place.column).toBe(12);
+    const inner = map.entries[1]?.value as Located & { kind: "list" };
+    expect(inner.items[1]?.place.column).toBe(12);
   });
 
   test.each(["no", "NO", "y", "on", "Off", "yes", "0123", "0x1F", "0o17", "1:30", "1_000", "1e3", "2026-11-20"])(
@@ -155,6 +165,15 @@ describe("what is declared under schemas", () => {
     expect(faultsOf(() => rmSync(join(dir, "flows"), { recursive: true }))).toEqual([
       "flows:1:1: cannot be read: ENOENT",
     ]);
+  });
+
+  test("may be a flow's text alone, such as an older version of it", () => {
+    const { chart } = loadDeclared(SHIPPED_SCHEMAS);
+    const text = textOf(join(SHIPPED_SCHEMAS, "flows", "transfer.flow.yaml"));
+    expect(loadFlowText("transfer@1.0.0", text, chart).startsOn).toBe("transfer_create");
+    expect(() => loadFlowText("transfer@1.0.0", text.replace("P17,", "P18,"), chart)).toThrow(
+      /^transfer@1\.0\.0:\d+:\d+: references: posting "P18"/m,
+    );
   });
 
   test("may have its flows elsewhere", () => {

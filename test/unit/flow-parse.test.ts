@@ -18,7 +18,11 @@ test("reads the transfer flow as it stands", () => {
   const { flow, faults } = parseFlow(readLocatedYaml("f", TRANSFER).root as never);
   expect(faults).toEqual([]);
   expect(flow).toMatchObject({
-    ...{ name: "transfer", version: "1.0.0", owner: "ledger", caseKind: "trf", startsOn: "transfer_create" },
+    name: "transfer",
+    version: "1.0.0",
+    owner: "ledger",
+    caseKind: "trf",
+    startsOn: "transfer_create",
     currencies: [{ symbol: "S", from: "intent.amount.currency" }],
     data: [{ name: "amount", type: { money: "S" }, from: { intent: "intent.amount.minor" } }],
     accounts: [
@@ -31,7 +35,10 @@ test("reads the transfer flow as it stands", () => {
     timers: [],
     states: [
       {
-        ...{ name: "requested", kind: "initial", human: false, events: [] },
+        name: "requested",
+        kind: "initial",
+        human: false,
+        events: [],
         always: [
           {
             to: "completed",
