@@ -40,7 +40,7 @@ export async function resolveAddresses(
   const configured = ALL.filter((name) => given[name].length > 0);
   if (configured.length === 0) return runningStack(out, need);
   // Filling up from the local stack would join somebody's Kafka with a database on this machine.
-  const message = `${named(configured)} is configured and ${named(missing)} is not; configure all of them, or none to use the local stack`;
+  const message = `configured: ${named(configured)}; not configured: ${named(missing)}; configure all of them, or none to use the local stack`;
   throw new CommandFailed(EXIT.usage, message);
 }
 
@@ -57,7 +57,7 @@ async function runningStack(out: Output, need: readonly AddressName[]): Promise<
       ? `no local stack runs in ${dir}`
       : `the local stack in ${dir} is not whole: ${dead.map(([name]) => name).join(" and ")} does not answer`;
   const remedy = `start it with \`millrace stack up\`, or set ${need.map((name) => ENVIRONMENT[name]).join(", ")}`;
-  throw new CommandFailed(EXIT.unreachable, `${named(need)} is not configured and ${found}; ${remedy}`);
+  throw new CommandFailed(EXIT.unreachable, `not configured: ${named(need)}; ${found}; ${remedy}`);
 }
 
 function named(names: readonly AddressName[]): string {

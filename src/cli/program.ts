@@ -25,6 +25,7 @@ export const VERBS: readonly Verb[] = [
     load: () => import("./migrate.ts"),
   },
   { name: "run", summary: "the service, until SIGTERM", load: () => import("./run.ts") },
+  { name: "doctor", summary: "check every dependency and setting", load: () => import("./doctor.ts") },
   { name: "config", summary: "check and explain the settings", load: () => import("./config.ts") },
 ];
 

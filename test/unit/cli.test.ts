@@ -263,7 +263,9 @@ describe("addresses", () => {
   test("some of them configured is a usage error: a local stack must not fill up a remote one", async () => {
     await expect(resolve({ kafkaBrokers: ["a:1"] }).done).rejects.toMatchObject({
       exitCode: 2,
-      message: expect.stringContaining("databaseUrl (DATABASE_URL), schemaRegistryUrl (SCHEMA_REGISTRY_URL) is not"),
+      message: expect.stringContaining(
+        "not configured: databaseUrl (DATABASE_URL), schemaRegistryUrl (SCHEMA_REGISTRY_URL);",
+      ),
     });
   });
 });
