@@ -2,8 +2,8 @@
 // network, because the same token on two networks is two assets. A code without a minor unit (gold, XXX) is listed in
 // the file and is no currency here.
 
-import type { CurrencyCode } from "./money.ts";
 import type { Fault, Located } from "./located.ts";
+import type { CurrencyCode } from "./money.ts";
 import { Reading } from "./reading.ts";
 
 /** `scale`: how many decimals the smallest unit has (EUR 2, JPY 0, KWD 3, ETH 18). */
