@@ -24,6 +24,8 @@ export type AppenderIdentity = {
   readonly name: string;
   readonly producerId: bigint;
   readonly producerEpoch: number;
+  /** of every partition's first batch: 0, but for tests that begin close to where sequences start again */
+  readonly firstSequence: number;
 };
 
 export class Appender {
@@ -51,7 +53,7 @@ export class Appender {
     if (this.#ended !== null) throw this.#ended;
     this.#inFlight.add(where);
     try {
-      const firstSequence = this.#sequences.get(where) ?? 0;
+      const firstSequence = this.#sequences.get(where) ?? this.#identity.firstSequence;
       const batch = writeRecordBatch(records, { ...this.#identity, firstSequence }, Date.now());
       const body = writeProduceBody(topic, partition, batch, REPLICAS_TIMEOUT_MS);
       const baseOffset = await this.#untilAppended(topic, partition, body);

@@ -27,7 +27,7 @@ export async function openProducer(settings: KafkaSettings, options: ProducerOpt
     const { producerEpoch } = identity;
     return new ToolProducer(
       client,
-      new Appender(client, { name, producerId, producerEpoch }, options.deadlineMs ?? DEADLINE_MS),
+      new Appender(client, { name, producerId, producerEpoch, firstSequence: 0 }, options.deadlineMs ?? DEADLINE_MS),
     );
   } catch (error) {
     await client.close();

@@ -60,7 +60,7 @@ export async function openLaneWriter(settings: KafkaSettings, options: LaneWrite
     }
     const producerId = BigInt(identity.producerId);
     const { producerEpoch } = identity;
-    const appender = new Appender(client, { name: id, producerId, producerEpoch }, appendDeadlineMs);
+    const appender = new Appender(client, { name: id, producerId, producerEpoch, firstSequence: 0 }, appendDeadlineMs);
     return new FencedWriter(client, appender, { producerId, producerEpoch, tails }, targets);
   } catch (error) {
     await client.close();
