@@ -18,8 +18,8 @@ import {
 } from "./config-sources.ts";
 
 export type { Config, SettingName } from "./config-settings.ts";
-export { printOrigin } from "./config-sources.ts";
 export type { ConfigFault, ConfigSources, FlagValue, Origin } from "./config-sources.ts";
+export { printOrigin } from "./config-sources.ts";
 
 /** The origin of every setting's value. */
 export type Origins = ReadonlyMap<SettingName, Origin>;
