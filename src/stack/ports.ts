@@ -20,6 +20,16 @@ export async function freePort(): Promise<number> {
   throw new StackUnavailable(`no free port between ${LOWEST} and ${ABOVE_HIGHEST}`, "end what occupies them");
 }
 
+/** @param last   where the server listened before, or null; taken again when it is free, so that addresses stay valid
+ *  @param wanted the port that the user named with `option`, or null
+ *  @throws StackUnavailable when the named port is taken */
+export async function choosePort(last: number | null, wanted: number | null, option: string | null): Promise<number> {
+  if (wanted === null) return last !== null && (await isFree(last)) ? last : freePort();
+  if (await isFree(wanted)) return wanted;
+  const remedy = `end that process, or name another port with ${option ?? "an option"}`;
+  throw new StackUnavailable(`port ${wanted} is taken by another process`, remedy);
+}
+
 /** True when a server could listen on `port` now. */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -37,8 +37,10 @@ function startOnLinux(pid: number): string | null {
   if (stat === null) return null;
   // The second field is the command in parentheses and may itself hold blanks and parentheses: count from its end.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [runState, ticks] = [fields[0], fields[19]];
-  if (ticks === undefined || runState === "Z" || runState === "X") return null;
+  const [runState, threads, ticks] = [fields[0], Number(fields[17]), fields[19]];
+  // A killed JVM is a zombie in name while its other threads are still ending, and with them its open ports and files.
+  const hasEnded = runState === "X" || (runState === "Z" && threads <= 1);
+  if (ticks === undefined || hasEnded) return null;
   const boot = readOrNull("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
   return `${boot} ${ticks}`;
 }

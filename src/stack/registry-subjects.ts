@@ -9,6 +9,7 @@ type Subject = {
   schemaIds: number[];
 };
 
+/** The form of the file. */
 type Contents = {
   level: CompatibilityLevel;
   /** the schema of id 1 first; the same text has one id under all subjects */
@@ -37,14 +38,18 @@ export class RegistryRefusal extends Error {
 
 export class Subjects {
   private readonly file: string;
-  private readonly contents: Contents;
+  private ownLevel: CompatibilityLevel;
+  private readonly schemas: string[];
+  private readonly subjects: Map<string, Subject>;
 
   /** @param file is made by the first change; an existing one is read */
   constructor(file: string) {
+    const nothing: Contents = { level: "BACKWARD", schemas: [], subjects: {} };
+    const contents = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Contents) : nothing;
     this.file = file;
-    this.contents = existsSync(file)
-      ? (JSON.parse(readFileSync(file, "utf8")) as Contents)
-      : { level: "BACKWARD", schemas: [], subjects: {} };
+    this.ownLevel = contents.level;
+    this.schemas = contents.schemas;
+    this.subjects = new Map(Object.entries(contents.subjects));
   }
 
   /** Registers a schema as the subject's next version. One that it has already keeps its version and id.
@@ -57,8 +62,7 @@ export class Subjects {
     if (problems.length > 0) {
       throw new RegistryRefusal(409, 409, `Schema being registered is incompatible: ${problems.join("; ")}`);
     }
-    const entry = (this.contents.subjects[subject] ??= { level: null, schemaIds: [] });
-    entry.schemaIds.push(this.idFor(text));
+    this.entry(subject).schemaIds.push(this.idFor(text));
     this.save();
     return this.version(subject, "latest");
   }
@@ -74,7 +78,7 @@ export class Subjects {
   }
 
   private problemsOf(subject: string, text: string, earlier: readonly string[]): string[] {
-    return incompatibilities(this.contents.subjects[subject]?.level ?? this.contents.level, text, earlier);
+    return incompatibilities(this.subjects.get(subject)?.level ?? this.ownLevel, text, earlier);
   }
 
   /** @throws RegistryRefusal 40401 | 40403 */
@@ -97,7 +101,7 @@ export class Subjects {
 
   /** @throws RegistryRefusal 40403 */
   schema(id: number): string {
-    const schema = this.contents.schemas[id - 1];
+    const schema = this.schemas[id - 1];
     if (schema === undefined) throw new RegistryRefusal(404, 40403, `Schema ${id} not found`);
     return schema;
   }
@@ -115,16 +119,16 @@ export class Subjects {
   }
 
   names(): string[] {
-    return Object.keys(this.contents.subjects).filter((name) => this.textsOf(name).length > 0);
+    return [...this.subjects.keys()].filter((name) => this.textsOf(name).length > 0);
   }
 
   level(): CompatibilityLevel {
-    return this.contents.level;
+    return this.ownLevel;
   }
 
   /** @throws RegistryRefusal 40408 when the subject has none of its own */
   levelOf(subject: string): CompatibilityLevel {
-    const level = this.contents.subjects[subject]?.level ?? null;
+    const level = this.subjects.get(subject)?.level ?? null;
     if (level !== null) return level;
     throw new RegistryRefusal(404, 40408, `Subject '${subject}' does not have subject-level compatibility configured`);
   }
@@ -132,19 +136,25 @@ export class Subjects {
   /** @param subject null sets the level of all subjects that have none of their own
    *  @param level   null takes the subject's own away */
   setLevel(subject: string | null, level: CompatibilityLevel | null): void {
-    if (subject === null) this.contents.level = level ?? "BACKWARD";
-    else (this.contents.subjects[subject] ??= { level: null, schemaIds: [] }).level = level;
+    if (subject === null) this.ownLevel = level ?? "BACKWARD";
+    else this.entry(subject).level = level;
     this.save();
   }
 
+  private entry(subject: string): Subject {
+    const entry = this.subjects.get(subject) ?? { level: null, schemaIds: [] };
+    this.subjects.set(subject, entry);
+    return entry;
+  }
+
   private need(subject: string): Subject {
-    const entry = this.contents.subjects[subject];
+    const entry = this.subjects.get(subject);
     if (entry !== undefined && entry.schemaIds.length > 0) return entry;
     throw new RegistryRefusal(404, 40401, `Subject '${subject}' not found.`);
   }
 
   private textsOf(subject: string): string[] {
-    return (this.contents.subjects[subject]?.schemaIds ?? []).map((id) => this.schema(id));
+    return (this.subjects.get(subject)?.schemaIds ?? []).map((id) => this.schema(id));
   }
 
   private versionWith(subject: string, text: string): Registered | null {
@@ -153,15 +163,17 @@ export class Subjects {
   }
 
   private idFor(text: string): number {
-    const at = this.contents.schemas.indexOf(text);
-    return at < 0 ? this.contents.schemas.push(text) : at + 1;
+    const at = this.schemas.indexOf(text);
+    return at < 0 ? this.schemas.push(text) : at + 1;
   }
 
   // An id that a producer has written into messages must not be forgotten: on disk before it is answered.
   private save(): void {
+    const subjects = Object.fromEntries(this.subjects);
+    const contents: Contents = { level: this.ownLevel, schemas: this.schemas, subjects };
     const next = `${this.file}.next`;
     const descriptor = openSync(next, "w");
-    writeSync(descriptor, `${JSON.stringify(this.contents, null, 2)}\n`);
+    writeSync(descriptor, `${JSON.stringify(contents, null, 2)}\n`);
     fsyncSync(descriptor);
     closeSync(descriptor);
     renameSync(next, this.file);

@@ -1,8 +1,8 @@
 // The small registry, as a process of its own.
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NativePart, Site } from "./part.ts";
+import { claimFolder } from "./places.ts";
 import { HOST } from "./ports.ts";
 import { launch, type ProcessMark, processesNaming } from "./processes.ts";
 
@@ -21,7 +21,6 @@ function program(): string {
 }
 
 async function launchRegistry(site: Site, port: number): Promise<ProcessMark> {
-  mkdirSync(placeOf(site.dir), { recursive: true });
   return launch({
     command: process.execPath,
     args: [program(), subjectsOf(site.dir), String(port)],
@@ -45,11 +44,10 @@ async function answers(_site: Site, port: number): Promise<boolean> {
 export const REGISTRY: NativePart = {
   name: "registry",
   title: "the schema registry",
-  portOption: null,
   stopSignal: "SIGTERM",
   stopGraceMs: 5_000,
   logFile: logOf,
-  prepare: async () => undefined,
+  prepare: async (site) => claimFolder(placeOf(site.dir)),
   launch: launchRegistry,
   isReady: answers,
   strays: (dir) => processesNaming(subjectsOf(dir)),

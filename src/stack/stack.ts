@@ -1,14 +1,17 @@
 // The local Kafka, Postgres and schema registry: one folder, started and stopped as one thing.
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { chooseMode, namedByEnvironment } from "./choose.ts";
 import { DATABASE_NAME, DATABASE_USER } from "./database.ts";
 import { withLock } from "./lock.ts";
 import type { Site } from "./part.ts";
-import { ensurePart, endPart, PARTS } from "./parts.ts";
-import { accepts, HOST } from "./ports.ts";
-import { endProcess, isAlive } from "./processes.ts";
+import { clearPart, crashPart, endPart, ensurePart, type PartStatus, partStatus } from "./parts.ts";
+import { HOST } from "./ports.ts";
+import { assertRoom, roomIn } from "./room.ts";
 import { freshState, PART_NAMES, type PartName, readState, type StackState, writeState } from "./state.ts";
+import { codeOf, StackUnavailable } from "./unavailable.ts";
 
+export type { PartStatus } from "./parts.ts";
 export type { PartName } from "./state.ts";
 export { StackUnavailable } from "./unavailable.ts";
 
@@ -35,7 +38,6 @@ export type StackOptions = {
 
 const DEFAULT_DIR = join(".millrace", "stack");
 const LOCK_WAIT_MS = 300_000;
-const ACCEPT_WITHIN_MS = 1_000;
 
 const dirOf = (options: { readonly dir?: string }): string => resolve(options.dir ?? DEFAULT_DIR);
 const lockOf = (dir: string): string => join(dir, "stack.lock");
@@ -44,45 +46,38 @@ const lockOf = (dir: string): string => join(dir, "stack.lock");
  *  @throws StackUnavailable with one sentence and its remedy; nothing that this call started is left running */
 export async function stackUp(options: StackOptions): Promise<StackInfo> {
   const dir = dirOf(options);
-  const named = namedByEnvironment(dir, options.say);
-  if (named !== null) return named;
-  mkdirSync(dir, { recursive: true });
+  const named = namedByEnvironment(options.say);
+  if (named !== null) return { ...named, dir, mode: "environment" };
+  makeFolder(dir);
   return withLock(lockOf(dir), LOCK_WAIT_MS, async () => {
-    const state = readState(dir) ?? freshState("native");
-    writeState(dir, state);
-    await upNative({ dir, state, say: options.say }, options);
+    const state = readState(dir) ?? freshState(await chooseMode(options.say));
+    const wanted = { kafka: options.kafkaPort ?? null, postgres: options.pgPort ?? null, registry: null };
+    await upAll({ dir, state, say: options.say }, wanted);
     return infoOf(dir, state);
   });
 }
 
-function namedByEnvironment(dir: string, say: (line: string) => void): StackInfo | null {
-  const names = ["KAFKA_BROKERS", "DATABASE_URL", "SCHEMA_REGISTRY_URL"] as const;
-  const [kafkaBrokers, databaseUrl, schemaRegistryUrl] = names.map((name) => process.env[name] || undefined);
-  if (kafkaBrokers !== undefined && databaseUrl !== undefined && schemaRegistryUrl !== undefined) {
-    return { kafkaBrokers, databaseUrl, schemaRegistryUrl, dir, mode: "environment" };
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    const remedy = "name a folder that can be written with --dir";
+    throw new StackUnavailable(`the folder ${dir} cannot be made (${codeOf(error) ?? "unknown reason"})`, remedy);
   }
-  const given = names.filter((name) => process.env[name]);
-  if (given.length > 0) {
-    const missing = names.filter((name) => !process.env[name]);
-    say(`${given.join(" and ")} in the environment is not used, since ${missing.join(" and ")} is not named there too`);
-  }
-  return null;
 }
 
-async function upNative(site: Site, options: StackOptions): Promise<void> {
-  const wanted: Record<PartName, number | null> = {
-    kafka: options.kafkaPort ?? null,
-    postgres: options.pgPort ?? null,
-    registry: null,
-  };
-  const results = await Promise.allSettled(PART_NAMES.map((name) => ensurePart(site, PARTS[name], wanted[name])));
+async function upAll(site: Site, wanted: Readonly<Record<PartName, number | null>>): Promise<void> {
+  const statuses = await Promise.all(PART_NAMES.map((name) => partStatus(site.state, name)));
+  const starting = PART_NAMES.filter((_, at) => statuses[at]?.running !== true);
+  if (starting.length > 0) assertRoom(site.dir, roomIn(site.dir), starting);
+  await Promise.all(starting.map((name) => clearPart(site, name, wanted[name])));
+  writeState(site.dir, site.state);
+  const results = await Promise.allSettled(PART_NAMES.map((name) => ensurePart(site, name, wanted[name])));
   const failed = results.find((result) => result.status === "rejected");
   if (failed === undefined) return;
-  const started = PART_NAMES.filter((_, at) => {
-    const result = results[at];
-    return result?.status === "fulfilled" && result.value === "started";
-  });
-  await Promise.all(started.map((name) => endPart(site, PARTS[name])));
+  const isStarted = (result: (typeof results)[number] | undefined): boolean =>
+    result?.status === "fulfilled" && result.value === "started";
+  await Promise.all(PART_NAMES.filter((_, at) => isStarted(results[at])).map((name) => endPart(site, name)));
   throw failed.reason;
 }
 
@@ -106,17 +101,9 @@ export async function stackDown(options: Pick<StackOptions, "dir" | "say">): Pro
     const state = readState(dir);
     if (state === null) return;
     const site: Site = { dir, state, say: options.say };
-    await Promise.all(PART_NAMES.map((name) => endPart(site, PARTS[name])));
+    await Promise.all(PART_NAMES.map((name) => endPart(site, name)));
   });
 }
-
-export type PartStatus = {
-  readonly running: boolean;
-  /** of its main process while it runs (in mode "docker": null) */
-  readonly pid: number | null;
-  /** where it listens, or last did; null when it was never started */
-  readonly port: number | null;
-};
 
 export type StackStatus = {
   readonly dir: string;
@@ -127,7 +114,7 @@ export type StackStatus = {
   readonly info: StackInfo | null;
 };
 
-/** Looks, and changes nothing. A part runs when its process is alive and its port answers. */
+/** Looks, and changes nothing. */
 export async function stackStatus(options: { readonly dir?: string }): Promise<StackStatus> {
   const dir = dirOf(options);
   const state = readState(dir);
@@ -141,21 +128,14 @@ export async function stackStatus(options: { readonly dir?: string }): Promise<S
   return { dir, mode: state?.mode ?? null, parts: { kafka, postgres, registry }, info };
 }
 
-async function partStatus(state: StackState | null, name: PartName): Promise<PartStatus> {
-  const part = state?.parts[name];
-  if (part === undefined) return { running: false, pid: null, port: null };
-  const isThere = part.process !== null && isAlive(part.process);
-  const running = isThere && (await accepts(part.port, ACCEPT_WITHIN_MS));
-  return { running, pid: isThere ? (part.process?.pid ?? null) : null, port: part.port };
-}
-
-/** Kills one part with SIGKILL, as a crash would, and returns once it is gone. For fault tests; native stacks only. */
+/** Kills one part with SIGKILL, as a crash would, and returns once it is gone. For fault tests. */
 export async function killPart(dir: string, name: PartName): Promise<void> {
-  const mark = readState(dirOf({ dir }))?.parts[name]?.process;
-  if (mark) await endProcess(mark, "SIGKILL", 0);
+  const at = dirOf({ dir });
+  const state = readState(at);
+  if (state !== null) await crashPart({ dir: at, state, say: () => undefined }, name);
 }
 
-/** Starts one part again, on the port it had, and returns once it serves. For fault tests; native stacks only.
+/** Starts one part again, on the port it had, and returns once it serves. For fault tests.
  *  @throws StackUnavailable */
 export async function startPart(dir: string, name: PartName): Promise<void> {
   const at = dirOf({ dir });
@@ -163,7 +143,7 @@ export async function startPart(dir: string, name: PartName): Promise<void> {
     const state = readState(at);
     const port = state?.parts[name]?.port;
     if (state === null || port === undefined) throw new Error(`no ${name} was ever started in ${at}`);
-    await ensurePart({ dir: at, state, say: () => undefined }, PARTS[name], port);
+    await ensurePart({ dir: at, state, say: () => undefined }, name, port);
   });
 }
 
