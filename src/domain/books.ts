@@ -53,8 +53,9 @@ export type CaseRecord = {
   changed: boolean;
 };
 
-export type OutcomeAmount = { readonly currency: string; readonly scale: number; readonly minor: bigint };
+export type OutcomeAmount = { readonly currency: string; readonly scale: number; readonly minor: string };
 
+/** As it goes out: amounts as digits, times in microseconds since the epoch. */
 export type Outcome = {
   readonly lane: number;
   readonly sequence: bigint;
@@ -72,8 +73,8 @@ export type Outcome = {
   readonly amounts: Readonly<Record<string, OutcomeAmount>>;
   readonly lines: number;
   readonly flow: string | null;
-  readonly occurredAtMicros: bigint;
-  readonly recordedAtMs: number;
+  readonly occurredAt: bigint;
+  readonly recordedAt: bigint;
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly traceparent: string | null;
@@ -112,6 +113,7 @@ export type Books = {
   readonly lane: number;
   readonly block: bigint;
   readonly nowMs: number;
+  readonly recordedAt: bigint;
   outcomesNext: bigint;
   accounts: bigint;
   readonly cases: Map<string, CaseRecord>;
@@ -125,7 +127,15 @@ export type Books = {
 };
 
 export function openBooks(opening: Opening): Books {
-  return { ...opening, houseAccounts: new Map(), lines: [], outcomes: [], timersArmed: [], timersGone: [] };
+  return {
+    ...opening,
+    recordedAt: BigInt(opening.nowMs) * 1000n,
+    houseAccounts: new Map(),
+    lines: [],
+    outcomes: [],
+    timersArmed: [],
+    timersGone: [],
+  };
 }
 
 export type IntentInput = {

@@ -2,7 +2,7 @@
 // No clock, no chance, no await. Every intent gets exactly one outcome that answers it.
 
 import { assert } from "./assert.ts";
-import type { Books, CaseRecord, IntentInput, Outcome, OutcomeAmount, TimerInput } from "./books.ts";
+import type { Books, CaseData, CaseRecord, IntentInput, Outcome, OutcomeAmount, TimerInput } from "./books.ts";
 import { Draft, type DraftOutcome } from "./draft.ts";
 import type { CompiledAlternative, CompiledFlow, CompiledState } from "./flow/compile.ts";
 import { appendEntry, type HistoryEntry, parseHistory } from "./history.ts";
@@ -59,7 +59,8 @@ export function decideTimer(books: Books, input: TimerInput): void {
   const alternative = stateOf(known).on.get(`timer.${name}`);
   if (alternative === undefined) throw new Undecidable(`state ${known.state} has no answer to timer.${name}`);
   // A fired timer is gone, whether or not its state is left.
-  delete known.data.timers[name];
+  const { [name]: _fired, ...timers } = known.data.timers;
+  known.data = { ...known.data, timers };
   books.timersGone.push(input.timer);
   const draft = new Draft(books, known.id, known.holderId, known.data, null);
   const moved = walk(known.flow, known.flow.stateIndex.get(known.state) as number, alternative, draft);
@@ -69,8 +70,14 @@ export function decideTimer(books: Books, input: TimerInput): void {
   enter(books, known, draft, moved as Walked);
   draft.outcomes.forEach((outcome, index) => emit(books, makeOutcome(books, { known, draft, outcome, input, index })));
   remember(known, {
-    ...{ event: `timer.${name}`, source: "t", offset: BigInt(dueMs), block: books.block },
-    ...{ sequence: draft.outcomes.length === 0 ? null : first, state: known.state, fingerprint: "", key: "" },
+    event: `timer.${name}`,
+    source: "t",
+    offset: BigInt(dueMs),
+    block: books.block,
+    sequence: draft.outcomes.length === 0 ? null : first,
+    state: known.state,
+    fingerprint: "",
+    key: "",
   });
 }
 
@@ -105,9 +112,16 @@ function openCase(books: Books, input: IntentInput, flow: CompiledFlow, print: s
   const { intent, caseId } = input;
   assert(caseId !== null, "a malformed case id is refused before");
   const fresh: CaseRecord = {
-    ...{ id: caseId.uuid, kind: caseId.kind, flow, holderId: intent.holderId },
-    ...{ state: "rejected", data: { currencies: {}, values: {}, timers: {} }, history: "" },
-    ...{ occurredAtMicros: intent.occurredAtMicros, isNew: true, changed: true },
+    id: caseId.uuid,
+    kind: caseId.kind,
+    flow,
+    holderId: intent.holderId,
+    state: "rejected",
+    data: EMPTY,
+    history: "",
+    occurredAtMicros: intent.occurredAtMicros,
+    isNew: true,
+    changed: true,
   };
   books.cases.set(fresh.id, fresh);
   const draft = new Draft(books, fresh.id, fresh.holderId, fresh.data, intent);
@@ -157,8 +171,14 @@ function conclude(books: Books, input: IntentInput, done: Conclusion): IntentRes
     );
   }
   remember(known, {
-    ...{ event: input.intent.type, source: "i", offset: input.offset, block: books.block, sequence },
-    ...{ state: known.state, fingerprint: done.print, key: input.intent.idempotencyKey ?? "" },
+    event: input.intent.type,
+    source: "i",
+    offset: input.offset,
+    block: books.block,
+    sequence,
+    state: known.state,
+    fingerprint: done.print,
+    key: input.intent.idempotencyKey ?? "",
   });
   return code === null ? "accepted" : "refused";
 }
@@ -215,20 +235,25 @@ function walk(flow: CompiledFlow, from: number, alternative: CompiledAlternative
 
 /** Moves the case: timers of the state it leaves are cancelled, those of the state it rests in are armed. */
 function enter(books: Books, known: CaseRecord, draft: Draft, moved: Walked): void {
-  const timers = { ...known.data.timers };
-  if (moved.left) {
-    for (const [name, dueMs] of Object.entries(timers)) {
-      books.timersGone.push({ dueMs, caseId: known.id, name });
-      delete timers[name];
-    }
-    for (const { name, afterMs } of (known.flow.states[moved.to] as CompiledState).timers) {
+  known.changed = true;
+  if (!moved.left) {
+    known.data = draft.data(known.data.timers);
+    return;
+  }
+  const state = known.flow.states[moved.to] as CompiledState;
+  for (const name in known.data.timers) {
+    books.timersGone.push({ dueMs: known.data.timers[name] as number, caseId: known.id, name });
+  }
+  let timers = NO_TIMERS;
+  if (state.timers.length > 0) {
+    timers = {};
+    for (const { name, afterMs } of state.timers) {
       timers[name] = books.nowMs + afterMs;
       books.timersArmed.push({ dueMs: books.nowMs + afterMs, caseId: known.id, name });
     }
-    known.state = (known.flow.states[moved.to] as CompiledState).name;
   }
+  known.state = state.name;
   known.data = draft.data(timers);
-  known.changed = true;
 }
 
 function stateOf(known: CaseRecord): CompiledState {
@@ -237,6 +262,8 @@ function stateOf(known: CaseRecord): CompiledState {
   return index === undefined ? REJECTED : (known.flow.states[index] as CompiledState);
 }
 
+const NO_TIMERS: Record<string, number> = {};
+const EMPTY: CaseData = { currencies: {}, values: {}, timers: NO_TIMERS };
 const REJECTED: CompiledState = { name: "rejected", isFinal: true, timers: [], entry: [], on: new Map(), always: null };
 
 // Outcomes ----------------------------------------------------------------------------------------------------------------
@@ -254,24 +281,34 @@ function answer(books: Books, input: IntentInput, given: Answer): void {
   const { intent } = input;
   const refusedType = given.opens === null ? "intent.rejected" : `${given.opens.name}.rejected`;
   emit(books, {
-    ...frame(books, input, 0),
+    lane: books.lane,
+    sequence: books.outcomesNext,
+    block: books.block,
+    outcomeId: outcomeId(books, input, 0),
     type: given.kind === "repeated" ? "intent.repeated" : refusedType,
     caseId: intent.caseId,
+    sourceId: intent.sourceId,
     holderId: intent.holderId,
+    intentType: intent.type,
+    idempotencyKey: intent.idempotencyKey,
     status: given.known?.state ?? (given.opens === null ? "none" : "rejected"),
     reason: given.code === null ? null : refusal(given.code),
     repeatOf: given.repeatOf === null ? null : { lane: books.lane, sequence: given.repeatOf },
     amounts: askedAmounts(books.rules, intent),
     lines: 0,
     flow: given.known?.flow.ref ?? given.opens?.ref ?? null,
-    occurredAtMicros: intent.occurredAtMicros,
+    occurredAt: intent.occurredAtMicros,
+    recordedAt: books.recordedAt,
+    correlationId: intent.correlationId,
+    causationId: intent.causationId,
+    traceparent: intent.traceparent,
   });
 }
 
 function askedAmounts(rules: Rules, intent: Intent): Record<string, OutcomeAmount> {
   if (intent.amount === null) return {};
   const { currency, minor, scale } = intent.amount;
-  return { requested: { currency, minor, scale: rules.currencies.scaleOf(currency) ?? scale } };
+  return { requested: { currency, minor: minor.toString(), scale: rules.currencies.scaleOf(currency) ?? scale } };
 }
 
 type Emission = {
@@ -279,7 +316,7 @@ type Emission = {
   readonly draft: Draft;
   readonly outcome: DraftOutcome;
   readonly input: IntentInput | TimerInput;
-  /** counts the outcomes of one input from 0 */
+  /** counts the outcomes of one input from 0; the first answers the intent */
   readonly index: number;
 };
 
@@ -288,45 +325,41 @@ function makeOutcome(books: Books, { known, draft, outcome, input, index }: Emis
   for (const { name, minor, currency } of outcome.amounts) {
     const scale = books.rules.currencies.scaleOf(currency);
     assert(scale !== null, `currency ${currency} of an accepted event is known`);
-    amounts[name] = { currency, minor, scale };
+    amounts[name] = { currency, minor: minor.toString(), scale };
   }
+  const intent = input.kind === "intent" ? input.intent : null;
   return {
-    ...frame(books, input, index),
+    lane: books.lane,
+    sequence: books.outcomesNext,
+    block: books.block,
+    outcomeId: outcomeId(books, input, index),
     type: outcome.type,
-    caseId:
-      input.kind === "intent" ? input.intent.caseId : formatCaseId({ kind: known.kind, uuid: known.id, timeMs: 0 }),
+    caseId: intent === null ? formatCaseId({ kind: known.kind, uuid: known.id, timeMs: 0 }) : intent.caseId,
+    sourceId: intent?.sourceId ?? null,
     holderId: known.holderId,
+    intentType: index === 0 ? (intent?.type ?? null) : null,
+    idempotencyKey: intent?.idempotencyKey ?? null,
     status: known.state,
     reason: null,
     repeatOf: null,
     amounts,
     lines: draft.lines,
     flow: known.flow.ref,
-    occurredAtMicros: input.kind === "intent" ? input.intent.occurredAtMicros : BigInt(input.timer.dueMs) * 1000n,
+    occurredAt: input.kind === "intent" ? input.intent.occurredAtMicros : BigInt(input.timer.dueMs) * 1000n,
+    recordedAt: books.recordedAt,
+    correlationId: intent?.correlationId ?? null,
+    causationId: intent?.causationId ?? null,
+    traceparent: intent?.traceparent ?? null,
   };
 }
 
-/** What every outcome takes from its place in the block and from its input. Its id names the input and nothing that a
- *  second run could choose differently, so the same input decided again gets the same ids, and no two inputs share one. */
-function frame(books: Books, input: IntentInput | TimerInput, index: number) {
-  const place = { lane: books.lane, sequence: books.outcomesNext, block: books.block, recordedAtMs: books.nowMs };
+/** Names the input and nothing that a second run could choose differently: the same input decided again gets the same
+ *  ids, and no two inputs share one. */
+function outcomeId(books: Books, input: IntentInput | TimerInput, index: number): string {
   const suffix = index === 0 ? "" : `-${index}`;
-  if (input.kind === "timer") {
-    const { caseId, name, dueMs } = input.timer;
-    const none = { sourceId: null, intentType: null, idempotencyKey: null, correlationId: null, causationId: null };
-    return { ...place, ...none, traceparent: null, outcomeId: `t-${books.lane}-${caseId}-${name}-${dueMs}${suffix}` };
-  }
-  const { intent, offset } = input;
-  return {
-    ...place,
-    outcomeId: `i-${books.lane}-${offset}${suffix}`,
-    sourceId: intent.sourceId,
-    intentType: index === 0 ? intent.type : null,
-    idempotencyKey: intent.idempotencyKey,
-    correlationId: intent.correlationId,
-    causationId: intent.causationId,
-    traceparent: intent.traceparent,
-  };
+  if (input.kind === "intent") return `i-${books.lane}-${input.offset}${suffix}`;
+  const { caseId, name, dueMs } = input.timer;
+  return `t-${books.lane}-${caseId}-${name}-${dueMs}${suffix}`;
 }
 
 function emit(books: Books, outcome: Outcome): void {

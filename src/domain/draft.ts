@@ -102,8 +102,9 @@ export class Draft {
     if (debitPath === creditPath) return "same_account";
     for (const code of ["not_home", "currency_mismatch"] as const) if (debit === code || credit === code) return code;
     assert(typeof debit !== "string" && typeof credit !== "string", "every refusal of an account is ranked above");
-    if (debit.status === "closed" || credit.status === "closed") return "account_closed";
-    if (debit.status === "frozen" || credit.status === "frozen") return "account_frozen";
+    // A freeze stops wishes. What falls due by itself is a fact: refusing it would only stop the lane.
+    if (this.#intent !== null && (debit.status === "closed" || credit.status === "closed")) return "account_closed";
+    if (this.#intent !== null && (debit.status === "frozen" || credit.status === "frozen")) return "account_frozen";
     this.#lines.push({ debit, credit, currency, minor, posting });
     return null;
   }
@@ -151,23 +152,27 @@ export class Draft {
 
   /** Applies the draft to the books, or refuses and leaves them as they were. */
   settle(): RefusalCode | null {
-    const floors = new Map<Account, bigint>();
-    for (const line of this.#lines) {
-      for (const account of [line.debit, line.credit]) {
-        if (account.floorMinor !== null && !floors.has(account)) floors.set(account, naturalBalance(account));
-      }
-    }
     for (const line of this.#lines) apply(line, line.minor);
-    for (const [account, before] of floors) {
-      const after = naturalBalance(account);
-      // Only an event that takes money out is judged by the floor: paying into an account below its floor is welcome.
-      if (after < before && after < (account.floorMinor as bigint) && !this.#isForced()) {
-        this.#undo();
+    for (const line of this.#lines) {
+      if (this.#isOverdrawn(line.debit) || this.#isOverdrawn(line.credit)) {
+        for (const done of this.#lines) apply(done, -done.minor);
         return "insufficient_funds";
       }
     }
     this.#book();
     return null;
+  }
+
+  /** Only an event that takes money out is judged by the floor: paying into an account below its floor is welcome. */
+  #isOverdrawn(account: Account): boolean {
+    if (account.floorMinor === null || naturalBalance(account) >= account.floorMinor) return false;
+    if (this.#lines.some((line) => line.posting.forced)) return false;
+    let taken = 0n;
+    for (const line of this.#lines) {
+      if (line.debit === account) taken += account.side === "debit" ? -line.minor : line.minor;
+      if (line.credit === account) taken += account.side === "debit" ? line.minor : -line.minor;
+    }
+    return taken > 0n;
   }
 
   /** Forgets the accounts that only this event would have opened. */
@@ -176,14 +181,6 @@ export class Draft {
       if (account.holderId === null) this.#books.houseAccounts.delete(`${account.path} ${account.currency}`);
       else this.#books.holderAccounts.delete(account.path);
     }
-  }
-
-  #isForced(): boolean {
-    return this.#lines.some((line) => line.posting.forced);
-  }
-
-  #undo(): void {
-    for (const line of this.#lines) apply(line, -line.minor);
   }
 
   #book(): void {
@@ -200,19 +197,20 @@ export class Draft {
 
   /** The account of a path, opened by this event when it is the first to touch it. */
   #account(path: string, currency: string): Account | RefusalCode {
+    const known = this.#books.holderAccounts.get(path) ?? this.#books.houseAccounts.get(`${path} ${currency}`);
+    if (known !== undefined) {
+      if (known.holderId !== null && known.holderId !== this.holderId) return "not_home";
+      return known.currency === currency ? known : "currency_mismatch";
+    }
     const place = this.#books.rules.chart.resolve(path);
     if (place === null) return "unknown_account";
     if (place.kind === "house") return this.#houseAccount(path, currency, place.side);
     if (place.holderId !== this.holderId) return "not_home";
-    const known = this.#books.holderAccounts.get(path);
-    if (known !== undefined) return known.currency === currency ? known : "currency_mismatch";
-    return this.#openHolderAccount(path, currency, place.side, 0n);
+    return this.#openHolderAccount(path, currency, place.side, place.floorMinor);
   }
 
   #houseAccount(path: string, currency: string, side: Account["side"]): Account {
     const name = `${path} ${currency}`;
-    const met = this.#books.houseAccounts.get(name);
-    if (met !== undefined) return met;
     const id = this.#books.house.get(name) ?? 0n;
     const account = makeAccount({ id, path, currency, holderId: null, side, floorMinor: null });
     this.#books.houseAccounts.set(name, account);
@@ -236,5 +234,18 @@ function apply(line: DraftLine, minor: bigint): void {
 type NewAccount = Pick<Account, "id" | "path" | "currency" | "holderId" | "side" | "floorMinor">;
 
 function makeAccount(given: NewAccount): Account {
-  return { ...given, status: "open", debits: 0n, credits: 0n, addedDebits: 0n, addedCredits: 0n, changed: false };
+  return {
+    id: given.id,
+    path: given.path,
+    currency: given.currency,
+    holderId: given.holderId,
+    side: given.side,
+    floorMinor: given.floorMinor,
+    status: "open",
+    debits: 0n,
+    credits: 0n,
+    addedDebits: 0n,
+    addedCredits: 0n,
+    changed: false,
+  };
 }

@@ -53,6 +53,7 @@ export type Block = {
   /** outgoing values with the block's digest in them, by topic, in order of sequence from `from` */
   readonly messages: OutgoingMessages;
   readonly counts: BlockCounts;
+  readonly inputs: number;
   /** house accounts that the lane touched for the first time */
   readonly newHouse: readonly Account[];
 };
@@ -129,11 +130,11 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
   };
   const digest = blockDigest(before.digest, facts, linesHash, messagesHash);
   messages.stamp(digest);
-  assertBalanced(books.lines);
   const isNew = (one: Account): boolean => isOpened(one, before.accounts);
   const accounts = [...books.holderAccounts.values(), ...books.houseAccounts.values()].filter((one) =>
     isTouched(one, before.accounts),
   );
+  assertBalanced(books.lines, accounts);
   return {
     rows: {
       ...{ lane, process: maker.process, before, after: { ...after, digest }, linesHash, messagesHash },
@@ -147,6 +148,7 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
       },
     },
     ...{ messages: messages.outgoing, counts: decided.counts },
+    inputs: batch.timers.length + batch.reports.length + batch.intents.length,
     newHouse: accounts.filter((one) => one.id < 0n && isNew(one)),
   };
 }
@@ -159,7 +161,8 @@ function casesOf(rules: Rules, rows: readonly CaseRow[]): Map<string, CaseRecord
       flow !== undefined,
       `flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`,
     );
-    cases.set(row.id, { ...row, flow, isNew: false, changed: false });
+    const { id, kind, holderId, state, data, history, occurredAtMicros } = row;
+    cases.set(id, { id, kind, flow, holderId, state, data, history, occurredAtMicros, isNew: false, changed: false });
   }
   return cases;
 }
@@ -169,8 +172,10 @@ function accountsOf(rules: Rules, rows: readonly BalanceRow[]): Map<string, Acco
   for (const row of rows) {
     const place = rules.chart.resolve(row.path);
     assert(place !== null && place.kind === "holder", `account ${row.path} has left the chart`);
+    const { id, path, currency, floorMinor, status, debits, credits } = row;
     const { side, holderId } = place;
-    accounts.set(row.path, { ...row, side, holderId, addedDebits: 0n, addedCredits: 0n, changed: false });
+    const added = { addedDebits: 0n, addedCredits: 0n, changed: false };
+    accounts.set(path, { id, path, currency, holderId, side, floorMinor, status, debits, credits, ...added });
   }
   return accounts;
 }
@@ -218,17 +223,17 @@ function netTimers(books: Books): Pick<BlockRows, "timersArmed" | "timersGone"> 
   return { timersArmed: [...armed.values()], timersGone: gone };
 }
 
-/** Every currency of a block sums to zero, over the sums that are written to the balances. */
-function assertBalanced(lines: readonly Line[]): void {
-  const sums = new Map<string, bigint>();
-  for (const line of lines) {
-    assert(line.minor > 0n, `a line of ${line.minor}`);
+/** Every currency of a block sums to zero, over the sums that are added to the balances. */
+function assertBalanced(lines: readonly Line[], accounts: readonly Account[]): void {
+  for (const { debit, credit, minor } of lines) {
     assert(
-      line.debit.id !== 0n && line.credit.id !== 0n && line.debit.id !== line.credit.id,
-      "a line has two accounts",
+      minor > 0n && debit.id !== 0n && credit.id !== 0n && debit !== credit,
+      "a line moves money between two accounts",
     );
-    sums.set(line.debit.currency, (sums.get(line.debit.currency) ?? 0n) + line.minor);
-    sums.set(line.credit.currency, (sums.get(line.credit.currency) ?? 0n) - line.minor);
+  }
+  const sums = new Map<string, bigint>();
+  for (const { currency, addedDebits, addedCredits } of accounts) {
+    sums.set(currency, (sums.get(currency) ?? 0n) + addedDebits - addedCredits);
   }
   for (const [currency, sum] of sums) assert(sum === 0n, `a block does not balance in ${currency}`);
 }
@@ -247,16 +252,7 @@ function encode(maker: BlockMaker, { lane, memory, books, misfits, nowMs }: Deci
   const sequences: bigint[] = [];
   const keys: string[] = [];
   for (const outcome of books.outcomes) {
-    const { occurredAtMicros, recordedAtMs, amounts, ...rest } = outcome;
-    const wire = Object.fromEntries(
-      Object.entries(amounts).map(([name, money]) => [name, { ...money, minor: money.minor.toString() }]),
-    );
-    maker.codec.encoders.outcome.encodeInto(scratch, {
-      ...rest,
-      amounts: wire,
-      occurredAt: occurredAtMicros,
-      recordedAt: BigInt(recordedAtMs) * 1000n,
-    });
+    maker.codec.encoders.outcome.encodeInto(scratch, outcome);
     topics.push("outcomes");
     sequences.push(outcome.sequence);
     keys.push(outcome.holderId);

@@ -35,7 +35,9 @@ export type CommitResult =
   | { readonly kind: "unusable"; readonly error: Error }
   | { readonly kind: "halt"; readonly cause: string; readonly evidence: Record<string, unknown> };
 
-export type PhaseClock = { readonly add: (phase: "wait" | "read" | "decide" | "write" | "commit", ms: number) => void };
+export type PhaseClock = {
+  readonly add: (phase: "intake" | "wait" | "read" | "decide" | "write" | "commit", ms: number) => void;
+};
 
 export type Committer = {
   readonly pool: ConnectionPool;
@@ -47,12 +49,14 @@ export type Committer = {
 };
 
 /** Commits a batch as the next block of a lane.
+ *  @param prepare  makes the batch; called once a connection is there, because lanes that wait for one should wait with
+ *                  bytes, not with ten times as many objects
  *  @throws AssertionFailed a bug: the process must stop */
 export async function commitBlock(
   committer: Committer,
   lane: number,
   memory: LaneMemory,
-  batch: Batch,
+  prepare: () => Batch,
 ): Promise<CommitResult> {
   const attempt: Attempt = { block: null, mayBeWritten: false };
   const asked = performance.now();
@@ -60,6 +64,9 @@ export async function commitBlock(
     return await committer.pool.lend(async (connection) => {
       committer.clock.add("wait", performance.now() - asked);
       try {
+        const began = performance.now();
+        const batch = prepare();
+        committer.clock.add("intake", performance.now() - began);
         return await attemptBlock(committer, connection, { lane, memory, batch }, attempt);
       } catch (error) {
         if (!connection.broken) await connection.run(rollback, []).catch(() => undefined);

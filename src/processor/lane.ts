@@ -8,11 +8,11 @@ import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { LaneSink, Run } from "../kafka/port.ts";
 import { ConnectionLost, DatabaseUnreachable } from "../store/database.ts";
-import type { Batch, LaneMemory } from "./block.ts";
+import type { Batch, Block, LaneMemory } from "./block.ts";
 import { commitBlock, type Committer, type CommitResult } from "./commit.ts";
 import { type IntakeLimits, type Misfit, takeIn } from "./intake.ts";
 import type { ProcessorEvents, Publisher } from "./ports.ts";
-import { InputQueue, type Taken, type Waiting } from "./queue.ts";
+import { InputQueue, type Taken } from "./queue.ts";
 import { LaneTimers } from "./timers.ts";
 
 export type LaneLimits = IntakeLimits & {
@@ -58,6 +58,8 @@ export class Lane implements LaneSink {
   #halting: LaneEnd | null = null;
   #wake: (() => void) | null = null;
   #rowsMax: number;
+  /** the record that the database refuses, once it was found */
+  #refused: Misfit | null = null;
   #busy = false;
   /** since when an unknown schema id cannot be looked up; null while all is well */
   schemaWaitSinceMs: number | null = null;
@@ -133,28 +135,15 @@ export class Lane implements LaneSink {
     this.#takingIn = true;
     try {
       for (let run = this.#arriving[0]; run !== undefined && !this.#stopping; run = this.#arriving[0]) {
-        const isIntents = run.topic === this.#parts.intentsTopic;
-        if (isIntents) await this.#learnSchemas(run);
+        if (run.topic === this.#parts.intentsTopic) await this.#learnSchemas(run);
         if (this.#stopping) return;
-        this.#queueOf(run.topic).push(
-          isIntents ? this.#takeInRun(run) : run.records.map((record) => ({ record, input: null })),
-          run.nextOffset,
-        );
+        this.#queueOf(run.topic).push(run.records, run.nextOffset);
         this.#arriving.shift();
         this.#rouse();
       }
     } finally {
       this.#takingIn = false;
     }
-  }
-
-  #takeInRun(run: Run): Waiting[] {
-    const { rules, codec, limits, events } = this.#parts;
-    return run.records.map((record) => {
-      const input = takeIn(record, this.number, rules, codec.decoders.intent, limits);
-      if (input.kind === "misfit") events.quarantined(this.number, record.offset, input.reason, input.detail);
-      return { record, input };
-    });
   }
 
   /** Known schemas go on; a lane that meets an unknown id waits for the registry. Nothing is quarantined for an outage.
@@ -191,11 +180,11 @@ export class Lane implements LaneSink {
         await this.#sleep();
         continue;
       }
-      const result = batch === "unreadable" ? TIMERS_UNREADABLE : await this.commit(batch.batch);
+      const result = batch === "unreadable" ? TIMERS_UNREADABLE : await this.commit(() => this.#prepare(batch));
       if (result.kind === "committed") {
         attempt = 0;
         this.#rowsMax = this.#parts.limits.blockRowsMax;
-        this.#drop(batch as PreparedBatch);
+        this.#drop(batch as NextBatch);
         continue;
       }
       if (result.kind === "fenced") return { kind: "fenced" };
@@ -207,30 +196,35 @@ export class Lane implements LaneSink {
   }
 
   /** Commits one batch and hands the block to the publisher. Also used for a block that only moves a position. */
-  async commit(batch: Batch): Promise<CommitResult> {
+  async commit(prepare: () => Batch): Promise<CommitResult> {
     this.#busy = true;
     const began = performance.now();
     try {
-      const result = await commitBlock(this.#parts.committer, this.number, this.#memory, batch);
+      const result = await commitBlock(this.#parts.committer, this.number, this.#memory, prepare);
       if (result.kind !== "committed") return result;
       const { block } = result;
       for (const account of block.newHouse) this.#memory.house.set(`${account.path} ${account.currency}`, account.id);
       this.#memory = { head: block.rows.after, house: this.#memory.house };
       this.#timers.learn(block.rows.timersArmed);
       this.#parts.publisher.committed(this.number, block);
-      this.#parts.events.committed(this.number, Number(block.rows.after.block), block.counts, {
-        inputs: batch.intents.length + batch.reports.length + batch.timers.length,
-        ...{
-          lines: block.rows.lines.length,
-          messages: block.messages.sequences.length,
-          bytes: block.messages.bytes.length,
-        },
-        ...{ ms: performance.now() - began, nowMs: block.rows.after.nowMs },
-      });
+      this.#tell(block, performance.now() - began);
       return result;
     } finally {
       this.#busy = false;
     }
+  }
+
+  #tell({ rows, messages, counts, inputs }: Block, ms: number): void {
+    const { events } = this.#parts;
+    for (const row of rows.quarantine) events.quarantined(this.number, row.offset, row.reason, row.detail);
+    events.committed(this.number, Number(rows.after.block), counts, {
+      inputs,
+      lines: rows.lines.length,
+      messages: messages.sequences.length,
+      bytes: messages.bytes.length,
+      ms,
+      nowMs: rows.after.nowMs,
+    });
   }
 
   /** Asks the lane to end after the block in hand. */
@@ -243,16 +237,16 @@ export class Lane implements LaneSink {
     return this.#busy;
   }
 
-  async #nextBatch(): Promise<PreparedBatch | null | "unreadable"> {
+  async #nextBatch(): Promise<NextBatch | null | "unreadable"> {
     const { limits, publisher } = this.#parts;
     if (publisher.backlog(this.number) > limits.relayBacklogMax) return null;
     const watermarkMs = this.#watermarkMs();
     const timers = this.#timers.mayBeDue(watermarkMs) ? await this.#dueTimers(watermarkMs) : [];
     if (timers === null) return "unreadable";
     const reports = this.#reports.peek(this.#rowsMax, limits.blockBytesMax);
-    const intents = this.#intents.peek(Math.max(this.#rowsMax - reports.items.length, 1), limits.blockBytesMax);
-    if (timers.length + reports.items.length + intents.items.length === 0) return null;
-    return { batch: this.#toBatch(timers, reports, intents), reports, intents };
+    const intents = this.#intents.peek(Math.max(this.#rowsMax - reports.records.length, 1), limits.blockBytesMax);
+    if (timers.length + reports.records.length + intents.records.length === 0) return null;
+    return { timers, reports, intents };
   }
 
   async #dueTimers(watermarkMs: number): Promise<readonly TimerInput[] | null> {
@@ -264,16 +258,24 @@ export class Lane implements LaneSink {
     }
   }
 
-  #toBatch(timers: readonly TimerInput[], reports: Taken, intents: Taken): Batch {
-    const times = [...reports.items, ...intents.items].map((item) => item.record.appendedAtMs);
+  /** Takes in what the batch holds. Called again when the batch is tried again: nothing is remembered in between but the
+   *  one record that the database has refused. */
+  #prepare({ timers, reports, intents }: NextBatch): Batch {
+    const { rules, codec, limits } = this.#parts;
+    let nowMs = 0;
+    for (const record of reports.records) nowMs = Math.max(nowMs, record.appendedAtMs);
+    for (const record of intents.records) nowMs = Math.max(nowMs, record.appendedAtMs);
     return {
       timers,
-      reports: reports.items.map((item) => item.record),
+      reports: reports.records,
       reportsNext: reports.next,
-      intents: intents.items.map((item) => item.input as NonNullable<Waiting["input"]>),
+      intents: intents.records.map((record) => {
+        if (record.offset === this.#refused?.record.offset) return this.#refused;
+        return takeIn(record, this.number, rules, codec.decoders.intent, limits);
+      }),
       intentsNext: intents.next,
       intentsLast: intents.last,
-      nowMs: times.length === 0 ? null : times.reduce((latest, ms) => Math.max(latest, ms)),
+      nowMs: nowMs === 0 ? null : nowMs,
       acceptedHalt: null,
     };
   }
@@ -284,14 +286,15 @@ export class Lane implements LaneSink {
     return Math.min(this.#intents.watermarkMs(timerMarginMs), this.#reports.watermarkMs(timerMarginMs));
   }
 
-  #drop(prepared: PreparedBatch): void {
-    this.#reports.drop(prepared.reports);
-    this.#intents.drop(prepared.intents);
+  #drop({ reports, intents }: NextBatch): void {
+    this.#refused = null;
+    this.#reports.drop(reports);
+    this.#intents.drop(intents);
     this.#parts.wakeReader();
   }
 
   async #recover(
-    prepared: PreparedBatch | null,
+    prepared: NextBatch | null,
     result: Exclude<CommitResult, { kind: "committed" | "fenced" | "halt" }>,
     attempt: number,
   ): Promise<LaneEnd | null> {
@@ -308,23 +311,17 @@ export class Lane implements LaneSink {
   }
 
   /** Finds the intent whose data the database refuses by halving the batch, and quarantines it alone. */
-  #bisect(prepared: PreparedBatch, error: Error): LaneEnd | null {
-    const { reports, intents, batch } = prepared;
-    const [only] = intents.items;
-    const isAlone = batch.timers.length === 0 && reports.items.length === 0 && intents.items.length === 1;
-    if (isAlone && only !== undefined && only.input?.kind === "intent") {
-      const misfit: Misfit = {
-        kind: "misfit",
-        record: only.record,
-        reason: "invalid_field",
-        detail: `the database refuses it: ${error.message}`,
-      };
-      this.#intents.replaceFirst(misfit);
-      this.#parts.events.quarantined(this.number, only.record.offset, misfit.reason, misfit.detail);
+  #bisect({ timers, reports, intents }: NextBatch, error: Error): LaneEnd | null {
+    const [only] = intents.records;
+    const isAlone = timers.length === 0 && reports.records.length === 0 && intents.records.length === 1;
+    if (isAlone && only !== undefined && this.#refused === null) {
+      const detail = `the database refuses it: ${error.message}`;
+      this.#refused = { kind: "misfit", record: only, reason: "invalid_field", detail };
       return null;
     }
     if (this.#rowsMax > 1) {
-      this.#rowsMax = Math.max(1, Math.floor(Math.min(this.#rowsMax, reports.items.length + intents.items.length) / 2));
+      const rows = reports.records.length + intents.records.length;
+      this.#rowsMax = Math.max(1, Math.floor(Math.min(this.#rowsMax, rows) / 2));
       return null;
     }
     return { kind: "halted", cause: "commit_refused", evidence: { message: error.message } };
@@ -351,4 +348,4 @@ export class Lane implements LaneSink {
 const SLEEP_MS = 50;
 const TIMERS_UNREADABLE: CommitResult = { kind: "again", reason: "the timers cannot be read" };
 
-type PreparedBatch = { readonly batch: Batch; readonly reports: Taken; readonly intents: Taken };
+type NextBatch = { readonly timers: readonly TimerInput[]; readonly reports: Taken; readonly intents: Taken };

@@ -169,7 +169,7 @@ export class Processor {
       reportsNext: accepted.reportsAt ?? head.reports.next,
       intentsNext: accepted.intentsAt ?? head.intents.next,
     };
-    const result = await lane.commit(batch);
+    const result = await lane.commit(() => batch);
     if (result.kind === "halt") return { kind: "halted", cause: result.cause, evidence: result.evidence };
     if (result.kind !== "committed") return { kind: "stopped" };
     await markApplied((this.#leases as Leases).session, accepted.halt);

@@ -1,16 +1,17 @@
-// Read-ahead of one lane: what was fetched and taken in, waiting for its block. Bounded by the reader asking `hasRoom`.
+// Read-ahead of one lane: records that were fetched and wait for their block, as bytes: a decoded intent takes ten times
+// the memory. Bounded by the reader asking `hasRoom`.
 
-import type { IntentInput } from "../domain/books.ts";
 import type { InputRecord } from "../kafka/port.ts";
-import type { Misfit } from "./intake.ts";
 
-export type Waiting = { readonly record: InputRecord; readonly input: IntentInput | Misfit | null };
-
-export type Taken = { readonly items: readonly Waiting[]; readonly next: bigint; readonly last: InputRecord | null };
+export type Taken = {
+  readonly records: readonly InputRecord[];
+  readonly next: bigint;
+  readonly last: InputRecord | null;
+};
 
 /** The records of one input topic in order, with the position behind them. */
 export class InputQueue {
-  #items: Waiting[] = [];
+  #items: InputRecord[] = [];
   #head = 0;
   /** position behind everything received */
   #next: bigint;
@@ -33,10 +34,10 @@ export class InputQueue {
     return this.#next;
   }
 
-  push(items: readonly Waiting[], next: bigint): void {
-    for (const item of items) {
-      this.#items.push(item);
-      this.bytes += size(item.record);
+  push(records: readonly InputRecord[], next: bigint): void {
+    for (const record of records) {
+      this.#items.push(record);
+      this.bytes += size(record);
     }
     this.#next = next;
   }
@@ -50,42 +51,35 @@ export class InputQueue {
   /** No record appended before this moment is still to come; `marginMs` covers the difference of the clocks. */
   watermarkMs(marginMs: number): number {
     const first = this.#items[this.#head];
-    return first === undefined ? this.#caughtUpAtMs - marginMs : first.record.appendedAtMs;
+    return first === undefined ? this.#caughtUpAtMs - marginMs : first.appendedAtMs;
   }
 
   oldestMs(): number | null {
-    return this.#items[this.#head]?.record.appendedAtMs ?? null;
+    return this.#items[this.#head]?.appendedAtMs ?? null;
   }
 
   /** What a batch could take next; nothing moves until `drop`. */
-  peek(itemsMax: number, bytesMax: number): Taken {
-    const items: Waiting[] = [];
+  peek(recordsMax: number, bytesMax: number): Taken {
     let bytes = 0;
-    for (let at = this.#head; at < this.#items.length && items.length < itemsMax; at++) {
-      const item = this.#items[at] as Waiting;
-      bytes += size(item.record);
-      if (items.length > 0 && bytes > bytesMax) break;
-      items.push(item);
+    let end = this.#head;
+    for (; end < this.#items.length && end - this.#head < recordsMax; end++) {
+      bytes += size(this.#items[end] as InputRecord);
+      if (end > this.#head && bytes > bytesMax) break;
     }
-    const last = items.at(-1)?.record ?? null;
-    if (items.length === this.length) return { items, next: this.#next, last };
-    return { items, next: last === null ? this.#taken : last.offset + 1n, last };
+    const records = this.#items.slice(this.#head, end);
+    const last = records.at(-1) ?? null;
+    if (end === this.#items.length) return { records, next: this.#next, last };
+    return { records, next: last === null ? this.#taken : last.offset + 1n, last };
   }
 
   drop(taken: Taken): void {
-    for (const item of taken.items) this.bytes -= size(item.record);
-    this.#head += taken.items.length;
+    for (const record of taken.records) this.bytes -= size(record);
+    this.#head += taken.records.length;
     this.#taken = taken.next;
     if (this.#head > 1024 || this.#head === this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
-  }
-
-  /** Puts another reading of the first item in its place: an intent that the database refuses becomes a misfit. */
-  replaceFirst(input: Misfit): void {
-    const first = this.#items[this.#head];
-    if (first !== undefined) this.#items[this.#head] = { record: first.record, input };
   }
 }
 

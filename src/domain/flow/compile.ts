@@ -212,7 +212,8 @@ function compileBind(flow: Flow): (draft: Draft) => void {
 
 /** Which intent fields each intent type of this flow must carry, read off the references in the file. */
 function neededFields(flow: Flow): Map<string, readonly IntentField[]> {
-  const text = JSON.stringify([flow.currencies, flow.accounts, flow.data]);
+  const sources = flow.data.map((field) => ("intent" in field.from ? field.from.intent : ""));
+  const text = JSON.stringify([flow.currencies, flow.accounts, sources]);
   const used = [
     ...new Set(
       [...text.matchAll(/intent\.(account|currency|from|to|amount)/g)].map((match) => match[1] as IntentField),
