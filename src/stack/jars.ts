@@ -1,6 +1,6 @@
 // The Kafka broker's jars, by Maven, once per user and version.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { withLock } from "./lock.ts";
 import { cacheDir, makeWhole } from "./places.ts";
 import { runToEnd } from "./processes.ts";
@@ -41,22 +41,31 @@ export async function kafkaJars(pomDir: string, say: (line: string) => void): Pr
   if (jarsAreCached()) return dir;
   const maven = findMaven();
   // Maven's own repository is not safe for two writers, so the first uses of several processes go one after another.
-  await withLock(`${dir}.lock`, DOWNLOAD_WAIT_MS, () =>
-    makeWhole(dir, async (beside) => {
+  await withLock(`${dir}.lock`, DOWNLOAD_WAIT_MS, () => {
+    removeUnfinished(dir);
+    return makeWhole(dir, async (beside) => {
       say(`fetching Apache Kafka ${KAFKA_VERSION} by Maven into ${dir} (43 MB, once)`);
       mkdirSync(pomDir, { recursive: true });
       writeFileSync(join(pomDir, "pom.xml"), POM);
       await copyJars(maven, pomDir, beside);
-    }),
-  );
+    });
+  });
   return dir;
+}
+
+/** Downloads whose process was killed. Whoever holds the lock is the only one that downloads. */
+function removeUnfinished(dir: string): void {
+  const unfinished = readdirSync(dirname(dir), { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name.startsWith(`${basename(dir)}.`),
+  );
+  for (const entry of unfinished) rmSync(join(dirname(dir), entry.name), { recursive: true, force: true });
 }
 
 async function copyJars(maven: string, pomDir: string, into: string): Promise<void> {
   const quiet = ["-q", "-B", "--strict-checksums", "-f", join(pomDir, "pom.xml")];
   const copy = [COPY_JARS, "-DincludeScope=runtime", `-DoutputDirectory=${into}`];
-  const { output } = await runToEnd(maven, [...quiet, ...copy], {});
-  if (readdirSync(into).includes(`kafka_2.13-${KAFKA_VERSION}.jar`)) return;
+  const { status, output } = await runToEnd(maven, [...quiet, ...copy], {});
+  if (status === 0 && existsSync(join(into, `kafka_2.13-${KAFKA_VERSION}.jar`))) return;
   const why = output.split("\n").find((line) => line.includes("ERROR")) ?? "it gave no reason";
   throw new StackUnavailable(
     `Maven could not fetch the Kafka jars (${why.trim()})`,

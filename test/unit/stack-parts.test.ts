@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { KAFKA_VERSION, kafkaJars } from "../../src/stack/jars.ts";
 import { withLock } from "../../src/stack/lock.ts";
 import { claimFolder, makeWhole } from "../../src/stack/places.ts";
 import { choosePort, freePort, isFree } from "../../src/stack/ports.ts";
@@ -129,6 +130,34 @@ describe("folders", () => {
     expect(existsSync(join(theirs, "data"))).toBe(true);
     claimFolder(join(dir, "kafka"));
     expect(() => claimFolder(join(dir, "kafka"))).not.toThrow();
+  });
+});
+
+describe("kafkaJars", () => {
+  // A Maven that notes its calls, and copies the broker's jar as slowly as a network would.
+  const mavenThat = (ends: string): void => {
+    const out = 'for word in "$@"; do case $word in -DoutputDirectory=*) out=${word#-DoutputDirectory=} ;; esac; done';
+    const script = `#!/bin/sh\n[ "$1" = --version ] && exit 0\necho call >> ${dir}/calls\n${out}\n${ends}\n`;
+    writeFileSync(join(dir, "mvn"), script, { mode: 0o755 });
+    vi.stubEnv("PATH", `${dir}:${process.env["PATH"]}`);
+    vi.stubEnv("XDG_CACHE_HOME", join(dir, "cache"));
+  };
+
+  afterEach(() => vi.unstubAllEnvs());
+
+  test("several first uses at once download once", async () => {
+    mavenThat(`sleep 0.3; touch "$out/kafka_2.13-${KAFKA_VERSION}.jar"`);
+    const places = await Promise.all([1, 2, 3].map((stack) => kafkaJars(join(dir, `stack-${stack}`), () => undefined)));
+    expect(new Set(places).size).toBe(1);
+    expect(readFileSync(join(dir, "calls"), "utf8")).toBe("call\n");
+    expect(readdirSync(join(dir, "cache", "millrace"))).toEqual([`kafka-${KAFKA_VERSION}`]);
+  });
+
+  test("a download that fails half way leaves nothing behind, and says Maven's reason", async () => {
+    mavenThat(`touch "$out/kafka_2.13-${KAFKA_VERSION}.jar"; echo "[ERROR] no route to host"; exit 1`);
+    const attempt = kafkaJars(dir, () => undefined);
+    await expect(attempt).rejects.toThrow("Maven could not fetch the Kafka jars ([ERROR] no route to host)");
+    expect(readdirSync(join(dir, "cache", "millrace"))).toEqual([]);
   });
 });
 
