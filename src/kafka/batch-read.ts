@@ -26,36 +26,47 @@ export type RecordSet = {
   readonly bytes: number;
 };
 
+type Reading = { records: InputRecord[]; nextOffset: bigint; bytes: number };
+type AbortedSoFar = { readonly waiting: AbortedKafkaTransaction[]; readonly now: Set<bigint> };
+
 /** @param set     record batches as fetched; the last one may be cut off
  *  @param wanted  records before it are left out: a batch is always sent whole
  *  @param aborted as the fetch answered, in order of `firstOffset`
- *  @throws Unreadable when a batch is damaged, of an older format, or compressed in a way not known here */
+ *  @throws Unreadable when the batch at the wanted offset is damaged, of an older format, or compressed in a way not
+ *          known here; a later one only ends the set, and is met again at its own offset */
 export function readRecordSet(set: Buffer, wanted: bigint, aborted: readonly AbortedKafkaTransaction[]): RecordSet {
-  const records: InputRecord[] = [];
-  const abortedNow = new Set<bigint>();
-  let abortedSeen = 0;
-  let nextOffset = wanted;
-  let bytes = 0;
+  const reading: Reading = { records: [], nextOffset: wanted, bytes: 0 };
+  const abortedSoFar = { waiting: [...aborted], now: new Set<bigint>() };
   for (let at = 0; at + HEADER_BYTES <= set.length; ) {
-    const length = set.readInt32BE(at + 8);
-    const end = at + FRAME_BYTES + length;
-    if (length < HEADER_BYTES - FRAME_BYTES) throw new Unreadable(`a batch says it is ${length} bytes long`);
-    if (end > set.length) break;
-    const batch = set.subarray(at, end);
-    at = end;
-    checkBatch(batch);
-    const { firstOffset, lastOffset, attributes, producerId } = headOf(batch);
-    for (let next = aborted[abortedSeen]; next && next.firstOffset <= lastOffset; next = aborted[++abortedSeen]) {
-      abortedNow.add(next.producerId);
+    const length = FRAME_BYTES + set.readInt32BE(at + 8);
+    if (length >= HEADER_BYTES && at + length > set.length) break;
+    try {
+      if (length < HEADER_BYTES) throw new Unreadable(`a batch says it is ${length} bytes long`);
+      readBatch(set.subarray(at, at + length), wanted, abortedSoFar, reading);
+    } catch (error) {
+      if (error instanceof Unreadable && reading.nextOffset > wanted) break;
+      throw error;
     }
-    if (lastOffset >= nextOffset) nextOffset = lastOffset + 1n;
-    if (attributes & CONTROL_FLAG) {
-      if (markerKind(batch) === ABORT_MARKER) abortedNow.delete(producerId);
-    } else if (!(attributes & KAFKA_TRANSACTION_FLAG && abortedNow.has(producerId)) && lastOffset >= wanted) {
-      bytes += readRecords(batch, firstOffset, wanted, records);
-    }
+    at += length;
   }
-  return { records, nextOffset, bytes };
+  return reading;
+}
+
+function readBatch(batch: Buffer, wanted: bigint, aborted: AbortedSoFar, reading: Reading): void {
+  checkBatch(batch);
+  const { firstOffset, lastOffset, attributes, producerId } = headOf(batch);
+  for (let [next] = aborted.waiting; next && next.firstOffset <= lastOffset; [next] = aborted.waiting) {
+    aborted.now.add(next.producerId);
+    aborted.waiting.shift();
+  }
+  if (attributes & CONTROL_FLAG) {
+    if (markerKind(batch) === ABORT_MARKER) aborted.now.delete(producerId);
+  } else if (!(attributes & KAFKA_TRANSACTION_FLAG && aborted.now.has(producerId)) && lastOffset >= wanted) {
+    const { records, bytes } = readRecords(batch, firstOffset, wanted);
+    for (const record of records) reading.records.push(record);
+    reading.bytes += bytes;
+  }
+  if (lastOffset >= reading.nextOffset) reading.nextOffset = lastOffset + 1n;
 }
 
 function checkBatch(batch: Buffer): void {
@@ -85,8 +96,8 @@ function markerKind(batch: Buffer): number {
   return cursor.bytes()?.readInt16BE(2) ?? -1;
 }
 
-/** Appends to `into`; returns the bytes kept. */
-function readRecords(batch: Buffer, firstOffset: bigint, wanted: bigint, into: InputRecord[]): number {
+function readRecords(batch: Buffer, firstOffset: bigint, wanted: bigint): { records: InputRecord[]; bytes: number } {
+  const records: InputRecord[] = [];
   const attributes = batch.readInt16BE(21);
   const baseTimeMs = Number(batch.readBigInt64BE(27));
   // With append time the broker stamps the batch, not the records.
@@ -106,13 +117,14 @@ function readRecords(batch: Buffer, firstOffset: bigint, wanted: bigint, into: I
       const key = cursor.bytes();
       const value = cursor.bytes();
       cursor.at = end; // behind the headers, which nothing here uses
-      if (offset >= wanted) into.push({ offset, appendedAtMs: appendTimeMs ?? baseTimeMs + timeDeltaMs, key, value });
+      if (offset >= wanted)
+        records.push({ offset, appendedAtMs: appendTimeMs ?? baseTimeMs + timeDeltaMs, key, value });
     }
   } catch (error) {
     if (error instanceof RangeError) throw new Unreadable("a record ends behind its batch");
     throw error;
   }
-  return kept.length;
+  return { records, bytes: kept.length };
 }
 
 class Cursor {

@@ -36,6 +36,8 @@ const FETCH_CONNECTION = 1;
 const RETRY_FIRST_MS = 20;
 const RETRY_MAX_MS = 400;
 const NO_LEADER = -1;
+const UNKNOWN_TOPIC = 3;
+const NEW_TOPIC_PAUSE_MS = 100;
 
 export class KafkaClient {
   readonly settings: KafkaSettings;
@@ -106,13 +108,21 @@ export class KafkaClient {
    *  @throws KafkaRefused when one does not exist */
   async know(topics: readonly string[]): Promise<void> {
     for (const topic of topics) this.#topics.add(topic);
+    // A question that is on its way was put before these topics were added.
+    await this.#refreshing?.catch(() => {});
     await this.refresh();
+    if (this.#brokers.size > 1 && topics.some((topic) => this.#topicErrors.get(topic) === UNKNOWN_TOPIC)) {
+      // One broker hears of a new topic a little later than another.
+      await sleep(NEW_TOPIC_PAUSE_MS);
+      await this.refresh();
+    }
     for (const topic of topics) {
-      const code = this.#topicErrors.get(topic) ?? 0;
-      if (code !== 0 && !isTransient(protocolError(code))) throw asPortError(protocolError(code), `topic ${topic}`);
-      if (this.partitionCount(topic) === null) {
+      const code = this.#topicErrors.get(topic) ?? UNKNOWN_TOPIC;
+      if (code === UNKNOWN_TOPIC) {
+        this.#topics.delete(topic);
         throw new KafkaRefused(`topic ${topic} does not exist`, "UNKNOWN_TOPIC_OR_PARTITION");
       }
+      if (code !== 0) throw asPortError(protocolError(code), `topic ${topic}`);
     }
   }
 

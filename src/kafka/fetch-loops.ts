@@ -48,6 +48,7 @@ const OFFSET_OUT_OF_RANGE = 1;
 const SUPERVISE_MS = 500;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 400;
+const MOVED_PAUSE_MS = 100;
 /** Requests have their own time-out (5 s); this is for what might hang without one. */
 const STUCK_MS = 10_000;
 const METADATA_AGE_MAX_MS = 30_000;
@@ -242,11 +243,14 @@ export class FetchLoops {
     }
   }
 
-  #pause(name: string, feed: Feed, code: number): void {
+  /** A leader that moves is found by fresh metadata; what the cluster refuses (authorization) waits for people. */
+  #pause(name: string, { topic, partition }: Feed, code: number): void {
     const error = protocolError(code);
-    const { topic, partition } = feed;
-    this.#client.settings.log("warn", { topic, partition, type: error.type }, `not readable now: ${error.message}`);
-    this.#pausedUntilMs.set(name, performance.now() + RETRY_FIRST_MS * 2);
+    const [level, pauseMs] = error.retriable
+      ? (["debug", MOVED_PAUSE_MS] as const)
+      : (["error", SAY_EVERY_MS] as const);
+    this.#client.settings.log(level, { topic, partition, type: error.type }, `not readable now: ${error.message}`);
+    this.#pausedUntilMs.set(name, performance.now() + pauseMs);
     this.#refresh();
   }
 }

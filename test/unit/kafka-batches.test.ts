@@ -202,7 +202,15 @@ describe("reading", () => {
     expect(() => readRecordSet(flipped, 0n, [])).toThrow(/checksum/);
     const short = batchOf(["some value"], 0n);
     short.writeInt32BE(3, 8);
-    expect(() => readRecordSet(short, 0n, [])).toThrow(/3 bytes long/);
+    expect(() => readRecordSet(short, 0n, [])).toThrow(/15 bytes long/);
+  });
+
+  test("reads up to a damaged batch, and meets it at its own offset", () => {
+    const damaged = batchOf(["b", "c"], 1n);
+    damaged.writeUInt8(damaged.readUInt8(70) ^ 1, 70);
+    const set = Buffer.concat([batchOf(["a"], 0n), damaged, batchOf(["d"], 3n)]);
+    expect(readRecordSet(set, 0n, [])).toMatchObject({ records: [{ offset: 0n }], nextOffset: 1n });
+    expect(() => readRecordSet(set.subarray(batchOf(["a"], 0n).length), 1n, [])).toThrow(/checksum/);
   });
 
   test("never hangs or throws anything but Unreadable, whatever the bytes", () => {
