@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -18,8 +17,9 @@ import {
   startBroker,
 } from "../../src/stack/stack.ts";
 import { freshDatabase, testStack } from "../support/stack.ts";
+import { removeStack, stackDir } from "../support/stack-dir.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "millrace-stack-test-"));
+const dir = stackDir();
 let said: string[] = [];
 const say = (line: string): void => void said.push(line);
 const up = () => stackUp({ dir, say });
@@ -45,10 +45,7 @@ afterEach(() => {
   said = [];
   vi.unstubAllEnvs();
 });
-afterAll(async () => {
-  await down();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => removeStack(dir));
 
 test("the shared stack gives each caller an empty database of its own", async () => {
   const [first, second] = [await freshDatabase(), await freshDatabase()];
@@ -145,8 +142,8 @@ describe("a stack of one's own", () => {
 });
 
 describe("what is missing is said in one sentence with the remedy", () => {
-  const elsewhere = mkdtempSync(join(tmpdir(), "millrace-stack-test-"));
-  afterAll(() => rmSync(elsewhere, { recursive: true, force: true }));
+  const elsewhere = stackDir();
+  afterAll(() => removeStack(elsewhere));
 
   async function complaint(attempt: () => Promise<unknown>): Promise<string> {
     const error = await attempt().then(

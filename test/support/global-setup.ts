@@ -1,11 +1,12 @@
 // One local stack for a whole test run: started before the first test that needs one, ended and removed after the last.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
-import { type StackInfo, stackDown, stackUp } from "../../src/stack/stack.ts";
+import { type StackInfo, stackUp } from "../../src/stack/stack.ts";
+import { ownerOf, removeStack, stackDir } from "./stack-dir.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -13,34 +14,25 @@ declare module "vitest" {
   }
 }
 
-const PREFIX = "millrace-test-";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const say = (line: string): void => void process.stderr.write(`stack: ${line}\n`);
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await removeLeftovers();
   build();
-  const dir = join(tmpdir(), `${PREFIX}${process.pid}`);
-  mkdirSync(dir);
-  chmodSync(dir, 0o755); // As root, the database runs as another user, who has to get in.
+  const dir = stackDir();
   const startedMs = Date.now();
   const stack = await stackUp({ dir, say });
   say(`${stack.mode}, up after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s in ${stack.dir}`);
   project.provide("stack", stack);
-  return async () => {
-    await stackDown({ dir, say });
-    rmSync(dir, { recursive: true, force: true });
-  };
+  return () => removeStack(dir);
 }
 
 /** Stacks of test runs that were killed: the folder's name tells the process that should have ended them. */
 async function removeLeftovers(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
-    const pid = Number(name.slice(PREFIX.length));
-    if (!Number.isInteger(pid) || isProcess(pid)) continue;
-    const dir = join(tmpdir(), name);
-    await stackDown({ dir, say });
-    rmSync(dir, { recursive: true, force: true });
+  for (const name of readdirSync(tmpdir())) {
+    const pid = ownerOf(name);
+    if (pid !== null && !isProcess(pid)) await removeStack(join(tmpdir(), name));
   }
 }
 
