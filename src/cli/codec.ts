@@ -1,0 +1,33 @@
+// Messages for tools: the declared schemas with the ids that the registry holds them under.
+
+import { type Config, topicNames, type TopicNames } from "../config.ts";
+import { type Declared, loadDeclared } from "../declared/load.ts";
+import { type Codec, createCodec } from "../kafka/codec.ts";
+import { openRegistry } from "../kafka/registry.ts";
+import { REGISTRY_TIMEOUT_MS, topicSchemas } from "../setup.ts";
+
+export type ToolMessages = { readonly codec: Codec; readonly declared: Declared; readonly topics: TopicNames };
+
+/** @throws RegistryUnreachable | SchemaMissing | DeclaredFaults */
+export async function openMessages(config: Config, schemaRegistryUrl: string): Promise<ToolMessages> {
+  const declared = loadDeclared(config.schemasDir, config.flowsDir);
+  const topics = topicNames(config);
+  const registry = openRegistry({ url: schemaRegistryUrl, timeoutMs: REGISTRY_TIMEOUT_MS });
+  const schemas = topicSchemas(topics, declared);
+  const found = await registry.findSchemas(Object.values(schemas));
+  const texts = mapValues(schemas, ({ schema }) => schema);
+  const ids = mapValues(schemas, ({ topic }) => found.get(topic) as number);
+  return { codec: createCodec({ registry, schemas: texts, ids }), declared, topics };
+}
+
+function mapValues<From, To>(record: Record<MessageName, From>, change: (value: From) => To): Record<MessageName, To> {
+  return {
+    intent: change(record.intent),
+    outcome: change(record.outcome),
+    deadLetter: change(record.deadLetter),
+    command: change(record.command),
+    report: change(record.report),
+  };
+}
+
+type MessageName = keyof ReturnType<typeof topicSchemas>;

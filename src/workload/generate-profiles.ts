@@ -1,0 +1,18 @@
+// The kinds of load that can be made up, by name.
+
+import { assert } from "../domain/assert.ts";
+import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
+import type { Source } from "./load-pump.ts";
+
+const OPEN: ReadonlyMap<string, (plan: GeneratePlan, parts: GenerateParts) => Source> = new Map([
+  ["transfers", (plan: GeneratePlan, parts: GenerateParts): Source => new Transfers(plan, parts)],
+]);
+
+export const PROFILES: readonly string[] = [...OPEN.keys()];
+
+/** @param name one of PROFILES */
+export function openProfile(name: string, plan: GeneratePlan, parts: GenerateParts): Source {
+  const open = OPEN.get(name);
+  assert(open !== undefined, `there is no profile ${name}`);
+  return open(plan, parts);
+}
