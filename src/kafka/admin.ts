@@ -4,8 +4,8 @@ import { connectClient, type KafkaClient } from "./client.ts";
 import { asPortError, isCoordinatorBusy } from "./errors.ts";
 import {
   type InputRecord,
-  type KafkaSettings,
   KafkaRefused,
+  type KafkaSettings,
   KafkaUnreachable,
   type OutputPartition,
   type PartitionBounds,

@@ -3,10 +3,10 @@
 // So a lost answer, a restart or a moved leader neither loses nor doubles nor reorders.
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert } from "../domain/assert.ts";
+import { BATCH_HEADER_BYTES, sizeInBatch, writeProduceBody, writeRecordBatch } from "./batch-write.ts";
 import type { KafkaClient } from "./client.ts";
 import { describeKafkaError, isFencing, isTransient } from "./errors.ts";
 import { Fenced, type OutgoingRecord, WriterBroken } from "./port.ts";
-import { BATCH_HEADER_BYTES, sizeInBatch, writeProduceBody, writeRecordBatch } from "./batch-write.ts";
 import { protocolError } from "./wire.ts";
 
 export const BATCH_RECORDS_MAX = 5_000;

@@ -8,11 +8,11 @@
 // A broker that was down at our start and leads a partition later gets its loop from the supervisor; loops made once at
 // start left lanes standing.
 import { setTimeout as sleep } from "node:timers/promises";
+import { type RecordSet, readRecordSet } from "./batch-read.ts";
 import type { KafkaClient } from "./client.ts";
 import { Unreadable } from "./compression.ts";
 import { describeKafkaError } from "./errors.ts";
 import type { FetchAnswer, FetchedPartition } from "./fetch-answer.ts";
-import { type RecordSet, readRecordSet } from "./batch-read.ts";
 import { Waker } from "./waker.ts";
 import { protocolError } from "./wire.ts";
 

@@ -1,9 +1,9 @@
 // Reads any partitions for tools, audits and benchmarks, over the same fetch loop as lanes.
 import { assert } from "../domain/assert.ts";
+import type { RecordSet } from "./batch-read.ts";
 import { connectClient } from "./client.ts";
 import { FETCH_DEFAULTS, type Feed, FetchLoops, type FetchOptions } from "./fetch-loops.ts";
-import { type KafkaSettings, KafkaRefused, type PartitionReader, type PartitionRun } from "./port.ts";
-import type { RecordSet } from "./batch-read.ts";
+import { KafkaRefused, type KafkaSettings, type PartitionReader, type PartitionRun } from "./port.ts";
 import { Waker } from "./waker.ts";
 
 export type PartitionStart = { readonly topic: string; readonly partition: number; readonly offset: bigint };

@@ -1,8 +1,8 @@
 // Reading at a given place: bounds, one record, and the last visible record of a partition.
 import { setTimeout as sleep } from "node:timers/promises";
+import { type RecordSet, readRecordSet } from "./batch-read.ts";
 import type { KafkaClient } from "./client.ts";
 import { type InputRecord, KafkaUnreachable, type PartitionBounds, type Tail } from "./port.ts";
-import { type RecordSet, readRecordSet } from "./batch-read.ts";
 import { protocolError } from "./wire.ts";
 
 const READ_COMMITTED = 1;

@@ -37,6 +37,16 @@ test("says what the cluster refuses, with its code", async () => {
   await expect(admin.bounds(await freshTopic(1), 3)).rejects.toThrow(/has 1 partitions, none numbered 3/);
 });
 
+test("answers questions about several topics at once", async () => {
+  const topics = [await freshTopic(1), await freshTopic(1), await freshTopic(1)];
+  for (let round = 0; round < 10; round++) {
+    const admin = await openAdmin(kafkaSettings());
+    const bounds = await Promise.all(topics.map((topic) => admin.bounds(topic, 0)));
+    expect(bounds).toEqual(topics.map(() => ({ low: 0n, end: 0n })));
+    await admin.close();
+  }
+});
+
 test("finds the record at an offset, and nothing where a marker is, nothing was kept, or nothing is yet", async () => {
   const topic = await freshTopic(1);
   const admin = await testAdmin();
