@@ -2,11 +2,17 @@
 
 import { type Config, topicNames, type TopicNames } from "../config.ts";
 import { type Declared, loadDeclared } from "../declared/load.ts";
-import { type Codec, createCodec } from "../kafka/codec.ts";
+import { type Codec, type CodecSettings, createCodec } from "../kafka/codec.ts";
 import { openRegistry } from "../kafka/registry.ts";
 import { REGISTRY_TIMEOUT_MS, topicSchemas } from "../setup.ts";
 
-export type ToolMessages = { readonly codec: Codec; readonly declared: Declared; readonly topics: TopicNames };
+export type ToolMessages = {
+  readonly codec: Codec;
+  /** what it was made of */
+  readonly source: Pick<CodecSettings, "schemas" | "ids">;
+  readonly declared: Declared;
+  readonly topics: TopicNames;
+};
 
 /** @throws RegistryUnreachable | SchemaMissing | DeclaredFaults */
 export async function openMessages(config: Config, schemaRegistryUrl: string): Promise<ToolMessages> {
@@ -15,9 +21,11 @@ export async function openMessages(config: Config, schemaRegistryUrl: string): P
   const registry = openRegistry({ url: schemaRegistryUrl, timeoutMs: REGISTRY_TIMEOUT_MS });
   const schemas = topicSchemas(topics, declared);
   const found = await registry.findSchemas(Object.values(schemas));
-  const texts = mapValues(schemas, ({ schema }) => schema);
-  const ids = mapValues(schemas, ({ topic }) => found.get(topic) as number);
-  return { codec: createCodec({ registry, schemas: texts, ids }), declared, topics };
+  const source = {
+    schemas: mapValues(schemas, ({ schema }) => schema),
+    ids: mapValues(schemas, ({ topic }) => found.get(topic) as number),
+  };
+  return { codec: createCodec({ ...source, registry }), source, declared, topics };
 }
 
 function mapValues<From, To>(record: Record<MessageName, From>, change: (value: From) => To): Record<MessageName, To> {

@@ -27,6 +27,7 @@ export const VERBS: readonly Verb[] = [
   { name: "run", summary: "the service, until SIGTERM", load: () => import("./run.ts") },
   { name: "load", summary: "publish intents: JSON lines or generated ones", load: () => import("./load.ts") },
   { name: "outcomes", summary: "what became of intents, as JSON lines", load: () => import("./outcomes.ts") },
+  { name: "bench", summary: "measure throughput and latency", load: () => import("./bench.ts") },
   { name: "doctor", summary: "check every dependency and setting", load: () => import("./doctor.ts") },
   { name: "config", summary: "check and explain the settings", load: () => import("./config.ts") },
 ];

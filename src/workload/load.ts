@@ -126,3 +126,29 @@ export class RepeatingLast implements Source {
     return this.#last;
   }
 }
+
+/** Hands a source out in portions, one after another. */
+export class Portions {
+  readonly #source: Source;
+  #rest: readonly Outbound[] = [];
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /** The next `count` records; to be read to its end before the next portion. */
+  take(count: number): Source {
+    let left = count;
+    return {
+      next: async () => {
+        if (left === 0) return null;
+        const chunk = this.#rest.length > 0 ? this.#rest : await this.#source.next();
+        if (chunk === null) return null;
+        const taken = chunk.slice(0, left);
+        this.#rest = chunk.slice(taken.length);
+        left -= taken.length;
+        return taken;
+      },
+    };
+  }
+}

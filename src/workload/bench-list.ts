@@ -1,0 +1,10 @@
+// The benchmarks by name.
+
+import type { Benchmark } from "./bench.ts";
+import { drain } from "./bench-drain.ts";
+import { latency } from "./latency.ts";
+
+export const BENCHMARKS: ReadonlyMap<string, Benchmark> = new Map([
+  ["drain", drain],
+  ["latency", latency],
+]);

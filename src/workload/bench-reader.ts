@@ -1,0 +1,129 @@
+// The reader of a benchmark: a process of its own, so that reading is not measured as part of what is read.
+
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { openAdmin } from "../kafka/admin.ts";
+import { BenchFailed, type CodecSource } from "./bench.ts";
+import type { KafkaSettings } from "../kafka/port.ts";
+
+/** Which time a record carries: none is looked at, an outcome's `occurredAt` (of intents numbered from `from` on), or the
+ *  microseconds that the value begins with. */
+export type ReaderTimes =
+  | { readonly kind: "none" }
+  | { readonly kind: "outcomes"; readonly source: CodecSource; readonly from: number }
+  | { readonly kind: "stamps"; readonly from: number };
+
+export type ReaderOrder = {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  /** by partition, as digits */
+  readonly offsets: readonly string[];
+  /** records to read in all */
+  readonly count: number;
+  readonly times: ReaderTimes;
+};
+
+export type ReaderResult = {
+  readonly count: number;
+  /** milliseconds since the epoch */
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  /** of the records whose time was looked at */
+  readonly latency: LatencyFigures | null;
+};
+
+export type LatencyFigures = {
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+  /** when the first of them was to be sent and when the last was read, milliseconds since the epoch */
+  readonly fromMs: number;
+  readonly untilMs: number;
+};
+
+export type ReaderMessage =
+  | { readonly kind: "ready" }
+  | { readonly kind: "progress"; readonly count: number }
+  | { readonly kind: "done"; readonly result: ReaderResult };
+
+const MAIN = fileURLToPath(new URL("./bench-reader-main.js", import.meta.url));
+const SILENT_MAX_MS = 60_000;
+const LOOK_MS = 500;
+
+export class ReaderProcess {
+  readonly #child: ChildProcess;
+  readonly #order: ReaderOrder;
+  #ready = false;
+  #count = 0;
+  #result: ReaderResult | null = null;
+  #ended = false;
+  #lastMs = performance.now();
+  #wake: () => void = () => {};
+
+  private constructor(order: ReaderOrder) {
+    this.#order = order;
+    this.#child = fork(MAIN, [], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.#child.on("message", (message) => this.#read(message as ReaderMessage));
+    this.#child.once("close", () => {
+      this.#ended = true;
+      this.#wake();
+    });
+    this.#child.send(order);
+  }
+
+  /** Reads from the end that the topic has now; resolves when the reader waits for records. */
+  static async open(kafka: KafkaSettings, wish: Omit<ReaderOrder, "brokers" | "offsets">): Promise<ReaderProcess> {
+    const admin = await openAdmin(kafka);
+    const partitions = (await admin.partitionCounts([wish.topic])).get(wish.topic) ?? 0;
+    const offsets: string[] = [];
+    for (let at = 0; at < partitions; at++) offsets.push((await admin.bounds(wish.topic, at)).end.toString());
+    await admin.close();
+    const reader = new ReaderProcess({ ...wish, brokers: kafka.brokers, offsets });
+    await reader.#until(
+      () => reader.#ready,
+      () => {},
+    );
+    return reader;
+  }
+
+  /** @param check is called twice a second and may throw to end the wait
+   *  @throws BenchFailed when nothing has come for a minute */
+  async done(check: () => void = () => {}): Promise<ReaderResult> {
+    this.#lastMs = performance.now();
+    await this.#until(() => this.#result !== null, check);
+    return this.#result as ReaderResult;
+  }
+
+  #read(message: ReaderMessage): void {
+    if (message.kind === "ready") this.#ready = true;
+    else if (message.kind === "done") this.#result = message.result;
+    else if (message.count > this.#count) {
+      this.#count = message.count;
+      this.#lastMs = performance.now();
+    }
+    this.#wake();
+  }
+
+  async #until(reached: () => boolean, check: () => void): Promise<void> {
+    while (!reached()) {
+      if (this.#ended) throw new BenchFailed("the reader has ended");
+      if (performance.now() - this.#lastMs > SILENT_MAX_MS) {
+        throw new BenchFailed(`${this.#count} of ${this.#order.count} records in ${this.#order.topic}, then none`);
+      }
+      check();
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        timer = setTimeout(resolve, LOOK_MS);
+      });
+      clearTimeout(timer);
+    }
+  }
+
+  stop(): void {
+    if (!this.#ended) this.#child.kill("SIGKILL");
+  }
+}
