@@ -289,10 +289,16 @@ end $$;
 
 -- Ends the writing statement of a block. A compare-and-set that matches nothing does not stop the other parts of a CTE,
 -- and a COMMIT behind it would keep their rows, lines that belong to no block: so a head that did not move is an error.
-create function assert_head_moved(moved bigint, lane int, block bigint) returns void language plpgsql as $$
+-- So is a part that changed another number of rows than were sent.
+create function assert_block_written(lane int, block bigint, moved bigint, changed bigint[], expected bigint[])
+returns void language plpgsql as $$
 begin
   if moved <> 1 then
     raise exception 'millrace: the head of lane % did not move to block %', lane, block using errcode = 'MR001';
+  end if;
+  if changed <> expected then
+    raise exception 'millrace: block % of lane % changed % rows (cases, balances, timers) instead of %',
+      block, lane, changed, expected using errcode = 'MR002';
   end if;
 end $$;
 

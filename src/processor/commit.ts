@@ -1,9 +1,9 @@
 // The one place that writes ledger lines: a batch becomes a block, in one dbTransaction, or nothing of it does.
 //
-// Three flights to the database: begin, lock the lane row, read what the batch concerns; write everything, head last;
-// COMMIT. What can go wrong between them, and what it means, is the table of `CommitResult`.
+// Two flights to the database: begin, lock the lane row, read what the batch concerns; then write everything, head last,
+// and COMMIT. What can go wrong between them, and what it means, is the table of `CommitResult`.
 
-import { assert, AssertionFailed } from "../domain/assert.ts";
+import { AssertionFailed } from "../domain/assert.ts";
 import { Undecidable } from "../domain/decide.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
@@ -22,7 +22,7 @@ import {
   DatabaseUnreachable,
   sqlState,
 } from "../store/database.ts";
-import { commit, rollback } from "../store/sql/begin.ts";
+import { rollback } from "../store/sql/begin.ts";
 import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock } from "./block.ts";
 
 export type CommitResult =
@@ -36,7 +36,7 @@ export type CommitResult =
   | { readonly kind: "halt"; readonly cause: string; readonly evidence: Record<string, unknown> };
 
 export type PhaseClock = {
-  readonly add: (phase: "intake" | "wait" | "read" | "decide" | "write" | "commit", ms: number) => void;
+  readonly add: (phase: "intake" | "wait" | "read" | "decide" | "write", ms: number) => void;
 };
 
 export type Committer = {
@@ -90,7 +90,7 @@ async function attemptBlock(
   const { lane, memory, batch } = task;
   const { clock } = committer;
   let at = performance.now();
-  const lap = (phase: "read" | "decide" | "write" | "commit"): void => {
+  const lap = (phase: "read" | "decide" | "write"): void => {
     const now = performance.now();
     clock.add(phase, now - at);
     at = now;
@@ -106,13 +106,10 @@ async function attemptBlock(
   attempt.block = block;
   lap("decide");
   attempt.mayBeWritten = true; // from here on, a lost connection leaves the outcome unknown
-  const wrong = await writeBlock(connection, block.rows);
-  assert(wrong === null, `block ${block.rows.after.block} of lane ${lane}: ${wrong}`);
+  const answered = await writeBlock(connection, block.rows);
   lap("write");
-  const done = await connection.run(commit, []);
   // A COMMIT of a failed dbTransaction is answered, without any error, with ROLLBACK.
-  if (done.command !== "COMMIT") return { kind: "again", reason: `COMMIT was answered with ${done.command}` };
-  lap("commit");
+  if (answered !== "COMMIT") return { kind: "again", reason: `COMMIT was answered with ${answered}` };
   return { kind: "committed", block };
 }
 
@@ -189,6 +186,7 @@ async function judge(
   if (state === null) throw error;
   if (TRY_AGAIN.has(state)) return { kind: "again", reason: `SQLSTATE ${state}` };
   if (state === "MR001") return { kind: "fenced" };
+  if (state === "MR002") throw new AssertionFailed((error as Error).message);
   if (state.startsWith("22") || state.startsWith("54")) return { kind: "unusable", error: error as Error };
   if (state.startsWith("53")) return { kind: "again", reason: `SQLSTATE ${state}: ${(error as Error).message}` };
   return { kind: "halt", cause: "commit_refused", evidence: { sqlState: state, message: (error as Error).message } };

@@ -2,25 +2,14 @@
 // not grow with the batch. Every statement carries the lane, no statement touches another lane's rows.
 
 import type { Account, CaseData, CaseRecord, Line, TimerKey } from "../domain/books.ts";
-import type { Head, InputPosition } from "../domain/head.ts";
+import type { Head } from "../domain/head.ts";
 import type { Connection, Result, Step } from "./database.ts";
 import { byteaArray, plainArray, readTimestampMs, textArray, timestamp, timestampMicros } from "./literals.ts";
-import { addBalances } from "./sql/add-balances.ts";
-import { begin } from "./sql/begin.ts";
-import { changeAccounts } from "./sql/change-accounts.ts";
-import { deleteTimers } from "./sql/delete-timers.ts";
-import { insertBalances } from "./sql/insert-balances.ts";
-import { insertBlock } from "./sql/insert-block.ts";
-import { insertCases } from "./sql/insert-cases.ts";
-import { insertLines } from "./sql/insert-lines.ts";
-import { insertOutbox } from "./sql/insert-outbox.ts";
-import { insertQuarantine } from "./sql/insert-quarantine.ts";
-import { insertTimers } from "./sql/insert-timers.ts";
+import { begin, commit } from "./sql/begin.ts";
 import { lockLane } from "./sql/lock-lane.ts";
-import { moveHead } from "./sql/move-head.ts";
 import { readBalances } from "./sql/read-balances.ts";
 import { readCases } from "./sql/read-cases.ts";
-import { updateCases } from "./sql/update-cases.ts";
+import { WRITE_BLOCK_PARAMETERS, writeBlockStatement } from "./sql/write-block.ts";
 
 export const TOPIC_NUMBERS = { outcomes: 0, commands: 1, deadLetters: 2 } as const;
 export type OutgoingTopic = keyof typeof TOPIC_NUMBERS;
@@ -180,186 +169,166 @@ export type BlockRows = {
   readonly halt: bigint | null;
 };
 
-type Expected = Step & { readonly rows: number };
-
-/** Writes a block, head last, in one flight.
- *  @returns null when every statement wrote as many rows as sent, else which did not (the caller must roll back)
- *  @throws ConnectionLost | DatabaseError; MR001 when the head was not ours to move */
-export async function writeBlock(connection: Connection, rows: BlockRows): Promise<string | null> {
-  const steps = [
-    ...caseSteps(rows),
-    ...accountSteps(rows),
-    ...lineSteps(rows),
-    ...timerSteps(rows),
-    ...messageSteps(rows),
-    blockStep(rows),
-    headStep(rows),
-  ];
-  const results = await connection.flight(steps);
-  const wrong = steps.findIndex((step, index) => results[index]?.rowCount !== step.rows);
-  if (wrong === -1) return null;
-  return `${steps[wrong]?.statement.name} wrote ${results[wrong]?.rowCount} rows of ${steps[wrong]?.rows}`;
+/** Writes a block, head last, and commits it, in one flight.
+ *  @returns what COMMIT was answered with: a failed dbTransaction answers it with ROLLBACK and no error
+ *  @throws ConnectionLost (then the outcome is unknown) | DatabaseError; MR001 when the head was not ours to move, MR002
+ *          when rows are not those that were read */
+export async function writeBlock(connection: Connection, rows: BlockRows): Promise<string> {
+  const named: Record<string, unknown> = {
+    ...headColumns(rows),
+    ...caseColumns(rows),
+    ...accountColumns(rows),
+    ...lineColumns(rows),
+    ...timerColumns(rows),
+    ...messageColumns(rows),
+    ...quarantineColumns(rows),
+  };
+  const values = WRITE_BLOCK_PARAMETERS.map((name) => named[name]);
+  const [, done] = await connection.flight([
+    { statement: writeBlockStatement, values },
+    { statement: commit, values: [] },
+  ]);
+  return (done as Result).command;
 }
 
-function caseSteps({ lane, cases }: BlockRows): Expected[] {
+const FIRST_ID = "00000000-0000-0000-0000-000000000000";
+
+function caseColumns({ cases }: BlockRows) {
   const fresh = cases.filter((one) => one.isNew);
-  const moved = cases.filter((one) => !one.isNew && one.changed);
-  const steps: Expected[] = [];
-  if (fresh.length > 0) {
-    const values = [
-      lane,
-      plainArray(fresh.map((one) => one.id)),
-      textArray(fresh.map((one) => one.kind)),
-      plainArray(fresh.map((one) => one.flow.number)),
-      textArray(fresh.map((one) => one.holderId)),
-      textArray(fresh.map((one) => one.state)),
-      textArray(fresh.map((one) => writeData(one.data))),
-      textArray(fresh.map((one) => one.history)),
-      plainArray(fresh.map((one) => `"${timestampMicros(one.occurredAtMicros)}"`)),
-    ];
-    steps.push({ statement: insertCases, values, rows: fresh.length });
-  }
-  if (moved.length > 0) {
-    const ids = moved.map((one) => one.id);
-    const columns = [
-      plainArray(ids),
-      textArray(moved.map((one) => one.state)),
-      textArray(moved.map((one) => writeData(one.data))),
-      textArray(moved.map((one) => one.history)),
-    ];
-    steps.push({ statement: updateCases, values: [lane, ...columns, ...bounds(ids)], rows: moved.length });
-  }
-  return steps;
+  const moved = movedCases(cases);
+  const ids = moved.map((one) => one.id);
+  const [caseLow, caseHigh] = ids.length === 0 ? [FIRST_ID, FIRST_ID] : bounds(ids);
+  return {
+    newCaseIds: plainArray(fresh.map((one) => one.id)),
+    newKinds: textArray(fresh.map((one) => one.kind)),
+    newFlows: plainArray(fresh.map((one) => one.flow.number)),
+    newHolders: textArray(fresh.map((one) => one.holderId)),
+    newStates: textArray(fresh.map((one) => one.state)),
+    newData: textArray(fresh.map((one) => writeData(one.data))),
+    newHistories: textArray(fresh.map((one) => one.history)),
+    newOccurredAt: plainArray(fresh.map((one) => `"${timestampMicros(one.occurredAtMicros)}"`)),
+    caseIds: plainArray(ids),
+    states: textArray(moved.map((one) => one.state)),
+    data: textArray(moved.map((one) => writeData(one.data))),
+    histories: textArray(moved.map((one) => one.history)),
+    caseLow,
+    caseHigh,
+  };
 }
 
-function accountSteps({ lane, accounts, opened, after }: BlockRows): Expected[] {
+function movedCases(cases: readonly CaseRecord[]): CaseRecord[] {
+  return cases.filter((one) => !one.isNew && one.changed);
+}
+
+function accountColumns({ accounts, opened }: BlockRows) {
   const fresh = accounts.filter((one) => opened.has(one.id));
   const known = accounts.filter((one) => !opened.has(one.id));
-  const added = known.filter((one) => one.addedDebits !== 0n || one.addedCredits !== 0n);
-  const changed = known.filter((one) => one.changed);
-  const ids = (some: readonly Account[]): string => plainArray(some.map((one) => one.id));
-  const steps: Expected[] = [];
-  if (fresh.length > 0) {
-    const columns = [
-      ids(fresh),
-      textArray(fresh.map((one) => one.path)),
-      textArray(fresh.map((one) => one.currency)),
-      floors(fresh),
-      plainArray(fresh.map((one) => one.status)),
-      plainArray(fresh.map((one) => one.addedDebits)),
-      plainArray(fresh.map((one) => one.addedCredits)),
-    ];
-    steps.push({ statement: insertBalances, values: [lane, ...columns, after.block], rows: fresh.length });
-  }
-  if (added.length > 0) {
-    const columns = [plainArray(added.map((one) => one.addedDebits)), plainArray(added.map((one) => one.addedCredits))];
-    steps.push({ statement: addBalances, values: [lane, ids(added), ...columns], rows: added.length });
-  }
-  if (changed.length > 0) {
-    const columns = [floors(changed), plainArray(changed.map((one) => one.status))];
-    steps.push({ statement: changeAccounts, values: [lane, ids(changed), ...columns], rows: changed.length });
-  }
-  return steps;
+  return {
+    newAccounts: plainArray(fresh.map((one) => one.id)),
+    newPaths: textArray(fresh.map((one) => one.path)),
+    newCurrencies: textArray(fresh.map((one) => one.currency)),
+    newFloors: floors(fresh),
+    newStatuses: plainArray(fresh.map((one) => one.status)),
+    newDebits: plainArray(fresh.map((one) => one.addedDebits)),
+    newCredits: plainArray(fresh.map((one) => one.addedCredits)),
+    // Floor and status go along whether they changed or not: a second update of the same row in the same statement, for
+    // those that did, would silently lose one of the two.
+    accounts: plainArray(known.map((one) => one.id)),
+    debits: plainArray(known.map((one) => one.addedDebits)),
+    credits: plainArray(known.map((one) => one.addedCredits)),
+    floors: floors(known),
+    statuses: plainArray(known.map((one) => one.status)),
+  };
 }
 
 function floors(accounts: readonly Account[]): string {
   return plainArray(accounts.map((one) => one.floorMinor ?? "null"));
 }
 
-function lineSteps({ lane, lines, after }: BlockRows): Expected[] {
-  if (lines.length === 0) return [];
-  const columns = [
-    plainArray(lines.map((line) => line.debit.id)),
-    plainArray(lines.map((line) => line.credit.id)),
-    plainArray(lines.map((line) => line.minor)),
-    plainArray(lines.map((line) => line.caseId)),
-    textArray(lines.map((line) => line.currency)),
-    textArray(lines.map((line) => line.posting)),
-  ];
-  const values = [lane, after.block, timestamp(after.nowMs), ...columns];
-  return [{ statement: insertLines, values, rows: lines.length }];
+function lineColumns({ lines }: BlockRows) {
+  return {
+    lineDebits: plainArray(lines.map((line) => line.debit.id)),
+    lineCredits: plainArray(lines.map((line) => line.credit.id)),
+    lineAmounts: plainArray(lines.map((line) => line.minor)),
+    lineCases: plainArray(lines.map((line) => line.caseId)),
+    lineCurrencies: textArray(lines.map((line) => line.currency)),
+    linePostings: textArray(lines.map((line) => line.posting)),
+    lineCount: lines.length,
+  };
 }
 
-function timerSteps({ lane, timersArmed, timersGone }: BlockRows): Expected[] {
-  const columns = (timers: readonly TimerKey[]): string[] => [
-    plainArray(timers.map((timer) => `"${timestamp(timer.dueMs)}"`)),
-    plainArray(timers.map((timer) => timer.caseId)),
-    textArray(timers.map((timer) => timer.name)),
-  ];
-  const steps: Expected[] = [];
-  if (timersArmed.length > 0) {
-    steps.push({ statement: insertTimers, values: [lane, ...columns(timersArmed)], rows: timersArmed.length });
-  }
-  if (timersGone.length > 0) {
-    steps.push({ statement: deleteTimers, values: [lane, ...columns(timersGone)], rows: timersGone.length });
-  }
-  return steps;
+function timerColumns({ timersArmed, timersGone, timersFired }: BlockRows) {
+  const times = (timers: readonly TimerKey[]): string =>
+    plainArray(timers.map((timer) => `"${timestamp(timer.dueMs)}"`));
+  return {
+    armedAt: times(timersArmed),
+    armedCases: plainArray(timersArmed.map((timer) => timer.caseId)),
+    armedNames: textArray(timersArmed.map((timer) => timer.name)),
+    goneAt: times(timersGone),
+    goneCases: plainArray(timersGone.map((timer) => timer.caseId)),
+    goneNames: textArray(timersGone.map((timer) => timer.name)),
+    timers: timersFired,
+  };
 }
 
-function messageSteps({ lane, messages, quarantine, after }: BlockRows): Expected[] {
-  const steps: Expected[] = [];
-  const at = timestamp(after.nowMs);
-  if (messages.sequences.length > 0) {
-    const columns = [
-      plainArray(messages.topics.map((topic) => TOPIC_NUMBERS[topic])),
-      plainArray(messages.sequences),
-      textArray(messages.keys),
-      plainArray(messages.starts.map((start) => start + 1)), // SQL counts bytes from 1
-      plainArray(messages.sizes),
-    ];
-    const values = [lane, at, after.block, messages.bytes, ...columns];
-    steps.push({ statement: insertOutbox, values, rows: messages.sequences.length });
-  }
-  if (quarantine.length > 0) {
-    const columns = [
-      textArray(quarantine.map((row) => row.topic)),
-      plainArray(quarantine.map((row) => row.offset)),
-      textArray(quarantine.map((row) => row.reason)),
-      textArray(quarantine.map((row) => row.detail)),
-      textArray(quarantine.map((row) => row.key)),
-      byteaArray(quarantine.map((row) => row.sha256)),
-      plainArray(quarantine.map((row) => row.size)),
-      byteaArray(quarantine.map((row) => row.value)),
-    ];
-    steps.push({ statement: insertQuarantine, values: [lane, after.block, at, ...columns], rows: quarantine.length });
-  }
-  return steps;
+function messageColumns({ messages }: BlockRows) {
+  return {
+    messages: messages.bytes,
+    messageTopics: plainArray(messages.topics.map((topic) => TOPIC_NUMBERS[topic])),
+    messageSequences: plainArray(messages.sequences),
+    messageKeys: textArray(messages.keys),
+    messageStarts: plainArray(messages.starts.map((start) => start + 1)), // SQL counts bytes from 1
+    messageSizes: plainArray(messages.sizes),
+  };
 }
 
-function blockStep({
-  lane,
-  process,
-  before,
-  after,
-  linesHash,
-  messagesHash,
-  timersFired,
-  lines,
-  halt,
-}: BlockRows): Expected {
-  const values = [
-    ...[lane, after.block, timestamp(after.nowMs), after.epoch, process],
-    ...[before.digest, after.digest, linesHash, messagesHash],
-    ...[before.intents.next, after.intents.next, before.reports.next, after.reports.next],
-    ...[timersFired, lines.length, before.outcomesNext, after.outcomesNext],
-    ...[before.commandsNext, after.commandsNext, before.deadLettersNext, after.deadLettersNext, halt],
-  ];
-  return { statement: insertBlock, values, rows: 1 };
+function quarantineColumns({ quarantine }: BlockRows) {
+  return {
+    asideTopics: textArray(quarantine.map((row) => row.topic)),
+    asideOffsets: plainArray(quarantine.map((row) => row.offset)),
+    asideReasons: textArray(quarantine.map((row) => row.reason)),
+    asideDetails: textArray(quarantine.map((row) => row.detail)),
+    asideKeys: textArray(quarantine.map((row) => row.key)),
+    asideHashes: byteaArray(quarantine.map((row) => row.sha256)),
+    asideSizes: plainArray(quarantine.map((row) => row.size)),
+    asideValues: byteaArray(quarantine.map((row) => row.value)),
+  };
 }
 
-function headStep({ lane, before, after }: BlockRows): Expected {
-  const position = (input: InputPosition): unknown[] => [
-    input.next,
-    input.last,
-    timestamp(input.lastAtMs),
-    input.lastHash,
-  ];
-  const values = [
-    ...[lane, after.epoch, after.block, after.digest, timestamp(after.nowMs)],
-    ...position(after.intents),
-    ...position(after.reports),
-    ...[timestamp(after.timer.dueMs), after.timer.caseId, after.timer.name],
-    ...[after.outcomesNext, after.commandsNext, after.deadLettersNext, after.accounts, before.digest],
-  ];
-  return { statement: moveHead, values, rows: 1 };
+function headColumns(rows: BlockRows) {
+  const { lane, process, before, after, linesHash, messagesHash, halt } = rows;
+  const known = rows.accounts.filter((one) => !rows.opened.has(one.id));
+  return {
+    lane,
+    process,
+    linesHash,
+    messagesHash,
+    halt,
+    block: after.block,
+    nowAt: timestamp(after.nowMs),
+    epoch: after.epoch,
+    previousDigest: before.digest,
+    digest: after.digest,
+    intentsFrom: before.intents.next,
+    intentsNext: after.intents.next,
+    intentsLast: after.intents.last,
+    intentsLastAt: timestamp(after.intents.lastAtMs),
+    intentsLastHash: after.intents.lastHash,
+    reportsFrom: before.reports.next,
+    reportsNext: after.reports.next,
+    reportsLast: after.reports.last,
+    reportsLastAt: timestamp(after.reports.lastAtMs),
+    reportsLastHash: after.reports.lastHash,
+    timerDueAt: timestamp(after.timer.dueMs),
+    timerCase: after.timer.caseId,
+    timerName: after.timer.name,
+    outcomesFrom: before.outcomesNext,
+    outcomesNext: after.outcomesNext,
+    commandsFrom: before.commandsNext,
+    commandsNext: after.commandsNext,
+    deadLettersFrom: before.deadLettersNext,
+    deadLettersNext: after.deadLettersNext,
+    accountCount: after.accounts,
+    expected: plainArray([movedCases(rows.cases).length, known.length, rows.timersGone.length]),
+  };
 }

@@ -1,6 +1,7 @@
 // The one door to Postgres: direct connections with the session settings that the system relies on. Numbers wider than
 // 53 bits arrive as bigint, times as text in UTC.
 
+import type { Socket } from "node:net";
 import pg from "pg";
 import type { Statement } from "./statement.ts";
 
@@ -65,6 +66,11 @@ export class Connection {
     return this.#broken !== null;
   }
 
+  /** The driver's socket, which it keeps to itself. */
+  get #stream(): Socket {
+    return (this.#client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream;
+  }
+
   /** Runs one prepared statement.
    *  @throws ConnectionLost | DatabaseError (pg) */
   async run(statement: Statement, values: readonly unknown[]): Promise<Result> {
@@ -75,11 +81,15 @@ export class Connection {
   /** Sends several prepared statements at once and waits for all answers: one round trip, executed in order. A failed
    *  one makes those behind it fail inside a dbTransaction; the first error is thrown. */
   async flight(steps: readonly Step[]): Promise<Result[]> {
-    const answers = await Promise.allSettled(
+    // The driver writes to the socket once a statement; held together they leave in one system call.
+    this.#stream.cork();
+    const sent = Promise.allSettled(
       steps.map(({ statement, values }) =>
         this.#client.query({ name: statement.name, text: statement.text, values: values as unknown[] }),
       ),
     );
+    this.#stream.uncork();
+    const answers = await sent;
     return answers.map((answer) => {
       if (answer.status === "rejected") throw this.#judge(answer.reason);
       return toResult(answer.value);
@@ -103,8 +113,7 @@ export class Connection {
   /** Cuts the socket at once: for a connection whose peer may be gone. */
   destroy(): void {
     this.#broken ??= new Error("cut by us");
-    const { connection } = this.#client as unknown as { connection: { stream: { destroy(): void } } };
-    connection.stream.destroy();
+    this.#stream.destroy();
   }
 
   #judge(error: unknown): Error {

@@ -1,0 +1,79 @@
+import { statement } from "../statement.ts";
+
+// Whole tables of a lane in pages, each by its key from the last row of the page before. The time of recording is part of
+// each key, so two rows that differ in nothing else are both seen. Locks: none; no snapshot outlives a page. Index:
+// primary key, merged over the partitions. Rows: the limit.
+
+export const auditBlocks = statement(
+  "audit_blocks",
+  `select block, recorded_at as "recordedAt", epoch, previous_digest as "previousDigest", digest,
+     lines_hash as "linesHash", messages_hash as "messagesHash",
+     intents_from as "intentsFrom", intents_next as "intentsNext",
+     reports_from as "reportsFrom", reports_next as "reportsNext", timers, lines,
+     outcomes_from as "outcomesFrom", outcomes_next as "outcomesNext",
+     commands_from as "commandsFrom", commands_next as "commandsNext",
+     dead_letters_from as "deadLettersFrom", dead_letters_next as "deadLettersNext", halt
+   from block
+   where lane = $1 and (block, recorded_at) > ($2::bigint, $3::timestamptz) and block <= $4::bigint
+   order by block, recorded_at limit $5`,
+);
+
+export const auditLines = statement(
+  "audit_lines",
+  `select block, index, recorded_at as "recordedAt", debit, credit, amount,
+     replace(case_id::text, '-', '') as "caseId", currency, posting
+   from line
+   where lane = $1 and (block, index, recorded_at) > ($2::bigint, $3::int, $4::timestamptz) and block <= $5::bigint
+   order by block, index, recorded_at limit $6`,
+);
+
+export const auditMessages = statement(
+  "audit_messages",
+  `select sequence, recorded_at as "recordedAt", block, key, value
+   from outbox
+   where lane = $1 and topic = $2::smallint and (sequence, recorded_at) > ($3::bigint, $4::timestamptz)
+     and sequence < $5::bigint
+   order by sequence, recorded_at limit $6`,
+);
+
+export const auditQuarantine = statement(
+  "audit_quarantine",
+  `select record_offset as "offset", block, recorded_at as "recordedAt", reason, detail, key, sha256, size, value
+   from quarantine
+   where lane = $1 and topic = $2 and (record_offset, block) > ($3::bigint, $4::bigint)
+     and block > $5::bigint and block <= $6::bigint
+   order by record_offset, block limit $7`,
+);
+
+export const auditBalances = statement(
+  "audit_balances",
+  `select account, path, currency, floor_minor as "floorMinor", status, debits, credits, opened_block as "openedBlock"
+   from balance where lane = $1 and account > $2::bigint order by account limit $3`,
+);
+
+// Purpose: cases with what they remember, and those of their timers that the timer table does not have; both in one
+// statement, because a block may move the case meanwhile.
+export const auditCases = statement(
+  "audit_cases",
+  `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state, c.history,
+     coalesce((select array_agg(t.key) from jsonb_each_text(c.data -> 't') t where not exists (
+       select from timer r where r.lane = c.lane and r.case_id = c.case_id and r.name = t.key
+         and r.due_at = case when t.value ~ '^[0-9]{1,15}$' then timestamptz 'epoch' + t.value::bigint * interval '1 ms' end
+     )), '{}') as "missingTimers"
+   from case_state c
+   where c.lane = $1 and c.case_id > $2::uuid
+   order by c.case_id limit $3`,
+);
+
+// Purpose: timers with what their case says of them, and whether the lane is past them and would never fire them.
+export const auditTimers = statement(
+  "audit_timers",
+  `select t.due_at as "dueAt", t.case_id::text as "caseId", t.name, c.case_id is not null as "hasCase",
+     coalesce(timestamptz 'epoch' + case when c.data #>> array['t', t.name] ~ '^[0-9]{1,15}$'
+       then (c.data #>> array['t', t.name])::bigint * interval '1 ms' end = t.due_at, false) as "isArmed",
+     (t.due_at, t.case_id, t.name) <= (l.timer_due_at, l.timer_case_id, l.timer_name) as "isPassed"
+   from timer t join lane l on l.lane = t.lane
+     left join case_state c on c.lane = t.lane and c.case_id = t.case_id
+   where t.lane = $1 and (t.due_at, t.case_id, t.name) > ($2::timestamptz, $3::uuid, $4::text)
+   order by t.due_at, t.case_id, t.name limit $5`,
+);

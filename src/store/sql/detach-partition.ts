@@ -1,0 +1,60 @@
+// Statements about one partition. Its name cannot be a parameter, so it is checked to be a name and nothing else.
+
+import { assert } from "../../domain/assert.ts";
+
+const NAME = /^(block|line|case_state|outbox)_\d{8}(_\d\d)?$/;
+
+function checked(partition: string): string {
+  assert(NAME.test(partition), `${partition} is not the name of a partition`);
+  return `millrace.${partition}`;
+}
+
+// Purpose: takes a partition out of its table. Locks: access exclusive on table, partition and default partition, for
+// milliseconds; lock_timeout bounds the wait, because blocks queue behind it. Not CONCURRENTLY: Postgres refuses that for
+// a table with a default partition, and without one a late block would have nowhere to go.
+export function detachPartition(table: string, partition: string): string {
+  return `alter table millrace.${table} detach partition ${checked(partition)}`;
+}
+
+// Purpose: a detached partition loses the row triggers of its table; what was append-only stays so.
+export function keepAppendOnly(partition: string): string {
+  const name = checked(partition);
+  return `create trigger append_only before update or delete on ${name} for each row execute function millrace.refuse_change()`;
+}
+
+// Purpose: messages of a detached outbox partition. Locks: access exclusive on it; nobody reads it any more.
+export function dropPartition(partition: string): string {
+  return `drop table ${checked(partition)}`;
+}
+
+// Purpose: lanes whose messages in this partition are not all known to be published. Index: primary key, its end for each
+// lane and topic. Rows: few.
+export function showUnpublished(partition: string): string {
+  return `select distinct z.lane from millrace.lane z cross join generate_series(0, 2) t(topic)
+    join lateral (select sequence from ${checked(partition)} where lane = z.lane and topic = t.topic
+      order by sequence desc limit 1) o on true
+    left join millrace.relay_cursor r on r.lane = z.lane and r.topic = t.topic
+    where o.sequence > coalesce(r.published_sequence, -1) order by z.lane`;
+}
+
+// Purpose: lanes that still need a block of this partition: their newest, or the one that holds the newest message of an
+// output topic, with which the relay compares the topic's tail. Sequences never go back, so a lane's first and last block
+// here tell. Index: primary key, both its ends for each lane. Rows: few.
+export function showNeededBlocks(partition: string): string {
+  const part = checked(partition);
+  return `select z.lane from millrace.lane z
+    join lateral (select * from ${part} where lane = z.lane order by block limit 1) f on true
+    join lateral (select * from ${part} where lane = z.lane order by block desc limit 1) l on true
+    where l.block = z.block
+      or (f.outcomes_from < l.outcomes_next and l.outcomes_next = z.outcomes_next)
+      or (f.commands_from < l.commands_next and l.commands_next = z.commands_next)
+      or (f.dead_letters_from < l.dead_letters_next and l.dead_letters_next = z.dead_letters_next)
+    order by z.lane`;
+}
+
+// Purpose: lanes with a timer of a case of this partition: the case is not over. Index: primary key of the partition, once
+// a timer. Rows: few.
+export function showWaitingCases(partition: string): string {
+  return `select distinct t.lane from millrace.timer t join ${checked(partition)} s on s.lane = t.lane and s.case_id = t.case_id
+    order by t.lane`;
+}

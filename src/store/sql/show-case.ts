@@ -1,0 +1,27 @@
+import { statement } from "../statement.ts";
+import { LINE_COLUMNS, LINE_NAMES } from "./show-lines.ts";
+
+// Purpose: the cases with an id, whichever lane they are in: an id alone does not tell its holder. Locks: none. Index:
+// primary key of the one partition that the id belongs to, once a lane. Rows: one, seldom more.
+export const showCase = statement(
+  "show_case",
+  `select s.lane, s.kind, f.name || '@' || f.version as flow, s.holder_id, s.state, s.data, s.history, s.occurred_at
+   from lane z join case_state s on s.lane = z.lane and s.case_id = $1::uuid
+   join flow f on f.flow = s.flow
+   order by s.lane`,
+);
+
+// Purpose: when a case's blocks were recorded. Locks: none. Index: primary key of each partition. Rows: one a block.
+export const showBlockTimes = statement(
+  "show_block_times",
+  `select block, recorded_at from block where lane = $1 and block = any($2::bigint[])`,
+);
+
+// Purpose: the lines of a case: its history names the blocks, which saves an index. Locks: none. Index: primary key, all
+// lines of those blocks. Rows: a few a block.
+export const showCaseLines = statement(
+  "show_case_lines",
+  `select ${LINE_COLUMNS} from line l ${LINE_NAMES}
+   where l.lane = $1 and l.block = any($2::bigint[]) and l.case_id = $3::uuid
+   order by l.block, l.index`,
+);
