@@ -8,11 +8,12 @@ import { ReaderProcess } from "./bench-reader.ts";
 
 const RATE = 5_000;
 const SECONDS = 15;
-const WARM_UP_SECONDS = 5;
+const WARM_UP_SECONDS = 10;
 const HOLDERS_MAX = 10_000;
 const SEED = 1;
 
-/** Openings of accounts and the first transfers warm the service up and are not measured. */
+/** Openings of accounts and the first transfers warm the service and a fresh broker up and are not measured: in its first
+ *  ten seconds the broker's virtual machine compiles as much as it serves. */
 export const latency: Benchmark = async (site, wishes) => {
   const rate = wishes.rate ?? RATE;
   const seconds = wishes.seconds ?? SECONDS;
