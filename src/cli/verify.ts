@@ -1,0 +1,137 @@
+// millrace verify: the auditor over database and topics.
+
+import type { Command } from "commander";
+import type { Config } from "../config.ts";
+import type { Connection } from "../store/database.ts";
+import type { AuditDepth, AuditParts, AuditReport } from "../workload/audit/parts.ts";
+import type { Addresses } from "./addresses.ts";
+import { type CliContext, withExamples } from "./context.ts";
+import { CommandFailed, EXIT } from "./exit.ts";
+import { startProgress } from "./progress.ts";
+import { usageCheck } from "./usage.ts";
+
+type VerifyOptions = { readonly deep?: boolean; readonly wait?: string };
+
+const WAIT_MAX_SECONDS = 3_600;
+
+export function register(program: Command, context: CliContext): void {
+  const verb = program
+    .command("verify")
+    .summary("audit database and topics, invariant by invariant")
+    .description(
+      "Audits database and topics at a cut, beside running instances or without any, and says of every invariant `ok` or " +
+        "what is wrong and where. It ends with 1 when one fails. Messages that are committed and not yet published are " +
+        "counted as backlog.",
+    )
+    .option("--deep", "also decode every intent and hold it against its outcome, its case and its lines (slower)")
+    .option("--wait <SECONDS>", "wait for the relay to publish what is committed, and fail when it does not")
+    .action((options: VerifyOptions) => verify(context, options));
+  withExamples(verb, "millrace verify", "millrace verify --deep --wait 10 --json");
+}
+
+async function verify(context: CliContext, options: VerifyOptions): Promise<void> {
+  const usage = usageCheck();
+  const range = { default: 0, min: 0, max: WAIT_MAX_SECONDS };
+  const waitSeconds = usage.wholeNumber("--wait", options.wait, range);
+  const config = await context.config([], usage);
+  const addresses = await context.addresses(config);
+  const { withDatabase } = await import("./database.ts");
+  const access = { config, databaseUrl: addresses.databaseUrl, verb: "verify", mode: "read" } as const;
+  const depth: AuditDepth = options.deep === true ? "deep" : "usual";
+  const began = performance.now();
+  const report = await withDatabase(access, (rows) =>
+    withDatabase(access, (snapshots) =>
+      auditAll(context, config, addresses, { rows, snapshots, depth, waitMs: waitSeconds * 1_000 }),
+    ),
+  );
+  await print(context, report, performance.now() - began);
+}
+
+type Asked = {
+  readonly rows: Connection;
+  readonly snapshots: Connection;
+  readonly depth: AuditDepth;
+  readonly waitMs: number;
+};
+
+async function auditAll(context: CliContext, config: Config, addresses: Addresses, asked: Asked): Promise<AuditReport> {
+  const { openAdmin } = await import("../kafka/admin.ts");
+  const { quietKafka } = await import("./kafka-settings.ts");
+  const { audit } = await import("../workload/audit/audit.ts");
+  const kafka = quietKafka(addresses.kafkaBrokers, "verify");
+  const admin = await openAdmin(kafka);
+  const bar = await startProgress(context.out, context.io.stderr, { title: "verify", total: 1, unit: "blocks" });
+  try {
+    const given = await auditGiven(config, addresses, asked);
+    return await audit({ ...given, ...asked, kafka, admin, progress: (done, total) => bar.update(done, total) });
+  } finally {
+    bar.stop();
+    await admin.close();
+  }
+}
+
+type Given = Omit<AuditParts, keyof Asked | "kafka" | "admin" | "progress">;
+
+/** What is declared and registered, as the auditor needs it. */
+async function auditGiven(config: Config, addresses: Addresses, { rows }: Asked): Promise<Given> {
+  const { openMessages } = await import("./codec.ts");
+  const { beginReading, readFlowSources } = await import("../store/audit.ts");
+  const { loadFlowText } = await import("../declared/load.ts");
+  const { codec, declared, topics } = await openMessages(config, addresses.schemaRegistryUrl);
+  await beginReading(rows);
+  const flows = await readFlowSources(rows);
+  const versions = flows.map(({ ref, source }) => loadFlowText(ref, source, declared.chart));
+  const forced = versions.flatMap(({ postings }) => postings.filter((posting) => posting.forced));
+  return {
+    topics,
+    decoders: codec.decoders,
+    chart: declared.chart,
+    flows: new Map(flows.map(({ number, ref }) => [number, ref])),
+    forcedPostings: new Set(forced.map(({ name }) => name)),
+  };
+}
+
+async function print({ out }: CliContext, report: AuditReport, tookMs: number): Promise<void> {
+  const { INVARIANTS } = await import("../workload/audit/findings.ts");
+  const { findings, ...counts } = report;
+  for (const { invariant, ok, checked, problems, problemCount } of findings) {
+    const verdict = ok ? out.paint("green", "ok    ") : out.paint("red", "FAILED");
+    const more = problemCount > problems.length ? [`… and ${problemCount - problems.length} more`] : [];
+    const said = ok ? [] : [INVARIANTS[invariant], ...problems, ...more].map((line) => `         ${line}`);
+    const head = `${verdict} ${invariant.padEnd(30)} ${checked.toLocaleString("en").padStart(12)} checked`;
+    out.row({ invariant, ok, checked, problems, problemCount }, [head, ...said].join("\n"));
+  }
+  const failed = findings.filter(({ ok }) => !ok).map(({ invariant }) => invariant);
+  const seconds = Math.round(tookMs) / 1_000;
+  out.row(
+    { summary: true, ok: failed.length === 0, failed, ...counts, seconds },
+    summary(report, failed.length, seconds),
+  );
+  if (failed.length > 0)
+    throw new CommandFailed(EXIT.failed, `${failed.length} invariants do not hold: ${failed.join(", ")}`);
+}
+
+function summary(report: AuditReport, failed: number, seconds: number): string {
+  const count = (value: bigint, what: string): string => `${value.toLocaleString("en")} ${what}`;
+  const seen = [
+    count(BigInt(report.lanes), "lanes"),
+    count(report.blocks, "blocks"),
+    count(report.lines, "lines"),
+    count(report.messages, "messages"),
+    count(report.cases, "cases"),
+  ];
+  const notes = [
+    report.backlog > 0n ? count(report.backlog, "messages are committed and not yet published") : "",
+    report.digestsNotRecomputed > 0n
+      ? count(
+          report.digestsNotRecomputed,
+          "digests were checked by their links alone: the intents of then have expired",
+        )
+      : "",
+    report.messagesFromTopicAlone > 0n
+      ? count(report.messagesFromTopicAlone, "messages were read from their topic alone: the outbox has let go of them")
+      : "",
+  ].filter((note) => note !== "");
+  const verdict = failed === 0 ? "every invariant holds" : "not every invariant holds";
+  return [`${verdict}: ${seen.join(", ")} in ${seconds} s`, ...notes].join("\n");
+}

@@ -1,0 +1,309 @@
+// The database as the auditor reads it: a cut, whole tables of a lane in pages, and one short snapshot for what moves.
+// Rows arrive as they are stored; nothing here judges them.
+
+import { type OutgoingTopic, TOPIC_NUMBERS } from "./blocks.ts";
+import type { Connection } from "./database.ts";
+import { readTimestampMs } from "./literals.ts";
+import { auditCut, auditPartitions, auditStanding } from "./sql/audit-cut.ts";
+import * as pages from "./sql/audit-pages.ts";
+import * as strays from "./sql/audit-strays.ts";
+import { readFlows } from "./sql/setup.ts";
+
+export type LaneCut = {
+  readonly lane: number;
+  readonly epoch: bigint;
+  readonly block: bigint;
+  readonly digest: Buffer;
+  readonly nowAt: string;
+  readonly accounts: bigint;
+  readonly intentsNext: bigint;
+  readonly intentsLast: bigint;
+  readonly intentsLastHash: Buffer;
+  readonly reportsNext: bigint;
+  readonly reportsLast: bigint;
+  readonly reportsLastHash: Buffer;
+  readonly outcomesNext: bigint;
+  readonly commandsNext: bigint;
+  readonly deadLettersNext: bigint;
+};
+
+/** Times are text as Postgres prints them in UTC: two are equal when their texts are. */
+export type BlockRow = {
+  readonly block: bigint;
+  readonly recordedAt: string;
+  readonly epoch: bigint;
+  readonly previousDigest: Buffer;
+  readonly digest: Buffer;
+  readonly linesHash: Buffer;
+  readonly messagesHash: Buffer;
+  readonly intentsFrom: bigint;
+  readonly intentsNext: bigint;
+  readonly reportsFrom: bigint;
+  readonly reportsNext: bigint;
+  readonly timers: number;
+  readonly lines: number;
+  readonly outcomesFrom: bigint;
+  readonly outcomesNext: bigint;
+  readonly commandsFrom: bigint;
+  readonly commandsNext: bigint;
+  readonly deadLettersFrom: bigint;
+  readonly deadLettersNext: bigint;
+  readonly halt: bigint | null;
+};
+
+export type LineRow = {
+  readonly block: bigint;
+  readonly index: number;
+  readonly recordedAt: string;
+  readonly debit: bigint;
+  readonly credit: bigint;
+  readonly amount: bigint;
+  /** 32 hex digits */
+  readonly caseId: string;
+  readonly currency: string;
+  readonly posting: string;
+};
+
+export type MessageRow = {
+  readonly sequence: bigint;
+  readonly recordedAt: string;
+  readonly block: bigint;
+  readonly key: string;
+  readonly value: Buffer;
+};
+
+export type QuarantineRow = {
+  readonly offset: bigint;
+  readonly block: bigint;
+  readonly recordedAt: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly key: string | null;
+  readonly sha256: Buffer;
+  readonly size: number;
+  readonly value: Buffer | null;
+};
+
+export type BalanceRow = {
+  readonly account: bigint;
+  readonly path: string;
+  readonly currency: string;
+  readonly floorMinor: bigint | null;
+  readonly status: string;
+  readonly debits: bigint;
+  readonly credits: bigint;
+  readonly openedBlock: bigint;
+};
+
+export type CaseRow = {
+  /** 32 hex digits */
+  readonly caseId: string;
+  readonly kind: string;
+  readonly flow: number;
+  readonly holderId: string;
+  readonly state: string;
+  readonly history: string;
+  /** timers that the case waits for and that the timer table does not have */
+  readonly missingTimers: readonly string[];
+};
+
+export type TimerRow = {
+  readonly dueAt: string;
+  /** with dashes */
+  readonly caseId: string;
+  readonly name: string;
+  readonly hasCase: boolean;
+  /** its case waits for it, at this time */
+  readonly isArmed: boolean;
+  /** the lane's position is past it, so it would never fire */
+  readonly isPassed: boolean;
+};
+
+/** A page of rows behind `after` (null: from the beginning); a page shorter than its limit is the last. */
+export type Pager<Row> = { readonly limit: number; readonly page: (after: Row | null) => Promise<readonly Row[]> };
+
+const LOWEST = "-9223372036854775808";
+const NIL = "00000000-0000-0000-0000-000000000000";
+
+/** Makes a session fit for reading whole tables beside a working service: it cannot write, and goes by index in pages. */
+export async function beginReading(connection: Connection): Promise<void> {
+  await connection.plain("set default_transaction_read_only = on");
+  // Tables that were never analysed look empty to the planner, and it would read and sort all of them for each page.
+  await connection.plain("set enable_seqscan = off");
+  await connection.plain("set enable_bitmapscan = off");
+  await connection.plain("set enable_sort = off");
+}
+
+export async function readCut(connection: Connection): Promise<LaneCut[]> {
+  return (await connection.run(auditCut, [])).rows as unknown as LaneCut[];
+}
+
+/** Names of the time partitions of outbox and cases; they carry the beginning of their time in UTC. */
+export async function readPartitionNames(connection: Connection): Promise<Set<string>> {
+  return new Set((await connection.run(auditPartitions, [])).rows.map((row) => row["name"] as string));
+}
+
+export async function readFlowSources(
+  connection: Connection,
+): Promise<{ ref: string; number: number; source: string }[]> {
+  const { rows } = await connection.run(readFlows, []);
+  return rows.map((row) => ({
+    ref: `${row["name"]}@${row["version"]}`,
+    number: row["flow"] as number,
+    source: row["source"] as string,
+  }));
+}
+
+/** A time as `recordedAt` has it, in milliseconds. */
+export const timeMs = readTimestampMs;
+
+// Tables in pages -----------------------------------------------------------------------------------------------------
+
+export function blockPages(connection: Connection, lane: number, until: bigint, limit: number): Pager<BlockRow> {
+  return pager(limit, (after: BlockRow | null) =>
+    connection.run(pages.auditBlocks, [lane, after?.block ?? LOWEST, after?.recordedAt ?? "-infinity", until, limit]),
+  );
+}
+
+/** Lines of blocks with `from <= block <= until`. */
+export function linePages(
+  connection: Connection,
+  lane: number,
+  span: { readonly from: bigint | null; readonly until: bigint },
+  limit: number,
+): Pager<LineRow> {
+  const start = [span.from === null ? LOWEST : span.from - 1n, 2_147_483_647, "infinity"];
+  return pager(limit, (after: LineRow | null) => {
+    const key = after === null ? start : [after.block, after.index, after.recordedAt];
+    return connection.run(pages.auditLines, [lane, ...key, span.until, limit]);
+  });
+}
+
+/** Messages of one topic with `sequence < until`. */
+export function messagePages(
+  connection: Connection,
+  lane: number,
+  topic: OutgoingTopic,
+  until: bigint,
+  limit: number,
+): Pager<MessageRow> {
+  return pager(limit, (after: MessageRow | null) =>
+    connection.run(pages.auditMessages, [
+      lane,
+      TOPIC_NUMBERS[topic],
+      after?.sequence ?? LOWEST,
+      after?.recordedAt ?? "-infinity",
+      until,
+      limit,
+    ]),
+  );
+}
+
+/** Quarantine rows of one topic, of blocks with `after < block <= until`, by offset. */
+export function quarantinePages(
+  connection: Connection,
+  lane: number,
+  topic: string,
+  blocks: { readonly after: bigint; readonly until: bigint },
+  limit: number,
+): Pager<QuarantineRow> {
+  return pager(limit, (after: QuarantineRow | null) =>
+    connection.run(pages.auditQuarantine, [
+      lane,
+      topic,
+      after?.offset ?? LOWEST,
+      after?.block ?? LOWEST,
+      blocks.after,
+      blocks.until,
+      limit,
+    ]),
+  );
+}
+
+export function casePages(connection: Connection, lane: number, limit: number): Pager<CaseRow> {
+  return pager(limit, (after: CaseRow | null) => connection.run(pages.auditCases, [lane, after?.caseId ?? NIL, limit]));
+}
+
+export function timerPages(connection: Connection, lane: number, limit: number): Pager<TimerRow> {
+  return pager(limit, (after: TimerRow | null) =>
+    connection.run(pages.auditTimers, [
+      lane,
+      after?.dueAt ?? "-infinity",
+      after?.caseId ?? NIL,
+      after?.name ?? "",
+      limit,
+    ]),
+  );
+}
+
+function pager<Row>(limit: number, ask: (after: Row | null) => ReturnType<Connection["run"]>): Pager<Row> {
+  return { limit, page: async (after) => (await ask(after)).rows as unknown as Row[] };
+}
+
+// What moves ----------------------------------------------------------------------------------------------------------
+
+export type Standing = { readonly block: bigint; readonly accounts: bigint };
+
+const BALANCES_A_PAGE = 5_000;
+
+/** Hands every balance row of a lane to `each`, and tells at which block they stand: one snapshot, held for the time that
+ *  it takes to read these rows. The connection must be free for it. */
+export async function readBalances(
+  connection: Connection,
+  lane: number,
+  each: (row: BalanceRow) => void,
+): Promise<Standing> {
+  await connection.plain("begin isolation level repeatable read, read only");
+  try {
+    const standing = (await connection.run(auditStanding, [lane])).rows[0] as Standing;
+    for (let after: bigint | string = LOWEST; ; ) {
+      const { rows } = await connection.run(pages.auditBalances, [lane, after, BALANCES_A_PAGE]);
+      for (const row of rows as unknown as BalanceRow[]) each(row);
+      if (rows.length < BALANCES_A_PAGE) return standing;
+      after = (rows.at(-1) as unknown as BalanceRow).account;
+    }
+  } finally {
+    if (!connection.broken) await connection.plain("commit");
+  }
+}
+
+// Rows out of place ---------------------------------------------------------------------------------------------------
+
+export type MovedPosition = {
+  readonly block: bigint;
+  readonly halt: bigint;
+  readonly intentsNext: bigint;
+  readonly reportsNext: bigint;
+  /** null when there is no such halt */
+  readonly cause: string | null;
+  readonly isResumed: boolean;
+};
+
+/** Blocks that took over a position which an operator had accepted. */
+export async function readMovedPositions(connection: Connection, lane: number): Promise<MovedPosition[]> {
+  return (await connection.run(strays.auditHalts, [lane])).rows as unknown as MovedPosition[];
+}
+
+export type BeyondHead = { readonly table: string; readonly at: bigint };
+
+/** The first row of each table that lies beyond its lane's head. */
+export async function readBeyondHead(connection: Connection, lane: number): Promise<BeyondHead[]> {
+  return (await connection.run(strays.auditBeyondHead, [lane])).rows as unknown as BeyondHead[];
+}
+
+export type StrayQuarantine = { readonly topic: string; readonly offset: bigint; readonly block: bigint };
+
+/** Quarantine rows of blocks that are not there, or of another topic than `topic`. */
+export async function readStrayQuarantine(
+  connection: Connection,
+  lane: number,
+  topic: string,
+  limit: number,
+): Promise<StrayQuarantine[]> {
+  return (await connection.run(strays.auditStrayQuarantine, [lane, topic, limit])).rows as unknown as StrayQuarantine[];
+}
+
+/** Lanes that tables have rows of and that do not exist. */
+export async function readForeignLanes(connection: Connection): Promise<{ table: string; lane: number }[]> {
+  return (await connection.run(strays.auditForeignLanes, [])).rows as unknown as { table: string; lane: number }[];
+}

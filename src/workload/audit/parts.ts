@@ -1,0 +1,79 @@
+// What an audit is given, and what it hands back.
+
+import type { Chart } from "../../domain/accounts.ts";
+import type { Codec } from "../../kafka/codec.ts";
+import type { KafkaSettings, TopicAdmin } from "../../kafka/port.ts";
+import type { OutgoingTopic } from "../../store/blocks.ts";
+import type { Connection } from "../../store/database.ts";
+import type { Finding, Findings } from "./findings.ts";
+
+export type AuditTopics = Readonly<Record<OutgoingTopic | "intents" | "reports", string>>;
+
+export type AuditParts = {
+  readonly kafka: KafkaSettings;
+  readonly admin: TopicAdmin;
+  /** for tables in pages */
+  readonly rows: Connection;
+  /** for the short snapshots of what moves; not the same connection */
+  readonly snapshots: Connection;
+  readonly topics: AuditTopics;
+  readonly decoders: Codec["decoders"];
+  readonly chart: Chart;
+  /** names of postings that may take an account below its floor */
+  readonly forcedPostings: ReadonlySet<string>;
+  /** `name@version` of each flow by its number */
+  readonly flows: ReadonlyMap<number, string>;
+  readonly depth: AuditDepth;
+  /** how long messages that are committed and not yet published are waited for; 0: they are only counted */
+  readonly waitMs: number;
+  readonly progress: (blocksDone: number, blocksTotal: number) => void;
+};
+
+export type AuditDepth = "usual" | "deep";
+
+export type AuditReport = {
+  readonly findings: readonly Finding[];
+  readonly lanes: number;
+  readonly blocks: bigint;
+  readonly lines: bigint;
+  readonly messages: bigint;
+  readonly cases: bigint;
+  /** messages committed before the cut and not yet published */
+  readonly backlog: bigint;
+  /** blocks whose digest could only be checked by its links, because the input records of then are gone */
+  readonly digestsNotRecomputed: bigint;
+  /** messages whose outbox rows are gone with their partition: only the topic still has them */
+  readonly messagesFromTopicAlone: bigint;
+};
+
+/** Counts of one lane, added up by the report. */
+export type Tally = {
+  blocks: bigint;
+  lines: bigint;
+  messages: bigint;
+  cases: bigint;
+  backlog: bigint;
+  digestsNotRecomputed: bigint;
+  messagesFromTopicAlone: bigint;
+};
+
+export function newTally(): Tally {
+  return {
+    blocks: 0n,
+    lines: 0n,
+    messages: 0n,
+    cases: 0n,
+    backlog: 0n,
+    digestsNotRecomputed: 0n,
+    messagesFromTopicAlone: 0n,
+  };
+}
+
+/** What every part of a lane's audit works with. */
+export type LaneWork = {
+  readonly parts: AuditParts;
+  readonly lanes: number;
+  readonly partitions: ReadonlySet<string>;
+  readonly findings: Findings;
+  readonly tally: Tally;
+};
