@@ -73,12 +73,6 @@ const PROCESS = {
   }),
   schemasDir: folder({ reason: "What is declared: messages, flows, accounts. The package's own by default." }),
   flowsDir: folder({ reason: "Where *.flow.yaml files are; `flows` in schemasDir by default." }),
-  failpoints: list({
-    default: [],
-    pattern: /^[a-z][a-zA-Z0-9._-]*(=[A-Za-z0-9._:@-]+)?$/,
-    expected: "names of failpoints, each with an optional =action, separated by commas",
-    reason: "Makes the process fail at named places. For tests of recovery only; off by default.",
-  }),
 };
 
 const BLOCKS = {

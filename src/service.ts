@@ -188,7 +188,7 @@ function readerOptions(config: Config) {
 function laneLimits(config: Config) {
   return {
     ...{ recordBytesMax: config.intentBytesMax, futureMs: config.caseFutureHours * 3_600_000 },
-    ...{ blockRowsMax: config.blockRowsMax, blockBytesMax: config.blockBytesMax },
+    ...{ blockRowsMax: config.blockRowsMax, blockBytesMax: config.blockBytesMax, blockWaitMs: config.blockWaitMs },
     ...{ readAheadRecordsMax: config.readAheadRecordsMax, readAheadBytesMax: config.readAheadBytesMax },
     ...{ relayBacklogMax: config.relayBacklogMax, timersPerBlockMax: config.timersPerBlockMax },
     ...{ timerMarginMs: config.timerMarginMs, attemptsMax: ATTEMPTS_MAX },

@@ -21,6 +21,7 @@ export type LaneLimits = IntakeLimits & {
   readonly readAheadRecordsMax: number;
   readonly readAheadBytesMax: number;
   readonly relayBacklogMax: number;
+  readonly blockWaitMs: number;
   readonly timersPerBlockMax: number;
   readonly timerMarginMs: number;
   readonly attemptsMax: number;
@@ -60,6 +61,9 @@ export class Lane implements LaneSink {
   #rowsMax: number;
   /** the record that the database refuses, once it was found */
   #refused: Misfit | null = null;
+  #inHand: InHand | null = null;
+  /** since when the oldest waiting input may have been waiting */
+  #waitingSinceMs = 0;
   #busy = false;
   /** since when an unknown schema id cannot be looked up; null while all is well */
   schemaWaitSinceMs: number | null = null;
@@ -137,6 +141,7 @@ export class Lane implements LaneSink {
       for (let run = this.#arriving[0]; run !== undefined && !this.#stopping; run = this.#arriving[0]) {
         if (run.topic === this.#parts.intentsTopic) await this.#learnSchemas(run);
         if (this.#stopping) return;
+        if (this.waitingInputs() === 0) this.#waitingSinceMs = performance.now();
         this.#queueOf(run.topic).push(run.records, run.nextOffset);
         this.#arriving.shift();
         this.#rouse();
@@ -175,22 +180,24 @@ export class Lane implements LaneSink {
     for (let attempt = 0; ; ) {
       if (this.#stopping) return { kind: "stopped" };
       if (this.#halting !== null) return this.#halting;
-      const batch = await this.#nextBatch();
-      if (batch === null) {
-        await this.#sleep();
+      const sleepMs = this.#sleepMs();
+      if (sleepMs > 0) {
+        await this.#sleep(sleepMs);
         continue;
       }
-      const result = batch === "unreadable" ? TIMERS_UNREADABLE : await this.commit(() => this.#prepare(batch));
+      const timers = await this.#dueTimers();
+      if (timers !== null && timers.length + this.waitingInputs() === 0) continue;
+      const result = timers === null ? TIMERS_UNREADABLE : await this.commit(() => this.#prepare(timers));
       if (result.kind === "committed") {
         attempt = 0;
         this.#rowsMax = this.#parts.limits.blockRowsMax;
-        this.#drop(batch as NextBatch);
+        this.#drop();
         continue;
       }
       if (result.kind === "fenced") return { kind: "fenced" };
       if (result.kind === "halt") return { kind: "halted", cause: result.cause, evidence: result.evidence };
       attempt += 1;
-      const end = await this.#recover(batch === "unreadable" ? null : batch, result, attempt);
+      const end = await this.#recover(result, attempt);
       if (end !== null) return end;
     }
   }
@@ -237,19 +244,21 @@ export class Lane implements LaneSink {
     return this.#busy;
   }
 
-  async #nextBatch(): Promise<NextBatch | null | "unreadable"> {
+  /** How long to wait before the next block; 0: it is time. A block closes when it is full, or a little after its first
+   *  input came: at a trickle, many small blocks would cost more than the few milliseconds are worth. */
+  #sleepMs(): number {
     const { limits, publisher } = this.#parts;
-    if (publisher.backlog(this.number) > limits.relayBacklogMax) return null;
-    const watermarkMs = this.#watermarkMs();
-    const timers = this.#timers.mayBeDue(watermarkMs) ? await this.#dueTimers(watermarkMs) : [];
-    if (timers === null) return "unreadable";
-    const reports = this.#reports.peek(this.#rowsMax, limits.blockBytesMax);
-    const intents = this.#intents.peek(Math.max(this.#rowsMax - reports.records.length, 1), limits.blockBytesMax);
-    if (timers.length + reports.records.length + intents.records.length === 0) return null;
-    return { timers, reports, intents };
+    if (publisher.backlog(this.number) > limits.relayBacklogMax) return IDLE_MS;
+    if (this.#timers.mayBeDue(this.#watermarkMs())) return 0;
+    const waiting = this.waitingInputs();
+    if (waiting === 0) return IDLE_MS;
+    return waiting >= this.#rowsMax ? 0 : Math.max(0, this.#waitingSinceMs + limits.blockWaitMs - performance.now());
   }
 
-  async #dueTimers(watermarkMs: number): Promise<readonly TimerInput[] | null> {
+  /** null: the table of timers cannot be read now */
+  async #dueTimers(): Promise<readonly TimerInput[] | null> {
+    const watermarkMs = this.#watermarkMs();
+    if (!this.#timers.mayBeDue(watermarkMs)) return [];
     try {
       return await this.#timers.due(this.#memory.head.timer, watermarkMs);
     } catch (error) {
@@ -258,10 +267,14 @@ export class Lane implements LaneSink {
     }
   }
 
-  /** Takes in what the batch holds. Called again when the batch is tried again: nothing is remembered in between but the
-   *  one record that the database has refused. */
-  #prepare({ timers, reports, intents }: NextBatch): Batch {
+  /** Takes in what the block will hold, as late as possible: what arrived while the lane waited for a connection comes
+   *  along. Called again when the block is tried again; nothing is remembered in between but the one record that the
+   *  database has refused. */
+  #prepare(timers: readonly TimerInput[]): Batch {
     const { rules, codec, limits } = this.#parts;
+    const reports = this.#reports.peek(this.#rowsMax, limits.blockBytesMax);
+    const intents = this.#intents.peek(Math.max(this.#rowsMax - reports.records.length, 1), limits.blockBytesMax);
+    this.#inHand = { timers, reports, intents };
     let nowMs = 0;
     for (const record of reports.records) nowMs = Math.max(nowMs, record.appendedAtMs);
     for (const record of intents.records) nowMs = Math.max(nowMs, record.appendedAtMs);
@@ -286,21 +299,23 @@ export class Lane implements LaneSink {
     return Math.min(this.#intents.watermarkMs(timerMarginMs), this.#reports.watermarkMs(timerMarginMs));
   }
 
-  #drop({ reports, intents }: NextBatch): void {
+  #drop(): void {
     this.#refused = null;
-    this.#reports.drop(reports);
-    this.#intents.drop(intents);
+    if (this.#inHand === null) return;
+    this.#reports.drop(this.#inHand.reports);
+    this.#intents.drop(this.#inHand.intents);
+    this.#inHand = null;
+    this.#waitingSinceMs = performance.now();
     this.#parts.wakeReader();
   }
 
   async #recover(
-    prepared: NextBatch | null,
     result: Exclude<CommitResult, { kind: "committed" | "fenced" | "halt" }>,
     attempt: number,
   ): Promise<LaneEnd | null> {
     const { events, limits } = this.#parts;
-    if (result.kind === "unusable" && prepared !== null) {
-      const halted = this.#bisect(prepared, result.error);
+    if (result.kind === "unusable" && this.#inHand !== null) {
+      const halted = this.#bisect(this.#inHand, result.error);
       await yieldToOthers();
       return halted;
     }
@@ -311,7 +326,7 @@ export class Lane implements LaneSink {
   }
 
   /** Finds the intent whose data the database refuses by halving the batch, and quarantines it alone. */
-  #bisect({ timers, reports, intents }: NextBatch, error: Error): LaneEnd | null {
+  #bisect({ timers, reports, intents }: InHand, error: Error): LaneEnd | null {
     const [only] = intents.records;
     const isAlone = timers.length === 0 && reports.records.length === 0 && intents.records.length === 1;
     if (isAlone && only !== undefined && this.#refused === null) {
@@ -331,21 +346,23 @@ export class Lane implements LaneSink {
     this.#wake?.();
   }
 
-  /** Until something arrives; at the latest after a poll, for timers and for a relay that has caught up. */
-  #sleep(): Promise<void> {
+  /** Until something arrives, at most `ms`. */
+  #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
         this.#wake = null;
         resolve();
       };
-      const timer = setTimeout(done, SLEEP_MS);
+      const timer = setTimeout(done, ms);
       this.#wake = done;
     });
   }
 }
 
-const SLEEP_MS = 50;
+/** for a relay that has to catch up, and for timers whose watermark nobody reports */
+const IDLE_MS = 50;
 const TIMERS_UNREADABLE: CommitResult = { kind: "again", reason: "the timers cannot be read" };
 
-type NextBatch = { readonly timers: readonly TimerInput[]; readonly reports: Taken; readonly intents: Taken };
+/** what the block being written takes from the queues */
+type InHand = { readonly timers: readonly TimerInput[]; readonly reports: Taken; readonly intents: Taken };

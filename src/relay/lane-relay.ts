@@ -69,7 +69,7 @@ const PAGE = 2_000;
 
 export class LaneRelay {
   readonly #lane: number;
-  readonly #epoch: bigint;
+  readonly epoch: bigint;
   readonly #parts: LaneRelayParts;
   readonly #queues: Record<OutgoingTopic, OutgoingQueue>;
   #writer: LaneWriter | null = null;
@@ -78,7 +78,7 @@ export class LaneRelay {
 
   constructor(lane: number, head: Head, parts: LaneRelayParts) {
     this.#lane = lane;
-    this.#epoch = head.epoch;
+    this.epoch = head.epoch;
     this.#parts = parts;
     this.#queues = {
       outcomes: new OutgoingQueue(head.outcomesNext),
@@ -151,7 +151,7 @@ export class LaneRelay {
   async #open(): Promise<LaneWriter | null> {
     const began = performance.now();
     const { store, events } = this.#parts;
-    if (!(await store.isOurs(this.#lane, this.#epoch))) {
+    if (!(await store.isOurs(this.#lane, this.epoch))) {
       this.#parts.fenced(this.#lane);
       return null;
     }
@@ -259,7 +259,7 @@ export class LaneRelay {
         producerId: writer.producerId,
         producerEpoch: writer.producerEpoch,
       };
-      await this.#parts.store.mark(this.#lane, this.#epoch, topic, mark);
+      await this.#parts.store.mark(this.#lane, this.epoch, topic, mark);
       this.#queues[topic].marked = publishedTo;
     }
   }

@@ -6,7 +6,7 @@ import type { Head } from "../domain/head.ts";
 import type { OutgoingMessages } from "../store/blocks.ts";
 import { LaneRelay, type LaneRelayParts } from "./lane-relay.ts";
 
-export type RelayedBlock = { readonly messages: OutgoingMessages };
+export type RelayedBlock = { readonly messages: OutgoingMessages; readonly rows: { readonly after: Head } };
 
 export class Relay {
   readonly #parts: LaneRelayParts;
@@ -23,8 +23,10 @@ export class Relay {
     relay.start();
   }
 
+  /** A block of an earlier time that we owned the lane may be announced late: the relay of now loads it from the outbox. */
   committed(lane: number, block: RelayedBlock): void {
-    this.#lanes.get(lane)?.add(block.messages);
+    const relay = this.#lanes.get(lane);
+    if (relay?.epoch === block.rows.after.epoch) relay.add(block.messages);
   }
 
   backlog(lane: number): number {
