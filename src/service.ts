@@ -89,7 +89,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       clockSkewMaxMs: config.clockSkewMaxMs,
     },
     committerOf: (process) => ({
-      ...{ pool: blockPool, clock: phases, unknownMs: COMMIT_UNKNOWN_MS },
+      ...{ pool: blockPool, clock: phases, unknownMs: COMMIT_UNKNOWN_MS, clockSkewMaxMs: config.clockSkewMaxMs },
       maker: { rules, codec, intentsTopic: names.intents, process },
       unknownResolved: (how) => {
         metrics.unknownCommit(how === "committed" ? "done" : how === "halt" ? "halted" : "not_done");

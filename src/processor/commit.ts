@@ -5,6 +5,7 @@
 
 import { AssertionFailed } from "../domain/assert.ts";
 import { Undecidable } from "../domain/decide.ts";
+import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
 import {
@@ -33,7 +34,7 @@ export type CommitResult =
   | { readonly kind: "again"; readonly reason: string }
   /** the database refuses something in the data; nothing was written */
   | { readonly kind: "unusable"; readonly error: Error }
-  | { readonly kind: "halt"; readonly cause: string; readonly evidence: Record<string, unknown> };
+  | { readonly kind: "halt"; readonly cause: HaltCause; readonly evidence: Record<string, unknown> };
 
 export type PhaseClock = {
   readonly add: (phase: "intake" | "wait" | "read" | "decide" | "write", ms: number) => void;
@@ -43,6 +44,7 @@ export type Committer = {
   readonly pool: ConnectionPool;
   readonly maker: BlockMaker;
   readonly clock: PhaseClock;
+  readonly clockSkewMaxMs: number;
   /** how long the outcome of a lost COMMIT is asked for before the lane halts */
   readonly unknownMs: number;
   readonly unknownResolved: (how: "committed" | "absent" | "fenced" | "halt") => void;
@@ -97,7 +99,7 @@ async function attemptBlock(
   };
   const situation = await readSituation(committer.maker.rules, connection, lane, batch);
   lap("read");
-  const misplaced = compareHead(memory.head, situation);
+  const misplaced = compareHead(memory.head, situation) ?? compareClocks(committer, batch, situation as Situation);
   if (misplaced !== null) {
     await connection.run(rollback, []);
     return misplaced;
@@ -159,6 +161,17 @@ function compareHead(head: Head, situation: Situation | null): CommitResult | nu
     foundDigest: hex(digest),
   };
   return { kind: "halt", cause: "head_moved_by_another", evidence };
+}
+
+/** An append time ahead of the database's clock: one of the two is wrong, and timers go by both. */
+function compareClocks(committer: Committer, { nowMs }: Batch, { lane }: Situation): CommitResult | null {
+  if (nowMs === null || nowMs - lane.clockMs <= committer.clockSkewMaxMs) return null;
+  const evidence = {
+    appendedAt: new Date(nowMs),
+    databaseClock: new Date(lane.clockMs),
+    aheadMs: nowMs - lane.clockMs,
+  };
+  return { kind: "halt", cause: "clocks_apart", evidence };
 }
 
 const hex = (bytes: Buffer): string => bytes.toString("hex");

@@ -3,6 +3,7 @@
 
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { TimerInput } from "../domain/books.ts";
+import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
@@ -43,7 +44,7 @@ export type LaneParts = {
 export type LaneEnd =
   | { readonly kind: "stopped" }
   | { readonly kind: "fenced" }
-  | { readonly kind: "halted"; readonly cause: string; readonly evidence: Record<string, unknown> };
+  | { readonly kind: "halted"; readonly cause: HaltCause; readonly evidence: Record<string, unknown> };
 
 export class Lane implements LaneSink {
   readonly number: number;
@@ -124,7 +125,7 @@ export class Lane implements LaneSink {
   }
 
   /** Ends the lane between two blocks, with a cause that an operator has to look at. */
-  halt(cause: string, evidence: Record<string, unknown>): void {
+  halt(cause: HaltCause, evidence: Record<string, unknown>): void {
     this.#halting ??= { kind: "halted", cause, evidence };
     this.#rouse();
   }

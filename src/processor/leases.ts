@@ -114,7 +114,7 @@ export class Leases {
     const sentAtMs = Date.now();
     const tick = await tickLeases(this.#session, this.process, this.#settings.ttlMs, held);
     this.#renewedAtMs = performance.now();
-    this.#owner.ticked(tick, tick.clockMs - (sentAtMs + Date.now()) / 2);
+    this.#owner.ticked(tick, certainSkewMs(tick.clockMs, sentAtMs, Date.now()));
     for (const lane of held) if (!tick.mine.includes(lane)) this.#owner.lost(lane);
     if (!tick.entered) await reenterProcess(this.#session, this.process, this.#settings.label);
     const share = fairShare(tick);
@@ -125,6 +125,13 @@ export class Leases {
       if (took.length > 0) this.#owner.took(took);
     }
   }
+}
+
+/** How far the database's clock is ahead of ours for certain: its answer was written at some time between asking and
+ *  hearing, and a slow answer proves nothing. */
+export function certainSkewMs(clockMs: number, sentAtMs: number, heardAtMs: number): number {
+  if (clockMs > heardAtMs) return clockMs - heardAtMs;
+  return clockMs < sentAtMs ? clockMs - sentAtMs : 0;
 }
 
 /** Lanes that can be worked, divided evenly; the processes with the smallest numbers take one more each. */

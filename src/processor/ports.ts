@@ -1,5 +1,6 @@
 // What the processor needs from its neighbours, which it does not know: who publishes its blocks, and who listens.
 
+import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Block, BlockCounts } from "./block.ts";
 
@@ -19,7 +20,7 @@ export interface Publisher {
 export interface ProcessorEvents {
   took(lane: number, head: Head): void;
   gaveBack(lane: number, why: "share" | "stop" | "lost" | "fenced" | "halted"): void;
-  halted(lane: number, cause: string, evidence: Record<string, unknown>): void;
+  halted(lane: number, cause: HaltCause, evidence: Record<string, unknown>): void;
   committed(lane: number, block: number, counts: BlockCounts, facts: BlockFacts): void;
   triedAgain(lane: number, reason: string, attempt: number): void;
   waitsForSchema(lane: number, reason: string): void;

@@ -1,6 +1,7 @@
 // Kafka in, one dbTransaction a block, Postgres out: the lanes that this process owns, from taking to giving back.
 
 import { AssertionFailed } from "../domain/assert.ts";
+import type { HaltCause } from "../domain/halts.ts";
 import { KafkaUnreachable, type Reader, type TopicAdmin } from "../kafka/port.ts";
 import {
   type Connection,
@@ -51,6 +52,7 @@ export class Processor {
       ticked: (tick: Tick, skewMs: number) => {
         this.#lastTick = tick;
         this.#skewMs = skewMs;
+        if (Math.abs(skewMs) > this.#parts.leases.clockSkewMaxMs) this.#haltForClocks(skewMs);
       },
       failed: (error: unknown) => this.#parts.events.leaseTrouble(error),
     };
@@ -231,8 +233,13 @@ export class Processor {
   }
 
   /** Halts a lane from outside: the relay found that the database has lost committed blocks. */
-  haltLane(number: number, cause: string, evidence: Record<string, unknown>): void {
+  haltLane(number: number, cause: HaltCause, evidence: Record<string, unknown>): void {
     this.#held.get(number)?.lane?.halt(cause, evidence);
+  }
+
+  /** Timers go by the process's clock (when a fetch began) and by the database's: apart, they could overtake inputs. */
+  #haltForClocks(skewMs: number): void {
+    for (const lane of this.lanes) lane.halt("clocks_apart", { databaseAheadMs: Math.round(skewMs) });
   }
 
   /** The relay was fenced: a newer owner writes this lane. */

@@ -1,6 +1,7 @@
 // Taking a lane: raise the fence, read the head, and prove that the input topics are still the ones that the head speaks
 // of. A position that cannot be right halts the lane; nothing is ever reset or skipped.
 
+import type { HaltCause } from "../domain/halts.ts";
 import { type InputPosition, recordHash } from "../domain/head.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
 import type { Connection } from "../store/database.ts";
@@ -10,7 +11,7 @@ import type { LaneMemory } from "./block.ts";
 export type Taken =
   | { readonly kind: "taken"; readonly memory: LaneMemory; readonly accepted: AcceptedPosition | null }
   | { readonly kind: "lost" }
-  | { readonly kind: "halt"; readonly cause: string; readonly evidence: Record<string, unknown> };
+  | { readonly kind: "halt"; readonly cause: HaltCause; readonly evidence: Record<string, unknown> };
 
 export type TakeParts = {
   readonly session: Connection;
@@ -57,6 +58,6 @@ async function judgePosition(
   return halt("last_record_differs", { ...evidence, lastOffset: position.last, ...hashes });
 }
 
-function halt(cause: string, evidence: Record<string, unknown>): Taken {
+function halt(cause: HaltCause, evidence: Record<string, unknown>): Taken {
   return { kind: "halt", cause, evidence };
 }

@@ -1,5 +1,7 @@
 // What the tail of an output partition says about what was published, and when it contradicts the database. Pure.
 
+import type { HaltCause } from "../domain/halts.ts";
+
 export type TailFacts = {
   /** end offset of the partition; 0n when it was never written */
   readonly end: bigint;
@@ -15,7 +17,7 @@ export type TailFacts = {
 
 export type TailJudgement =
   | { readonly kind: "published"; readonly published: bigint }
-  | { readonly kind: "halt"; readonly cause: string; readonly evidence: Record<string, unknown> };
+  | { readonly kind: "halt"; readonly cause: HaltCause; readonly evidence: Record<string, unknown> };
 
 export function judgeTail(facts: TailFacts): TailJudgement {
   const { reading, digest, marked, committedNext } = facts;

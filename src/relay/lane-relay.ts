@@ -5,6 +5,7 @@
 // it; (2) fence; (3) read the tails, now that nobody else can append; (4) compare each tail with the database; (5) load
 // what is committed and not published. Any error after that starts again at (1).
 
+import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import { Fenced, KafkaUnreachable, type LaneWriter, type OutgoingRecord, WriterBroken } from "../kafka/port.ts";
 import type { OutgoingMessages, OutgoingTopic } from "../store/blocks.ts";
@@ -58,7 +59,7 @@ export type LaneRelayParts = {
   readonly reopenMs: number;
   readonly markMs: number;
   /** the database has lost committed blocks, or the topic is not the one it was */
-  readonly halt: (lane: number, cause: string, evidence: Record<string, unknown>) => void;
+  readonly halt: (lane: number, cause: HaltCause, evidence: Record<string, unknown>) => void;
   readonly fenced: (lane: number) => void;
   /** an assertion of our own failed */
   readonly crash: (error: unknown) => void;

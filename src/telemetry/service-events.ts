@@ -44,7 +44,7 @@ export function processorEvents(logger: Logger, metrics: Metrics, phases: BlockP
     },
     halted: (lane: number, cause: string, evidence: Record<string, unknown>) =>
       logger.error(
-        { lane, cause, evidence, runbook: `docs/runbooks/${cause}.md` },
+        { lane, cause, evidence, next: `millrace lane show ${lane}` },
         "lane halted; it waits for `millrace lane resume`",
       ),
     committed: (lane: number, block: number, counts: Counts, facts: Facts) => {
