@@ -144,7 +144,7 @@ async function perform(stage: Stage, out: Output, interrupted: AbortSignal): Pro
   await Promise.race([loading, new Promise((resolve) => setTimeout(resolve, KILL_AFTER_MS))]);
   out.say(out.paint("dim", `$ kill -9 ${victim.pid}    # instance one, in mid-run`));
   victim.kill("SIGKILL");
-  await stage.instance("one again");
+  await stage.instance("one-again");
   const [loaded] = await loading;
   out.say(`${loaded?.["sent"] ?? COUNT} intents acknowledged by Kafka`);
   if (interrupted.aborted) return;
