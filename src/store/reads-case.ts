@@ -1,0 +1,66 @@
+// A case as it is read: its state and history, when its blocks were, its lines, and the outcomes that are still kept.
+
+import { type HistoryEntry, parseHistory } from "../domain/history.ts";
+import type { Connection } from "./database.ts";
+import { plainArray, readTimestampMs } from "./literals.ts";
+import { type OutboxMessage, readMessages } from "./outbox.ts";
+import { type LedgerLine, readLine } from "./reads-lines.ts";
+import { showBlockTimes, showCase, showCaseLines } from "./sql/show-case.ts";
+
+export type StoredCase = {
+  readonly lane: number;
+  readonly kind: string;
+  /** `name@version` */
+  readonly flow: string;
+  readonly holderId: string;
+  readonly state: string;
+  /** currencies, values and timers as they are stored; null when there are none */
+  readonly data: unknown;
+  readonly history: readonly HistoryEntry[];
+  readonly occurredAtMs: number;
+  /** when its blocks were recorded; those detached are left out */
+  readonly timesMs: ReadonlyMap<bigint, number>;
+  readonly lines: readonly LedgerLine[];
+};
+
+/** @param uuid 32 hex digits
+ *  @returns one for each lane that has a case of this id: two holders may use one id */
+export async function readCase(connection: Connection, uuid: string): Promise<StoredCase[]> {
+  const found: StoredCase[] = [];
+  for (const row of (await connection.run(showCase, [uuid])).rows) {
+    const lane = row["lane"] as number;
+    const history = parseHistory(row["history"] as string);
+    const blocks = plainArray([...new Set(history.map((entry) => entry.block))]);
+    const times = await connection.run(showBlockTimes, [lane, blocks]);
+    const lines = await connection.run(showCaseLines, [lane, blocks, uuid]);
+    found.push({
+      lane,
+      history,
+      kind: row["kind"] as string,
+      flow: row["flow"] as string,
+      holderId: row["holder_id"] as string,
+      state: row["state"] as string,
+      data: row["data"],
+      occurredAtMs: readTimestampMs(row["occurred_at"]),
+      timesMs: new Map(times.rows.map((time) => [time["block"] as bigint, readTimestampMs(time["recorded_at"])])),
+      lines: lines.rows.map(readLine),
+    });
+  }
+  return found;
+}
+
+const OUTCOMES_MAX = 16;
+
+/** Outcomes of the lane from a sequence on that are still in the outbox and belong to one block: those of one event, and
+ *  perhaps of events behind it. Empty when they have been dropped. */
+export async function readOutcomesFrom(
+  connection: Connection,
+  lane: number,
+  sequence: bigint,
+  block: bigint,
+): Promise<OutboxMessage[]> {
+  const span = { from: sequence, until: sequence + BigInt(OUTCOMES_MAX), limit: OUTCOMES_MAX };
+  const messages = await readMessages(connection, lane, "outcomes", span);
+  if (messages[0]?.sequence !== sequence) return [];
+  return messages.filter((message) => message.block === block);
+}
