@@ -9,7 +9,7 @@ import { appendEntry, type HistoryEntry, parseHistory } from "./history.ts";
 import { formatCaseId } from "./ids.ts";
 import { fingerprint, type Intent } from "./intent.ts";
 import { fitsLedger } from "./money.ts";
-import { type RefusalCode, refusal } from "./refusals.ts";
+import { firstRefusal, type RefusalCode, refusal } from "./refusals.ts";
 import type { Rules } from "./rules.ts";
 
 export type IntentResult = "accepted" | "refused" | "repeated";
@@ -97,13 +97,14 @@ function findKey(known: CaseRecord, key: string | null): HistoryEntry | null {
 }
 
 function judgeAmount(rules: Rules, intent: Intent): RefusalCode | null {
-  if (intent.amount !== null) {
-    if (intent.amount.minor <= 0n) return "amount_not_positive";
-    if (!fitsLedger(intent.amount.minor)) return "amount_too_large";
-    if (rules.currencies.scaleOf(intent.amount.currency) === null) return "unknown_currency";
+  const { amount, floorMinor } = intent;
+  if (amount !== null && amount.minor <= 0n) return "amount_not_positive";
+  if (amount !== null && !fitsLedger(amount.minor)) return "amount_too_large";
+  if (floorMinor !== null && !fitsLedger(floorMinor)) return "amount_too_large";
+  for (const currency of [amount?.currency ?? null, intent.currency]) {
+    if (currency !== null && rules.currencies.scaleOf(currency) === null) return "unknown_currency";
   }
-  if (intent.floorMinor !== null && !fitsLedger(intent.floorMinor)) return "amount_too_large";
-  return intent.currency !== null && rules.currencies.scaleOf(intent.currency) === null ? "unknown_currency" : null;
+  return null;
 }
 
 // Cases -------------------------------------------------------------------------------------------------------------------
@@ -209,28 +210,24 @@ function run(
   return null;
 }
 
-/** Takes an alternative and every choice state behind it, gathering their steps in the draft. */
+/** Takes an alternative and every choice state behind it, gathering their steps in the draft.
+ *  @returns the refusal that takes precedence over all others on the way, if there is any */
 function walk(flow: CompiledFlow, from: number, alternative: CompiledAlternative, draft: Draft): Walked | RefusalCode {
   let at = from;
   let left = false;
+  let refused: RefusalCode | null = null;
   let next: CompiledAlternative | null = alternative;
   for (let choices = 0; next !== null; choices++) {
     assert(choices <= CHOICES_MAX, `${flow.ref} does not come to rest`);
-    for (const step of next.steps) {
-      const code = step(draft);
-      if (code !== null) return code;
-    }
-    if (next.to === "stay") return { to: at, left };
+    for (const step of next.steps) refused = firstRefusal(refused, step(draft));
+    if (next.to === "stay") break;
     at = next.to;
     left = true;
     const state = flow.states[at] as CompiledState;
-    for (const step of state.entry) {
-      const code = step(draft);
-      if (code !== null) return code;
-    }
+    for (const step of state.entry) refused = firstRefusal(refused, step(draft));
     next = state.always;
   }
-  return { to: at, left };
+  return refused ?? { to: at, left };
 }
 
 /** Moves the case: timers of the state it leaves are cancelled, those of the state it rests in are armed. */

@@ -114,6 +114,7 @@ export class Draft {
     if (place === null) return "unknown_account";
     if (place.kind === "house" || place.holderId !== this.holderId) return "not_home";
     const known = this.#books.holderAccounts.get(path);
+    if (known !== undefined && known.currency !== currency) return "currency_mismatch";
     if (known !== undefined) return known.status === "closed" ? "account_closed" : "invalid_state";
     const floorMinor = this.#intent?.floorMinor ?? null;
     if (floorMinor !== null && floorMinor > 0n) return "insufficient_funds"; // a new account holds nothing
@@ -127,6 +128,8 @@ export class Draft {
     if (place.kind === "house" || place.holderId !== this.holderId) return "not_home";
     const account = this.#books.holderAccounts.get(path);
     if (account === undefined) return "invalid_state"; // in the chart, but nobody has opened it
+    // An account is path and currency: who names another currency means an account that there is not.
+    if ((this.#intent?.currency ?? account.currency) !== account.currency) return "currency_mismatch";
     if (account.status === "closed") return "account_closed";
     const change = this.#intent?.change ?? null;
     assert(change !== null, "the intent names no change, which intake should have seen");
@@ -166,13 +169,21 @@ export class Draft {
   /** Only an event that takes money out is judged by the floor: paying into an account below its floor is welcome. */
   #isOverdrawn(account: Account): boolean {
     if (account.floorMinor === null || naturalBalance(account) >= account.floorMinor) return false;
-    if (this.#lines.some((line) => line.posting.forced)) return false;
+    const forced = this.#taken(account, (line) => line.posting.forced);
+    // What a forced posting takes is a fact and not judged, but it does not excuse what others take beside it.
+    if (naturalBalance(account) + (forced > 0n ? forced : 0n) >= account.floorMinor) return false;
+    return this.#taken(account, (line) => !line.posting.forced) > 0n;
+  }
+
+  /** What some lines take out of an account, in its normal sign. */
+  #taken(account: Account, counts: (line: DraftLine) => boolean): bigint {
     let taken = 0n;
     for (const line of this.#lines) {
+      if (!counts(line)) continue;
       if (line.debit === account) taken += account.side === "debit" ? -line.minor : line.minor;
       if (line.credit === account) taken += account.side === "debit" ? line.minor : -line.minor;
     }
-    return taken > 0n;
+    return taken;
   }
 
   /** Forgets the accounts that only this event would have opened. */

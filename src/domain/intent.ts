@@ -62,7 +62,9 @@ export function fingerprint(intent: Intent): string {
   if (intent.final !== null) add("final", String(intent.final));
   add("reference", intent.reference);
   if (intent.metadata !== null) {
-    for (const name of Object.keys(intent.metadata).sort()) add(`meta.${name}`, intent.metadata[name] ?? null);
+    // Names are free here, so theirs is a length too: `a` with "b=1:c" and `a=5:b` with "c" must not read the same.
+    for (const name of Object.keys(intent.metadata).sort())
+      add(`meta.${name.length}:${name}`, intent.metadata[name] ?? null);
   }
   return hash("sha256", text, "base64url").slice(0, 22);
 }

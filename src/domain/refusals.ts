@@ -63,9 +63,9 @@ export function refusal(code: RefusalCode): Refusal {
 }
 
 /** Whichever of two refusals takes precedence; null means there was none. */
-export function firstRefusal(one: Refusal | null, other: Refusal | null): Refusal | null {
+export function firstRefusal(one: RefusalCode | null, other: RefusalCode | null): RefusalCode | null {
   if (one === null || other === null) return one ?? other;
-  return REFUSALS[one.code].rank <= REFUSALS[other.code].rank ? one : other;
+  return REFUSALS[one].rank <= REFUSALS[other].rank ? one : other;
 }
 
 /** Why a record could not be taken as an intent; it is put aside with its reason, and the lane goes on. */

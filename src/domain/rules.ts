@@ -33,6 +33,16 @@ export type RulesGiven = Pick<Rules, "chart" | "currencies" | "flows" | "lanes" 
   readonly retired: readonly CompiledFlow[];
 };
 
+/** A case stays on its version, so the intents that move it are taken as long as it may be there, and what they touch is
+ *  read with them. What opened it opens cases of the newer version, if there is one. */
+function addRetired(intents: Map<string, IntentKind>, flow: CompiledFlow): void {
+  for (const [type, needs] of flow.needs) {
+    const known = intents.get(type) ?? { type, opens: null, needs, touches: [] };
+    if (type === flow.startsOn || known.opens !== null) continue;
+    intents.set(type, { ...known, touches: [...new Set([...known.touches, ...flow.touches])] });
+  }
+}
+
 /** @throws AssertionFailed when two flows open on one intent type, or one type both opens and moves cases */
 export function makeRules(given: RulesGiven): Rules {
   const intents = new Map<string, IntentKind>();
@@ -49,6 +59,7 @@ export function makeRules(given: RulesGiven): Rules {
       });
     }
   }
+  for (const flow of given.retired) addRetired(intents, flow);
   const known = [...given.flows, ...given.retired];
   return { ...given, intents, flowsByNumber: new Map(known.map((flow) => [flow.number, flow])) };
 }

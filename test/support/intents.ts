@@ -14,7 +14,7 @@ export function available(holderId: string): string {
 }
 
 /** A case id as text. */
-export function caseId(kind: string, timeMs: number = Date.now()): string {
+export function caseId(kind: string, timeMs: number): string {
   return formatCaseId(newCaseId(kind, timeMs, randomBytes(10)));
 }
 
@@ -22,37 +22,52 @@ export function euros(minor: bigint | number | string): { currency: string; scal
   return { currency: "EUR", scale: 2, minor: String(minor) };
 }
 
-export function accountOpen(holderId: string, over: Over = {}): NewIntent {
-  const account = available(holderId);
-  return { ...common("account_open", "acc", holderId), account, currency: "EUR", floorMinor: "0", ...over };
-}
+/** A producer whose clock is `nowMs`: of tests of the core, whose time stands still, or of a running service. */
+export class Producing {
+  readonly #nowMs: () => number;
 
-export function accountUpdate(holderId: string, over: Over = {}): NewIntent {
-  return { ...common("account_update", "upd", holderId), account: available(holderId), ...over };
-}
+  constructor(nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs;
+  }
 
-/** From the bank to the holder. */
-export function payIn(holderId: string, minor: bigint | number, over: Over = {}): NewIntent {
-  const way = { from: BANK, to: available(holderId), amount: euros(minor) };
-  return { ...common("transfer_create", "trf", holderId), ...way, ...over };
-}
+  caseId(kind: string): string {
+    return caseId(kind, this.#nowMs());
+  }
 
-/** From the holder to the bank. */
-export function payOut(holderId: string, minor: bigint | number, over: Over = {}): NewIntent {
-  return payIn(holderId, minor, { from: available(holderId), to: BANK, ...over });
-}
+  accountOpen(holderId: string, over: Over = {}): NewIntent {
+    const account = available(holderId);
+    return { ...this.#common("account_open", "acc", holderId), account, currency: "EUR", ...over };
+  }
 
-/** For flows/hold.flow.yaml of the tests. */
-export function holdPlace(holderId: string, minor: bigint | number, over: Over = {}): NewIntent {
-  return { ...common("hold_place", "hld", holderId), amount: euros(minor), ...over };
-}
+  accountUpdate(holderId: string, change: string, over: Over = {}): NewIntent {
+    return { ...this.#common("account_update", "upd", holderId), account: available(holderId), change, ...over };
+  }
 
-/** @param verb `capture` or `release` */
-export function holdMove(verb: "capture" | "release", holderId: string, hold: string, over: Over = {}): NewIntent {
-  const { type, occurredAt } = common(`hold_${verb}`, "hld", holderId);
-  return { type, holderId, occurredAt, caseId: hold, idempotencyKey: `${verb}-1`, ...over };
-}
+  /** From the bank to the holder. */
+  payIn(holderId: string, minor: bigint | number, over: Over = {}): NewIntent {
+    const way = { from: BANK, to: available(holderId), amount: euros(minor) };
+    return { ...this.#common("transfer_create", "trf", holderId), ...way, ...over };
+  }
 
-function common(type: string, kind: string, holderId: string) {
-  return { type, holderId, caseId: caseId(kind), occurredAt: BigInt(Date.now()) * 1000n };
+  /** From the holder to the bank. */
+  payOut(holderId: string, minor: bigint | number, over: Over = {}): NewIntent {
+    return this.payIn(holderId, minor, { from: available(holderId), to: BANK, ...over });
+  }
+
+  /** For flows/hold.flow.yaml of the tests, as the two below. */
+  holdPlace(holderId: string, minor: bigint | number, over: Over = {}): NewIntent {
+    return { ...this.#common("hold_place", "hld", holderId), amount: euros(minor), ...over };
+  }
+
+  holdCapture(holderId: string, hold: string, over: Over = {}): NewIntent {
+    return { ...this.#common("hold_capture", "hld", holderId), caseId: hold, idempotencyKey: "capture-1", ...over };
+  }
+
+  holdRelease(holderId: string, hold: string, over: Over = {}): NewIntent {
+    return { ...this.#common("hold_release", "hld", holderId), caseId: hold, idempotencyKey: "release-1", ...over };
+  }
+
+  #common(type: string, kind: string, holderId: string) {
+    return { type, holderId, caseId: this.caseId(kind), occurredAt: BigInt(this.#nowMs()) * 1000n };
+  }
 }

@@ -111,7 +111,15 @@ export async function setUpTestService(options: TestServiceOptions = {}): Promis
   const send = async (lane: number, records: readonly OutgoingRecord[]): Promise<bigint> =>
     (await producer.send(topics.intents, lane, records)).baseOffset;
   return {
-    ...{ config, addresses, topics, lanes, kafka, codec, producer, instances, send },
+    config,
+    addresses,
+    topics,
+    lanes,
+    kafka,
+    codec,
+    producer,
+    instances,
+    send,
     start: async (name = `test-${instances.length}`, over = {}) => {
       const started = await startInstance({ ...config, ...over, instance: name }, { addresses, kafka, crashes });
       const instance: Instance = {
@@ -151,8 +159,11 @@ async function openCodec(config: Config, addresses: Addresses): Promise<Codec> {
   const schemas = topicSchemas(topicNames(config), loadDeclared(config.schemasDir, config.flowsDir));
   const ids = await registry.findSchemas(Object.values(schemas));
   const of = <T>(pick: (one: { topic: string; schema: string }) => T) => ({
-    ...{ intent: pick(schemas.intent), outcome: pick(schemas.outcome), deadLetter: pick(schemas.deadLetter) },
-    ...{ command: pick(schemas.command), report: pick(schemas.report) },
+    intent: pick(schemas.intent),
+    outcome: pick(schemas.outcome),
+    deadLetter: pick(schemas.deadLetter),
+    command: pick(schemas.command),
+    report: pick(schemas.report),
   });
   return createCodec({
     registry,

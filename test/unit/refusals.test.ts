@@ -28,13 +28,12 @@ describe("refusals", () => {
   });
 
   test("of two, the one of higher precedence is given", () => {
-    const funds = refusal("insufficient_funds");
-    const expired = refusal("intent_expired");
+    const [funds, expired] = ["insufficient_funds", "intent_expired"] as const;
     expect(firstRefusal(funds, expired)).toBe(expired);
     expect(firstRefusal(expired, funds)).toBe(expired);
     expect(firstRefusal(null, funds)).toBe(funds);
     expect(firstRefusal(funds, null)).toBe(funds);
     expect(firstRefusal(null, null)).toBeNull();
-    expect(expired).toEqual({ category: "identity", code: "intent_expired" });
+    expect(refusal(expired)).toEqual({ category: "identity", code: "intent_expired" });
   });
 });

@@ -4,10 +4,11 @@
 import { assert } from "../assert.ts";
 import type { Draft } from "../draft.ts";
 import type { IntentField } from "../intent.ts";
-import type { RefusalCode } from "../refusals.ts";
+import { firstRefusal, type RefusalCode } from "../refusals.ts";
 import type { Action, Alternative, Flow, FlowState, NamedValue } from "./flow.ts";
 
-/** One step of a transition. It adds to the draft, or says why the event is refused; the draft is then thrown away. */
+/** One step of a transition. It adds to the draft, or says why the event is refused. Steps behind a refused one run all
+ *  the same, because theirs may take precedence; the draft is thrown away in the end. */
 export type Step = (draft: Draft) => RefusalCode | null;
 
 export type CompiledAlternative = { readonly steps: readonly Step[]; readonly to: number | "stay" };
@@ -156,12 +157,13 @@ function compilePost(context: Context, name: string, given: readonly NamedValue[
     return { debit: pathOf(context, line.debit), credit: pathOf(context, line.credit), amount, symbol: line.currency };
   });
   return (draft) => {
+    let refused: RefusalCode | null = null;
     for (const line of lines) {
       const currency = draft.currencyOf(line.symbol);
-      const refused = draft.post(posting, currency, line.amount(draft), line.debit(draft), line.credit(draft));
-      if (refused !== null) return refused;
+      const code = draft.post(posting, currency, line.amount(draft), line.debit(draft), line.credit(draft));
+      refused = firstRefusal(refused, code);
     }
-    return null;
+    return refused;
   };
 }
 
