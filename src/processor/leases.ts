@@ -8,8 +8,8 @@ import {
   leaveProcess,
   reenterProcess,
   releaseLease,
-  takeLeases,
   type Tick,
+  takeLeases,
   tickLeases,
 } from "../store/lanes.ts";
 
@@ -105,7 +105,12 @@ export class Leases {
 
   async #reopen(): Promise<void> {
     const session = await this.#open();
-    await reenterProcess(session, this.process, this.#settings.label);
+    try {
+      await reenterProcess(session, this.process, this.#settings.label);
+    } catch (error) {
+      await session.close(); // The server may still take our old session for alive; the next tick tries again.
+      throw error;
+    }
     this.#session = session;
   }
 

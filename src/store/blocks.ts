@@ -3,7 +3,7 @@
 
 import type { Account, CaseData, CaseRecord, Line, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
-import type { Connection, Result, Step } from "./database.ts";
+import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
 import { byteaArray, plainArray, readTimestampMs, textArray, timestamp, timestampMicros } from "./literals.ts";
 import { begin, commit } from "./sql/begin.ts";
 import { lockLane } from "./sql/lock-lane.ts";
@@ -184,11 +184,21 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
     ...quarantineColumns(rows),
   };
   const values = WRITE_BLOCK_PARAMETERS.map((name) => named[name]);
-  const [, done] = await connection.flight([
+  const warningsBefore = connection.warnings;
+  const [written, done] = (await connection.answers([
     { statement: writeBlockStatement, values },
     { statement: commit, values: [] },
-  ]);
-  return (done as Result).command;
+  ])) as [PromiseSettledResult<Result>, PromiseSettledResult<Result>];
+  if (written.status === "rejected") throw written.reason;
+  // An error at COMMIT proves nothing, and a warning says that it is on this server's disk alone (a cancelled synchronous
+  // wait): either way only the lane's row tells, asked on another connection.
+  if (done.status === "rejected" || connection.warnings > warningsBefore) {
+    connection.destroy();
+    throw new ConnectionLost("COMMIT was answered with an error or a warning", {
+      cause: done.status === "rejected" ? done.reason : undefined,
+    });
+  }
+  return done.value.command;
 }
 
 const FIRST_ID = "00000000-0000-0000-0000-000000000000";

@@ -48,12 +48,21 @@ const types = {
 /** Postgres' own words for "you are not in the database any more"; everything else with a SQLSTATE left us connected. */
 const LOST_STATES = new Set(["57P01", "57P02", "57P03", "08000", "08003", "08006", "25P03"]);
 
+/** How much later than the server would give up a statement an answer is waited for. */
+const ANSWER_MARGIN_MS = 2_000;
+
 export class Connection {
   readonly #client: pg.Client;
+  readonly #answerMs: number;
   #broken: Error | null = null;
+  #warnings = 0;
 
-  constructor(client: pg.Client) {
+  constructor(client: pg.Client, statementTimeoutMs: number) {
     this.#client = client;
+    this.#answerMs = statementTimeoutMs + ANSWER_MARGIN_MS;
+    client.on("notice", ({ severity }) => {
+      if (severity === "WARNING") this.#warnings += 1;
+    });
     client.on("error", (error) => {
       this.#broken ??= error;
     });
@@ -64,6 +73,11 @@ export class Connection {
 
   get broken(): boolean {
     return this.#broken !== null;
+  }
+
+  /** how many warnings the server has sent so far */
+  get warnings(): number {
+    return this.#warnings;
   }
 
   /** The driver's socket, which it keeps to itself. */
@@ -81,6 +95,15 @@ export class Connection {
   /** Sends several prepared statements at once and waits for all answers: one round trip, executed in order. A failed
    *  one makes those behind it fail inside a dbTransaction; the first error is thrown. */
   async flight(steps: readonly Step[]): Promise<Result[]> {
+    return (await this.answers(steps)).map((answer) => {
+      if (answer.status === "rejected") throw answer.reason;
+      return answer.value;
+    });
+  }
+
+  /** As `flight`, with every answer on its own. Where none comes, because the network swallowed question or answer, the
+   *  connection is cut: the server's own time-outs do not help then. */
+  async answers(steps: readonly Step[]): Promise<PromiseSettledResult<Result>[]> {
     // The driver writes to the socket once a statement; held together they leave in one system call.
     this.#stream.cork();
     const sent = Promise.allSettled(
@@ -89,11 +112,14 @@ export class Connection {
       ),
     );
     this.#stream.uncork();
+    const overdue = setTimeout(() => this.destroy(), this.#answerMs);
     const answers = await sent;
-    return answers.map((answer) => {
-      if (answer.status === "rejected") throw this.#judge(answer.reason);
-      return toResult(answer.value);
-    });
+    clearTimeout(overdue);
+    return answers.map((answer) =>
+      answer.status === "rejected"
+        ? { status: "rejected", reason: this.#judge(answer.reason) }
+        : { status: "fulfilled", value: toResult(answer.value) },
+    );
   }
 
   /** Runs a statement without parameters and without preparing it. */
@@ -162,12 +188,14 @@ export type SessionKind = "service" | "tool";
 export async function connect(settings: DatabaseSettings, kind: SessionKind): Promise<Connection> {
   const session = kind === "service" ? SESSION : TOOL_SESSION;
   const options = [...session, ...(settings.role === null ? [] : [`role=${settings.role}`])];
+  // A process that stands still in the middle of a block holds its lane's row; its heir waits for as long as this.
+  const idleMs = kind === "service" ? settings.lockTimeoutMs : settings.statementTimeoutMs * 2;
   const client = new pg.Client({
     connectionString: settings.url,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     statement_timeout: settings.statementTimeoutMs,
     lock_timeout: settings.lockTimeoutMs,
-    idle_in_transaction_session_timeout: settings.statementTimeoutMs * 2,
+    idle_in_transaction_session_timeout: idleMs,
     application_name: settings.applicationName,
     keepAlive: true,
     keepAliveInitialDelayMillis: 3_000,
@@ -182,7 +210,7 @@ export async function connect(settings: DatabaseSettings, kind: SessionKind): Pr
     client.end().catch(() => undefined);
     throw unreachable(settings.url, error);
   }
-  return new Connection(client);
+  return new Connection(client, settings.statementTimeoutMs);
 }
 
 function unreachable(url: string, error: unknown): DatabaseUnreachable {
