@@ -123,7 +123,7 @@ async function prepare(name: string, { context, config, stack }: BenchRun) {
     MILLRACE_TOPIC_PREFIX: topicPrefix,
   };
   await millrace(["migrate"], environment);
-  const { codec, source, topics } = await openMessages({ ...config, topicPrefix }, stack.schemaRegistryUrl);
+  const { codec, source, topics, declared } = await openMessages({ ...config, topicPrefix }, stack.schemaRegistryUrl);
   const kafka = quietKafka(stack.kafkaBrokers.split(","), "bench");
   const { parts } = await stackStatus({ dir: stack.dir });
   const site: BenchSite = {
@@ -132,6 +132,8 @@ async function prepare(name: string, { context, config, stack }: BenchRun) {
     topics,
     lanes: await countLanes(kafka, topics.intents),
     codec,
+    declared,
+    service: config,
     schemas: source,
     environment,
     stackPids: { postgres: parts.postgres.pid, kafka: parts.kafka.pid },

@@ -38,9 +38,13 @@ async function read({ brokers, topic, offsets, count, times }: ReaderOrder): Pro
   let seen = 0;
   let firstAtMs = 0;
   let lastAtMs = 0;
+  let wanted = count;
+  process.on("message", ({ finishAt }: { finishAt: number }) => {
+    wanted = finishAt;
+  });
   const telling = setInterval(() => say({ kind: "progress", count: seen }), PROGRESS_MS);
   say({ kind: "ready" });
-  while (seen < count) {
+  while (seen < wanted) {
     const runs = await reader.next(WAIT_MS);
     const nowMs = wallMs();
     for (const { records } of runs) {

@@ -123,6 +123,11 @@ export class ReaderProcess {
     }
   }
 
+  /** Ends after this many records instead: for when only the end tells how many there are. */
+  finishAt(count: number): void {
+    this.#child.send({ finishAt: count });
+  }
+
   stop(): void {
     if (!this.#ended) this.#child.kill("SIGKILL");
   }

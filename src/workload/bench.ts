@@ -1,6 +1,7 @@
 // What every benchmark gets and gives. Each measures from outside: the service, the load and the reader are processes of
 // their own, on the shipped settings, and a figure counts only what a reader of the topic has seen.
 
+import type { Declared } from "../declared/load.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
 import type { DatabaseSettings } from "../store/database.ts";
@@ -15,6 +16,9 @@ export type BenchSite = {
   readonly topics: BenchTopics;
   readonly lanes: number;
   readonly codec: Codec;
+  readonly declared: Declared;
+  /** settings of `run` that a benchmark without it follows */
+  readonly service: { readonly blockRowsMax: number; readonly blockConnections: number };
   /** texts and ids of the messages' schemas, for processes that make a codec of their own */
   readonly schemas: CodecSource;
   /** for `millrace` in a child process: addresses, topic prefix, nothing that would change a default */
