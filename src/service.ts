@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type Config, topicNames } from "./config.ts";
+import { type Config, type TopicNames, topicNames } from "./config.ts";
 import { type Declared, loadDeclared, loadFlowText } from "./declared/load.ts";
 import { compileFlow } from "./domain/flow/compile.ts";
 import { makeRules, type Rules } from "./domain/rules.ts";
@@ -12,10 +12,11 @@ import type { KafkaSettings, Reader, TopicAdmin } from "./kafka/port.ts";
 import { openReader } from "./kafka/reader.ts";
 import { openRegistry } from "./kafka/registry.ts";
 import { openLaneWriter } from "./kafka/writer.ts";
+import type { LaneLimits } from "./processor/lane.ts";
 import { Processor } from "./processor/processor.ts";
 import { Relay } from "./relay/relay.ts";
 import { type Addresses, databaseSettings, LanesDisagree, REGISTRY_TIMEOUT_MS, topicSchemas } from "./setup.ts";
-import { type Connection, connect, ConnectionPool } from "./store/database.ts";
+import { type Connection, ConnectionPool, connect, type DatabaseSettings } from "./store/database.ts";
 import { ownsLane } from "./store/lanes.ts";
 import { readBlockDigest, readMarks, readMessages, writeMark } from "./store/outbox.ts";
 import { countLanes, createPartitionsAhead, registerFlows } from "./store/setup.ts";
@@ -48,6 +49,7 @@ export class NotSetUp extends Error {
 const RELAY_CONNECTIONS = 2;
 const RELAY_MARK_MS = 1_000;
 const PARTITIONS_EVERY_MS = 3_600_000;
+const LAG_OFFSETS_EVERY_MS = 10_000;
 const READER_SILENT_MAX_MS = 30_000;
 const COMMIT_UNKNOWN_MS = 20_000;
 const ATTEMPTS_MAX = 12;
@@ -57,8 +59,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { config, addresses, kafka, logger, metrics } = parts;
   const declared = loadDeclared(config.schemasDir, config.flowsDir);
   const database = databaseSettings(config, addresses.databaseUrl, "millrace_service");
-  const session = await connect(database, "service");
-  const rules = await loadRules(session, config, declared);
+  const rules = await withConnection(database, (connection) => loadRules(connection, config, declared));
   const codec = await openCodec(config, addresses, declared);
   const admin = await openAdmin(kafka);
   await assertTopics(admin, config, rules.lanes);
@@ -66,21 +67,76 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const reader = await openReader(kafka, [names.intents, names.reports], readerOptions(config));
   const relayPool = new ConnectionPool(database, RELAY_CONNECTIONS);
   const blockPool = new ConnectionPool(database, config.blockConnections);
-  const phases = new BlockPhases();
   const joined: { processor: Processor | null } = { processor: null };
   const relay = makeRelay({ parts, names, codec, pool: relayPool, joined });
-  const processor = new Processor({
-    ...{
-      rules,
-      codec,
-      reader,
-      admin,
-      database,
-      publisher: relay,
-      intentsTopic: names.intents,
-      reportsTopic: names.reports,
+  const processor = makeProcessor({ parts, names, rules, codec, reader, admin, database, pool: blockPool, relay });
+  joined.processor = processor;
+  watch(metrics, processor, relay);
+  const health = await startHealthServer({
+    host: config.httpHost,
+    port: config.httpPort,
+    metrics,
+    live: () => liveness(reader),
+    ready: () => readiness(config, processor),
+  });
+  const partitions = keepPartitions(database, config, logger);
+  const offsets = tellLagTools(admin, config, processor);
+  await processor.start();
+  logger.info({ httpPort: health.port, lanes: rules.lanes, process: processor.process }, "running");
+  return {
+    httpPort: health.port,
+    stop: async () => {
+      clearInterval(partitions);
+      clearInterval(offsets);
+      await processor.stop();
+      await reader.stop();
+      await Promise.all([health.close(), admin.close(), relayPool.close(), blockPool.close()]);
     },
-    ...{ events: processorEvents(logger, metrics, phases), crash: parts.crash, drainMs: config.stopDeadlineMs / 2 },
+  };
+}
+
+async function withConnection<T>(database: DatabaseSettings, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await connect(database, "service");
+  return work(connection).finally(() => connection.close());
+}
+
+type ProcessorMaking = {
+  readonly parts: ServiceParts;
+  readonly names: TopicNames;
+  readonly rules: Rules;
+  readonly codec: Codec;
+  readonly reader: Reader;
+  readonly admin: TopicAdmin;
+  readonly database: DatabaseSettings;
+  readonly pool: ConnectionPool;
+  readonly relay: Relay;
+};
+
+function makeProcessor({
+  parts,
+  names,
+  rules,
+  codec,
+  reader,
+  admin,
+  database,
+  pool,
+  relay,
+}: ProcessorMaking): Processor {
+  const { config, logger, metrics } = parts;
+  const phases = new BlockPhases();
+  return new Processor({
+    rules,
+    codec,
+    reader,
+    admin,
+    database,
+    publisher: relay,
+    intentsTopic: names.intents,
+    reportsTopic: names.reports,
+    events: processorEvents(logger, metrics, phases),
+    crash: parts.crash,
+    drainMs: config.stopDeadlineMs / 2,
     limits: laneLimits(config),
     leases: {
       label: config.instance,
@@ -89,7 +145,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       clockSkewMaxMs: config.clockSkewMaxMs,
     },
     committerOf: (process) => ({
-      ...{ pool: blockPool, clock: phases, unknownMs: COMMIT_UNKNOWN_MS, clockSkewMaxMs: config.clockSkewMaxMs },
+      pool,
+      clock: phases,
+      unknownMs: COMMIT_UNKNOWN_MS,
+      clockSkewMaxMs: config.clockSkewMaxMs,
       maker: { rules, codec, intentsTopic: names.intents, process },
       unknownResolved: (how) => {
         metrics.unknownCommit(how === "committed" ? "done" : how === "halt" ? "halted" : "not_done");
@@ -97,25 +156,6 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       },
     }),
   });
-  joined.processor = processor;
-  watch(metrics, processor, relay);
-  const health = await startHealthServer({
-    ...{ host: config.httpHost, port: config.httpPort, metrics },
-    live: () => liveness(reader),
-    ready: () => readiness(config, processor),
-  });
-  const partitions = keepPartitions(session, config, logger);
-  await processor.start();
-  logger.info({ httpPort: health.port, lanes: rules.lanes, process: processor.process }, "running");
-  return {
-    httpPort: health.port,
-    stop: async () => {
-      clearInterval(partitions);
-      await processor.stop();
-      await reader.stop();
-      await Promise.all([health.close(), admin.close(), relayPool.close(), blockPool.close(), session.close()]);
-    },
-  };
 }
 
 async function loadRules(session: Connection, config: Config, declared: Declared): Promise<Rules> {
@@ -185,19 +225,25 @@ function readerOptions(config: Config) {
   };
 }
 
-function laneLimits(config: Config) {
+function laneLimits(config: Config): LaneLimits {
   return {
-    ...{ recordBytesMax: config.intentBytesMax, futureMs: config.caseFutureHours * 3_600_000 },
-    ...{ blockRowsMax: config.blockRowsMax, blockBytesMax: config.blockBytesMax, blockWaitMs: config.blockWaitMs },
-    ...{ readAheadRecordsMax: config.readAheadRecordsMax, readAheadBytesMax: config.readAheadBytesMax },
-    ...{ relayBacklogMax: config.relayBacklogMax, timersPerBlockMax: config.timersPerBlockMax },
-    ...{ timerMarginMs: config.timerMarginMs, attemptsMax: ATTEMPTS_MAX },
+    recordBytesMax: config.intentBytesMax,
+    futureMs: config.caseFutureHours * 3_600_000,
+    blockRowsMax: config.blockRowsMax,
+    blockBytesMax: config.blockBytesMax,
+    blockWaitMs: config.blockWaitMs,
+    readAheadRecordsMax: config.readAheadRecordsMax,
+    readAheadBytesMax: config.readAheadBytesMax,
+    relayBacklogMax: config.relayBacklogMax,
+    timersPerBlockMax: config.timersPerBlockMax,
+    timerMarginMs: config.timerMarginMs,
+    attemptsMax: ATTEMPTS_MAX,
   };
 }
 
 type RelayMaking = {
   readonly parts: ServiceParts;
-  readonly names: ReturnType<typeof topicNames>;
+  readonly names: TopicNames;
   readonly codec: Codec;
   readonly pool: ConnectionPool;
   readonly joined: { readonly processor: Processor | null };
@@ -246,7 +292,7 @@ function watch(metrics: Metrics, processor: Processor, relay: Relay): void {
     processor.lanes.map((lane) => {
       const oldestMs = lane.oldestInputMs();
       const lagSeconds = oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000);
-      return { lane: lane.number, lagRecords: lane.waitingInputs(), lagSeconds, haltedBy: null };
+      return { lane: lane.number, lagRecords: lane.lagRecords(), lagSeconds, haltedBy: null };
     }),
   );
   metrics.watchRelay(() =>
@@ -274,10 +320,11 @@ function readiness(config: Config, processor: Processor): Health {
   return { ok: reasons.length === 0, reasons };
 }
 
-function keepPartitions(session: Connection, config: Config, logger: Logger): NodeJS.Timeout {
+function keepPartitions(database: DatabaseSettings, config: Config, logger: Logger): NodeJS.Timeout {
   const keep = async (): Promise<void> => {
     try {
-      const made = await createPartitionsAhead(session, config.partitionsAheadHours);
+      const hours = config.partitionsAheadHours;
+      const made = await withConnection(database, (connection) => createPartitionsAhead(connection, hours));
       if (made > 0) logger.info({ made }, "partitions created ahead");
     } catch (error) {
       logger.error({ error }, "partitions could not be created ahead");
@@ -285,4 +332,18 @@ function keepPartitions(session: Connection, config: Config, logger: Logger): No
   };
   void keep();
   return setInterval(() => void keep(), PARTITIONS_EVERY_MS);
+}
+
+/** Truth is in the lane row; what Kafka's own tools show as a group's offsets is told them now and then. */
+function tellLagTools(admin: TopicAdmin, config: Config, processor: Processor): NodeJS.Timeout {
+  const names = topicNames(config);
+  const tell = async (): Promise<void> => {
+    const offsets = processor.lanes.flatMap(({ number, head }) => [
+      { topic: names.intents, partition: number, offset: head.intents.next },
+      { topic: names.reports, partition: number, offset: head.reports.next },
+    ]);
+    if (offsets.length === 0) return;
+    await admin.publishGroupOffsets(`${config.topicPrefix}millrace`, offsets).catch(() => undefined);
+  };
+  return setInterval(() => void tell(), LAG_OFFSETS_EVERY_MS);
 }

@@ -10,7 +10,7 @@ const FUNCTION_LINES_MAX = 60;
 const FILE_LINES_MAX = 500;
 
 /** `path name` of each function that is too long, with the lines that it has; lower a number when it shrinks. */
-const LONG_FUNCTIONS: Readonly<Record<string, number>> = { "src/service.ts startService": 64 };
+const LONG_FUNCTIONS: Readonly<Record<string, number>> = {};
 /** The same for files. */
 const LONG_FILES: Readonly<Record<string, number>> = {};
 
@@ -20,7 +20,7 @@ const SERVICE = ["processor", "relay", "workload", "stack"];
 /** Files that have no place in the picture below: what they use, and who uses them, is not judged. None may be added. */
 const WITHOUT_PLACE: readonly string[] = ["src/service.ts", "src/setup.ts"];
 /** Circles of imports that are there today. */
-const CIRCLES: readonly string[] = ["src/cli/program.ts -> src/cli/run.ts -> src/cli/program.ts"];
+const CIRCLES: readonly string[] = [];
 
 /** What each part of `src` may use beside itself. Arrows only point down; parts of one height meet in Kafka or Postgres. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {

@@ -18,8 +18,8 @@ import { openMessages } from "./codec.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import { quietKafka } from "./kafka-settings.ts";
-import { ownVersion } from "./program.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
+import { ownVersion } from "./version.ts";
 
 type BenchOptions = { readonly seconds?: string; readonly count?: string; readonly rate?: string };
 

@@ -1,11 +1,11 @@
 // The command line as a whole: global options, the list of verbs, and the way from an error to an exit code. A verb's
 // module is loaded only when it is the one that runs, so that `--help` does not wait for clients of Kafka and Postgres.
 
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { type CliContext, createContext, type Io } from "./context.ts";
 import { EXIT, type ExitCode, endingOf, usageFailed } from "./exit.ts";
 import { optionFaults } from "./usage.ts";
+import { ownVersion } from "./version.ts";
 
 /** What the module of a verb exports. */
 export type VerbModule = { readonly register: (program: Command, context: CliContext) => void };
@@ -111,14 +111,6 @@ async function addVerbs(program: Command, context: CliContext, chosen: string | 
 function verbIn(argv: readonly string[]): string | null {
   const words = argv.filter((word, index) => !word.startsWith("-") && argv[index - 1] !== "--config");
   return (words[0] === "help" ? words[1] : words[0]) ?? null;
-}
-
-export function ownVersion(): string {
-  // Two folders up from src/cli and from dist/cli alike.
-  const manifest: { version: string } = JSON.parse(
-    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-  );
-  return manifest.version;
 }
 
 /** Help and version come as errors too; what is wrong with the words comes with commander's own message. */

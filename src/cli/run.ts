@@ -31,7 +31,7 @@ async function run(context: CliContext, options: RunOptions): Promise<void> {
   const { startService } = await import("../service.ts");
   const { createLogger } = await import("../telemetry/logger.ts");
   const { createMetrics } = await import("../telemetry/metrics.ts");
-  const { ownVersion } = await import("./program.ts");
+  const { ownVersion } = await import("./version.ts");
   const logger = createLogger(config);
   const metrics = createMetrics({ instance: config.instance, version: ownVersion() });
   const interrupted = context.io.interruption();

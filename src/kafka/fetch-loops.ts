@@ -25,7 +25,8 @@ export type Feed = {
   next: bigint;
   hasRoom(): boolean;
   /** called when something was passed; `records` is empty when it was only markers */
-  received(set: RecordSet): void;
+  /** @param logEnd end of the log as the broker gave it along */
+  received(set: RecordSet, logEnd: bigint): void;
   /** `next` is at the end of the log, as of a fetch that began at `startedAtMs` (process clock) */
   caughtUp(startedAtMs: number): void;
   /** the loop has removed the feed */
@@ -236,7 +237,7 @@ export class FetchLoops {
     }
     if (set.nextOffset > feed.next) {
       feed.next = set.nextOffset;
-      feed.received(set);
+      feed.received(set, part.highWatermark);
     } else if (feed.next >= part.highWatermark) {
       // An empty answer alone proves nothing: other partitions may have used up its bytes.
       feed.caughtUp(startedAtMs);

@@ -19,6 +19,8 @@ export type Run = {
   readonly nextOffset: bigint;
   readonly records: readonly InputRecord[];
   readonly bytes: number;
+  /** end of the log as the broker gave it along; for the lag */
+  readonly logEnd: bigint;
 };
 
 /** Receives what the reader fetches for one lane. All methods are synchronous and must not throw. */

@@ -57,12 +57,12 @@ function laneFeed(lane: number, topic: string, offset: bigint, sink: LaneSink): 
     partition: lane,
     next: offset,
     hasRoom: () => sink.hasRoom(topic),
-    received({ records, nextOffset, bytes }): void {
+    received({ records, nextOffset, bytes }, logEnd): void {
       // Markers alone make no run: the next run covers them, so that runs join without gaps.
       if (records.length === 0) return;
       const fromOffset = handedOn;
       handedOn = nextOffset;
-      sink.received({ lane, topic, fromOffset, nextOffset, records, bytes });
+      sink.received({ lane, topic, fromOffset, nextOffset, records, bytes, logEnd });
     },
     caughtUp(startedAtMs): void {
       sink.caughtUp(topic, this.next, startedAtMs);

@@ -8,6 +8,7 @@ import { Undecidable } from "../domain/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
+import { Unencodable } from "../kafka/codec.ts";
 import {
   beginBlock,
   type BlockRows,
@@ -195,6 +196,8 @@ async function judge(
     if (!attempt.mayBeWritten) return { kind: "again", reason: error.message };
     return resolveUnknown(committer, lane, memory, attempt.block as Block);
   }
+  // Something in an intent that the outcome's schema cannot carry: found and put aside like what the database refuses.
+  if (error instanceof Unencodable) return { kind: "unusable", error };
   const state = sqlState(error);
   if (state === null) throw error;
   if (TRY_AGAIN.has(state)) return { kind: "again", reason: `SQLSTATE ${state}` };

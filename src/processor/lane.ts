@@ -92,6 +92,12 @@ export class Lane implements LaneSink {
     return this.#intents.length + this.#reports.length;
   }
 
+  /** Input records that are in the log, as far as the last fetch told, and in no block yet. */
+  lagRecords(): number {
+    const { intents, reports } = this.#memory.head;
+    return Number(this.#intents.logEnd - intents.next) + Number(this.#reports.logEnd - reports.next);
+  }
+
   /** The same lane anew, with empty queues that begin at its head. */
   atHead(): Lane {
     return new Lane(this.number, this.#parts, this.#memory);
@@ -143,7 +149,7 @@ export class Lane implements LaneSink {
         if (run.topic === this.#parts.intentsTopic) await this.#learnSchemas(run);
         if (this.#stopping) return;
         if (this.waitingInputs() === 0) this.#waitingSinceMs = performance.now();
-        this.#queueOf(run.topic).push(run.records, run.nextOffset);
+        this.#queueOf(run.topic).push(run);
         this.#arriving.shift();
         this.#rouse();
       }

@@ -2,13 +2,14 @@
 
 import { AssertionFailed } from "../domain/assert.ts";
 import type { HaltCause } from "../domain/halts.ts";
-import { KafkaUnreachable, type Reader, type TopicAdmin } from "../kafka/port.ts";
+import { KafkaRefused, KafkaUnreachable, type Reader, type TopicAdmin } from "../kafka/port.ts";
 import {
   type Connection,
   connect,
   ConnectionLost,
   DatabaseUnreachable,
   type DatabaseSettings,
+  sqlState,
 } from "../store/database.ts";
 import { type AcceptedPosition, markApplied, recordHalt, type Tick } from "../store/lanes.ts";
 import type { Batch } from "./block.ts";
@@ -78,11 +79,6 @@ export class Processor {
     return this.#skewMs;
   }
 
-  /** Whether this process still owns a lane with this epoch, asked of the database: before a writer is opened again. */
-  isOurs(lane: number, epoch: bigint): boolean {
-    return this.#held.get(lane)?.lane?.head.epoch === epoch;
-  }
-
   /** Takes in nothing more, finishes the blocks in hand, publishes them, gives every lane back. */
   async stop(): Promise<void> {
     this.#leases?.stopTaking();
@@ -101,17 +97,19 @@ export class Processor {
 
   async #live(number: number, held: Held): Promise<void> {
     const end = await this.#takeAndRun(number, held);
+    // A lane that was lost and taken again meanwhile has another holding: reader and publisher are that one's now.
+    if (this.#held.get(number) !== held) return;
     this.#parts.reader.close(number);
-    if (end.kind === "halted") await this.#halt(number, end);
-    if (end.kind !== "stopped") {
-      await this.#parts.publisher.close(number);
-      if (this.#held.get(number) === held) this.#held.delete(number);
-      if (end.kind === "halted") await this.#leases?.release(number);
-      this.#parts.events.gaveBack(number, end.kind);
+    if (end.kind === "stopped") {
+      // By itself, because database or broker could not be reached: give it back as far as that is possible.
+      if (held.ending === null) await this.#finish(number, held, "lost");
       return;
     }
-    // Stopped by itself, because the database could not be reached: give it back as far as that is possible.
-    if (held.ending === null && !held.cancelled) await this.#finish(number, held, "lost");
+    await this.#parts.publisher.close(number);
+    if (end.kind === "halted") await this.#halt(number, end);
+    this.#held.delete(number);
+    if (end.kind === "halted") await this.#leases?.release(number);
+    this.#parts.events.gaveBack(number, end.kind);
   }
 
   async #takeAndRun(number: number, held: Held): Promise<LaneEnd> {
@@ -137,6 +135,7 @@ export class Processor {
       parts.events.took(number, taken.memory.head);
       const moved = taken.accepted === null ? null : await this.#acceptPosition(lane, taken.accepted);
       if (moved !== null) return moved;
+      if (held.cancelled) return { kind: "stopped" };
       const running = taken.accepted === null ? lane : this.#replace(held, lane);
       const { intents, reports } = running.head;
       const offsets = new Map([
@@ -147,11 +146,7 @@ export class Processor {
       return await running.run();
     } catch (error) {
       if (error instanceof AssertionFailed) throw error;
-      if (
-        error instanceof ConnectionLost ||
-        error instanceof DatabaseUnreachable ||
-        error instanceof KafkaUnreachable
-      ) {
+      if (isOutage(error)) {
         parts.events.triedAgain(number, `taking it: ${(error as Error).message}`, 1);
         return { kind: "stopped" };
       }
@@ -246,4 +241,16 @@ export class Processor {
   fencedAt(number: number): void {
     this.#lose(number);
   }
+}
+
+/** Something around us does not answer, or says not now (a lane row that a stopped owner still holds): nothing of ours is
+ *  wrong, and the lane is tried again later. */
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof ConnectionLost ||
+    error instanceof DatabaseUnreachable ||
+    error instanceof KafkaUnreachable ||
+    error instanceof KafkaRefused ||
+    sqlState(error) !== null
+  );
 }

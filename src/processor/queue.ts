@@ -1,7 +1,7 @@
 // Read-ahead of one lane: records that were fetched and wait for their block, as bytes: a decoded intent takes ten times
 // the memory. Bounded by the reader asking `hasRoom`.
 
-import type { InputRecord } from "../kafka/port.ts";
+import type { InputRecord, Run } from "../kafka/port.ts";
 
 export type Taken = {
   readonly records: readonly InputRecord[];
@@ -20,8 +20,11 @@ export class InputQueue {
   /** records before this are known not to exist: the last empty fetch began then (process clock) */
   #caughtUpAtMs = 0;
   bytes = 0;
+  /** end of the log as far as the last fetch told */
+  logEnd: bigint;
 
   constructor(next: bigint) {
+    this.logEnd = next;
     this.#next = next;
     this.#taken = next;
   }
@@ -34,17 +37,19 @@ export class InputQueue {
     return this.#next;
   }
 
-  push(records: readonly InputRecord[], next: bigint): void {
+  push({ records, nextOffset, logEnd }: Pick<Run, "records" | "nextOffset" | "logEnd">): void {
     for (const record of records) {
       this.#items.push(record);
       this.bytes += size(record);
     }
-    this.#next = next;
+    this.#next = nextOffset;
+    this.logEnd = logEnd > nextOffset ? logEnd : nextOffset;
   }
 
   caughtUp(next: bigint, startedAtMs: number): void {
     if (next < this.#next) return; // an answer from before what came since
     this.#next = next;
+    this.logEnd = next;
     this.#caughtUpAtMs = startedAtMs;
   }
 

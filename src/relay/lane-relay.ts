@@ -7,9 +7,16 @@
 
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
-import { Fenced, KafkaUnreachable, type LaneWriter, type OutgoingRecord, WriterBroken } from "../kafka/port.ts";
+import {
+  Fenced,
+  KafkaRefused,
+  KafkaUnreachable,
+  type LaneWriter,
+  type OutgoingRecord,
+  WriterBroken,
+} from "../kafka/port.ts";
 import type { OutgoingMessages, OutgoingTopic } from "../store/blocks.ts";
-import { ConnectionLost, DatabaseUnreachable } from "../store/database.ts";
+import { ConnectionLost, DatabaseUnreachable, sqlState } from "../store/database.ts";
 import { judgeTail, type TailJudgement } from "./cursor.ts";
 import { OutgoingQueue } from "./outgoing-queue.ts";
 
@@ -282,7 +289,9 @@ function isExpected(error: unknown): boolean {
     error instanceof Fenced ||
     error instanceof WriterBroken ||
     error instanceof KafkaUnreachable ||
+    error instanceof KafkaRefused ||
     error instanceof ConnectionLost ||
+    sqlState(error) !== null ||
     error instanceof DatabaseUnreachable
   );
 }
