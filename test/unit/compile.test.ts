@@ -1,0 +1,147 @@
+// What a checked flow becomes, and what the rules of all flows ask of an intent.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadFlowText } from "../../src/declared/load.ts";
+import { AssertionFailed } from "../../src/domain/assert.ts";
+import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile.ts";
+import type { Flow } from "../../src/domain/flow/flow.ts";
+import { makeRules } from "../../src/domain/rules.ts";
+import { replaceOnce, TEST_FLOWS } from "../support/faulty.ts";
+import { available } from "../support/intents.ts";
+import { DECLARED, FLOWS, MemoryLane, producing, RULES } from "../support/ledger.ts";
+
+const HOLD_TEXT = readFileSync(join(TEST_FLOWS, "hold.flow.yaml"), "utf8");
+
+function flowNamed(name: string): CompiledFlow {
+  const flow = FLOWS.find((one) => one.name === name);
+  if (flow === undefined) throw new Error(`no flow ${name}`);
+  return flow;
+}
+
+function flowOf(text: string): Flow {
+  return loadFlowText("test", text, DECLARED.chart);
+}
+
+describe("a compiled flow", () => {
+  test("has every state by index, with its events, timers and kind", () => {
+    const flow = flowNamed("hold");
+    expect(flow).toMatchObject({ ref: "hold@1.0.0", caseKind: "hld", startsOn: "hold_place", number: 4 });
+    expect(flow.states.map(({ name, isFinal, on, timers }) => [name, isFinal, [...on.keys()], timers])).toEqual([
+      ["requested", false, [], []],
+      [
+        "held",
+        false,
+        ["intent.hold_capture", "intent.hold_release", "timer.expiry"],
+        [{ name: "expiry", afterMs: 900_000 }],
+      ],
+      ["captured", true, [], []],
+      ["released", true, [], []],
+      ["expired", true, [], []],
+    ]);
+    for (const [name, index] of flow.stateIndex) expect(flow.states[index]?.name).toBe(name);
+    expect(flow.states[flow.initial]?.always?.to).toBe(flow.stateIndex.get("held"));
+  });
+
+  test("says what its intents must carry and which accounts of the holder it touches", () => {
+    expect([...flowNamed("transfer").needs]).toEqual([["transfer_create", ["amount", "from", "to"]]]);
+    expect([...flowNamed("account_open").needs]).toEqual([["account_open", ["currency", "account"]]]);
+    expect([...flowNamed("account_update").needs]).toEqual([["account_update", ["account", "change"]]]);
+    expect([...flowNamed("hold").needs]).toEqual([
+      ["hold_place", ["amount"]],
+      ["hold_capture", []],
+      ["hold_release", []],
+    ]);
+    expect(flowNamed("transfer").touches).toEqual([]);
+    expect(flowNamed("hold").touches).toEqual([
+      "liability:customer:{holder}:available",
+      "liability:customer:{holder}:hold",
+    ]);
+  });
+
+  test("drops lines of nothing: a fee of 0 leaves no trace", () => {
+    const text = replaceOnce(HOLD_TEXT, "to: captured\n", "to: captured\n").replace(
+      "- { post: P16_capture, x: data.held }",
+      "- { post: P16_capture, x: data.held }\n              - { post: P16_capture, x: 0 }",
+    );
+    const lane = laneWith(text);
+    const place = producing.holdPlace("ann", 70);
+    lane.decide([producing.payIn("ann", 100), place]);
+    expect(lane.answer(producing.holdCapture("ann", place.caseId as string))).toMatchObject({ lines: 1 });
+  });
+
+  test("reads minor units written in the file, and keeps what `set` changed", () => {
+    const text = HOLD_TEXT.replace("{ post: P16_capture, x: data.held }", "{ post: P16_capture, x: 25 }")
+      .replace("{ emit: hold.captured, amounts: { captured: data.amount } }", "{ post: P16_release, x: data.held }")
+      .replace("{ set: { held: 0 } }", "{ emit: hold.captured, amounts: { captured: data.held } }")
+      .replace(
+        "- { post: P16_capture, x: 25 }",
+        "- { post: P16_capture, x: 25 }\n              - { set: { held: 45 } }",
+      );
+    const lane = laneWith(text);
+    const place = producing.holdPlace("ann", 70);
+    lane.decide([producing.payIn("ann", 100), place]);
+    expect(lane.answer(producing.holdCapture("ann", place.caseId as string))).toMatchObject({
+      type: "hold.captured",
+      lines: 2,
+      amounts: { captured: { currency: "EUR", scale: 2, minor: "45" } },
+    });
+    expect([lane.balance(available("ann")), lane.balance("clearing:payment")]).toEqual([75n, 25n]);
+  });
+
+  test("cannot be made of a flow that was not checked", () => {
+    const flow = flowOf(HOLD_TEXT);
+    const broken: readonly Partial<Flow>[] = [
+      { states: flow.states.filter(({ kind }) => kind !== "initial") },
+      { states: flow.states.filter(({ name }) => name !== "captured") },
+      { postings: [] },
+      { accounts: [] },
+      { timers: [] },
+    ];
+    for (const part of broken) expect(() => compileFlow({ ...flow, ...part }, 1)).toThrow(AssertionFailed);
+  });
+});
+
+function laneWith(text: string): MemoryLane {
+  const flows = [...FLOWS.filter(({ name }) => name !== "hold"), compileFlow(flowOf(text), 4)];
+  return new MemoryLane(makeRules({ ...RULES, flows, retired: [] }));
+}
+
+describe("the rules of all flows", () => {
+  test("say of each intent type which flow it opens", () => {
+    const opens = [...RULES.intents].map(([type, kind]) => [type, kind.opens?.name ?? null]);
+    expect(opens).toEqual([
+      ["account_open", "account_open"],
+      ["account_update", "account_update"],
+      ["transfer_create", "transfer"],
+      ["hold_place", "hold"],
+      ["hold_capture", null],
+      ["hold_release", null],
+    ]);
+  });
+
+  test("do not let two flows open on one intent type", () => {
+    const other = { ...flowNamed("transfer"), name: "other" };
+    expect(() => makeRules({ ...RULES, flows: [...FLOWS, other], retired: [] })).toThrow(AssertionFailed);
+  });
+
+  const NEWER = HOLD_TEXT.replace("version: 1.0.0", "version: 2.0.0")
+    .replace(
+      'hold: { path: "liability:customer:{holder}:hold" }',
+      'hold: { path: "liability:customer:{holder}:unapplied" }',
+    )
+    .replaceAll("hold_release", "hold_void");
+
+  test("leave old cases on their version: its intents are taken and its accounts read", () => {
+    const newer = compileFlow(flowOf(NEWER), 5);
+    const others = FLOWS.filter(({ name }) => name !== "hold");
+    const rules = makeRules({ ...RULES, flows: [...others, newer], retired: [flowNamed("hold")] });
+    expect(rules.intents.get("hold_place")?.opens?.ref).toBe("hold@2.0.0");
+    expect(rules.intents.get("hold_place")?.touches).not.toContain("liability:customer:{holder}:hold");
+    expect(rules.intents.get("hold_release")).toMatchObject({ opens: null });
+    expect(rules.intents.get("hold_capture")?.touches).toEqual(
+      expect.arrayContaining(["liability:customer:{holder}:hold", "liability:customer:{holder}:unapplied"]),
+    );
+    expect([...rules.flowsByNumber.keys()]).toEqual([1, 2, 3, 5, 4]);
+  });
+});
