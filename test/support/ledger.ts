@@ -85,9 +85,9 @@ export class MemoryLane {
   readonly lines: Line[] = [];
   /** armed and neither fired nor cancelled */
   timers: TimerKey[] = [];
-  #cases = new Map<string, CaseRecord>();
-  #accounts = new Map<string, Account>();
-  #house = new Map<string, Account>();
+  readonly #cases = new Map<string, CaseRecord>();
+  readonly #accounts = new Map<string, Account>();
+  readonly #house = new Map<string, Account>();
   #next = { block: 1n, outcome: 0n, account: 0n, offset: 0n };
 
   constructor(rules: Rules = RULES, lane = 1) {
@@ -136,7 +136,7 @@ export class MemoryLane {
       nowMs,
       outcomesNext: this.#next.outcome,
       accounts: this.#next.account,
-      cases: new Map([...this.#cases].map(([id, one]) => [id, structuredCaseOf(one)])),
+      cases: new Map([...this.#cases].map(([id, one]) => [id, copyOf(one)])),
       holderAccounts: new Map([...this.#accounts].map(([path, account]) => [path, readAgain(account)])),
       house: new Map([...this.#house].map(([name, { id }]) => [name, id])),
     });
@@ -168,14 +168,21 @@ export class MemoryLane {
     return [...this.#accounts.values(), ...this.#house.values()];
   }
 
+  /** Keeps what a block would write, by the marks that say so, and nothing else. */
   #keep(books: Books): void {
     this.#next.block += 1n;
     this.#next.outcome = books.outcomesNext;
     this.#next.account = books.accounts;
     this.outcomes.push(...books.outcomes);
     this.lines.push(...books.lines);
-    this.#cases = new Map([...books.cases].map(([id, one]) => [id, { ...one, isNew: false, changed: false }]));
-    this.#accounts = new Map([...books.holderAccounts].map(([path, account]) => [path, readAgain(account)]));
+    for (const [id, one] of books.cases) {
+      if (one.isNew || one.changed) this.#cases.set(id, { ...copyOf(one), isNew: false, changed: false });
+    }
+    for (const [path, account] of books.holderAccounts) {
+      const before = this.#accounts.get(path);
+      const { floorMinor, status } = account.changed || before === undefined ? account : before;
+      if (account.id !== 0n) this.#accounts.set(path, { ...readAgain(account), floorMinor, status });
+    }
     for (const [name, account] of books.houseAccounts) this.#keepHouse(name, account);
     const gone = new Set(books.timersGone.map(nameOf));
     this.timers = [...this.timers, ...books.timersArmed].filter((timer) => !gone.has(nameOf(timer)));
@@ -191,7 +198,7 @@ export class MemoryLane {
   }
 }
 
-function structuredCaseOf(one: CaseRecord): CaseRecord {
+function copyOf(one: CaseRecord): CaseRecord {
   const { currencies, values, timers } = one.data;
   return { ...one, data: { currencies: { ...currencies }, values: { ...values }, timers: { ...timers } } };
 }
