@@ -177,7 +177,9 @@ async function loadRules(session: Connection, config: Config, declared: Declared
   });
   const current = new Set(declared.flows.map((flow) => `${flow.name}@${flow.version}`));
   return makeRules({
-    ...{ chart: declared.chart, currencies: declared.currencies, lanes },
+    chart: declared.chart,
+    currencies: declared.currencies,
+    lanes,
     flows: flows.filter((flow) => current.has(flow.ref)),
     retired: flows.filter((flow) => !current.has(flow.ref)),
     caseWindowMs: config.caseWindowDays * 86_400_000,
@@ -190,8 +192,11 @@ async function openCodec(config: Config, addresses: Addresses, declared: Declare
   const schemas = topicSchemas(topicNames(config), declared);
   const ids = await registry.findSchemas(Object.values(schemas));
   const of = <T>(pick: (schema: { topic: string; schema: string }) => T) => ({
-    ...{ intent: pick(schemas.intent), outcome: pick(schemas.outcome), deadLetter: pick(schemas.deadLetter) },
-    ...{ command: pick(schemas.command), report: pick(schemas.report) },
+    intent: pick(schemas.intent),
+    outcome: pick(schemas.outcome),
+    deadLetter: pick(schemas.deadLetter),
+    command: pick(schemas.command),
+    report: pick(schemas.report),
   });
   return createCodec({ registry, schemas: of((one) => one.schema), ids: of((one) => ids.get(one.topic) as number) });
 }
@@ -276,8 +281,10 @@ function makeRelay({ parts, names, codec, pool, joined }: RelayMaking): Relay {
         targets: Object.values(topics).map((topic) => ({ topic, partition: lane })),
       }),
     readTail: (topic, value) => decoders[topic].read(value),
-    ...{ batchRecordsMax: config.relayBatchRecordsMax, batchBytesMax: config.relayBatchBytesMax },
-    ...{ reopenMs: config.relayReopenHours * 3_600_000, markMs: RELAY_MARK_MS },
+    batchRecordsMax: config.relayBatchRecordsMax,
+    batchBytesMax: config.relayBatchBytesMax,
+    reopenMs: config.relayReopenHours * 3_600_000,
+    markMs: RELAY_MARK_MS,
     halt: (lane, cause, evidence) => joined.processor?.haltLane(lane, cause, evidence),
     fenced: (lane) => {
       metrics.fenced("append");

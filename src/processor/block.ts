@@ -13,21 +13,13 @@ import {
   type TimerInput,
 } from "../domain/books.ts";
 import { decideIntent, decideTimer, Undecidable } from "../domain/decide.ts";
-import { blockDigest, type Head, type InputPosition, lineText, recordHash } from "../domain/head.ts";
+import { type BlockFacts, blockDigest, type Head, type InputPosition, lineText, recordHash } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
-import { BLOCK_DIGEST_BYTES, BLOCK_DIGEST_OFFSET, type Codec, MessageBuffer } from "../kafka/codec.ts";
-import { DEAD_LETTER_VALUE_BYTES } from "../kafka/codec-messages.ts";
+import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
-import type {
-  BalanceRow,
-  BlockRows,
-  CaseRow,
-  OutgoingMessages,
-  OutgoingTopic,
-  QuarantineRow,
-  Situation,
-} from "../store/blocks.ts";
+import type { BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
 import type { Misfit } from "./intake.ts";
+import { encodeMessages, hashMessages, quarantineRow } from "./messages.ts";
 
 /** Consecutive inputs of one lane. `nowMs` is null when timers are alone: then the database's clock decides. */
 export type Batch = {
@@ -77,8 +69,13 @@ export function makeBlock(
   // Never back, and never before a timer that fires: so a timer armed here is due after the position of those fired.
   const nowMs = Math.max(head.nowMs, batch.nowMs ?? situation.lane.clockMs, batch.timers.at(-1)?.timer.dueMs ?? 0);
   const books = openBooks({
-    ...{ rules: maker.rules, lane, block: head.block + 1n, nowMs },
-    ...{ outcomesNext: head.outcomesNext, accounts: head.accounts, house: memory.house },
+    rules: maker.rules,
+    lane,
+    block: head.block + 1n,
+    nowMs,
+    outcomesNext: head.outcomesNext,
+    accounts: head.accounts,
+    house: memory.house,
     cases: casesOf(maker.rules, situation.cases),
     holderAccounts: accountsOf(maker.rules, situation.balances),
   });
@@ -109,47 +106,85 @@ type Decided = {
 };
 
 function assemble(maker: BlockMaker, decided: Decided): Block {
-  const { lane, memory, batch, books, misfits, nowMs } = decided;
+  const { lane, memory, batch, books, misfits } = decided;
   const before = memory.head;
-  const messages = encode(maker, decided);
+  const messages = encodeMessages({
+    codec: maker.codec,
+    intentsTopic: maker.intentsTopic,
+    books,
+    deadLettersNext: before.deadLettersNext,
+    misfits,
+  });
   const linesHash = hashLines(books.lines);
   const messagesHash = hashMessages(messages);
-  const after: Omit<Head, "digest"> = {
-    ...{ epoch: before.epoch, block: before.block + 1n, nowMs },
-    intents: moved(before.intents, batch.intentsNext, batch.intentsLast, batch.acceptedHalt),
-    reports: moved(before.reports, batch.reportsNext, batch.reports.at(-1) ?? null, batch.acceptedHalt),
-    timer: batch.timers.at(-1)?.timer ?? before.timer,
-    ...{ outcomesNext: books.outcomesNext, commandsNext: before.commandsNext },
-    ...{ deadLettersNext: before.deadLettersNext + BigInt(misfits.length), accounts: books.accounts },
-  };
-  const facts = {
-    ...{ lane, block: after.block, nowMs, timers: batch.timers.length, lines: books.lines.length },
-    ...{ intentsFrom: before.intents.next, intentsNext: after.intents.next, intentsLastHash: after.intents.lastHash },
-    ...{ reportsFrom: before.reports.next, reportsNext: after.reports.next, reportsLastHash: after.reports.lastHash },
-    ...{ outcomesNext: after.outcomesNext, commandsNext: after.commandsNext, deadLettersNext: after.deadLettersNext },
-  };
-  const digest = blockDigest(before.digest, facts, linesHash, messagesHash);
-  messages.stamp(digest);
+  const undigested = nextHead(decided);
+  const facts = factsOf(decided, undigested);
+  const after: Head = { ...undigested, digest: blockDigest(before.digest, facts, linesHash, messagesHash) };
+  messages.stamp(after.digest);
   const isNew = (one: Account): boolean => isOpened(one, before.accounts);
   const accounts = [...books.holderAccounts.values(), ...books.houseAccounts.values()].filter((one) =>
     isTouched(one, before.accounts),
   );
   assertBalanced(books.lines, accounts);
+  const rows: BlockRows = {
+    lane,
+    process: maker.process,
+    before,
+    after,
+    linesHash,
+    messagesHash,
+    timersFired: batch.timers.length,
+    cases: [...books.cases.values()],
+    accounts,
+    opened: new Set(accounts.filter(isNew).map((one) => one.id)),
+    lines: books.lines,
+    ...netTimers(books),
+    messages: messages.outgoing,
+    quarantine: misfits.map((one) => quarantineRow(one, maker.intentsTopic)),
+    halt: batch.acceptedHalt,
+  };
   return {
-    rows: {
-      ...{ lane, process: maker.process, before, after: { ...after, digest }, linesHash, messagesHash },
-      ...{ timersFired: batch.timers.length, cases: [...books.cases.values()], lines: books.lines },
-      ...{ accounts, opened: new Set(accounts.filter(isNew).map((one) => one.id)) },
-      ...netTimers(books),
-      ...{
-        messages: messages.outgoing,
-        quarantine: misfits.map((one) => quarantineRow(one, maker.intentsTopic)),
-        halt: batch.acceptedHalt,
-      },
-    },
-    ...{ messages: messages.outgoing, counts: decided.counts },
+    rows,
+    messages: messages.outgoing,
+    counts: decided.counts,
     inputs: batch.timers.length + batch.reports.length + batch.intents.length,
     newHouse: accounts.filter((one) => one.id < 0n && isNew(one)),
+  };
+}
+
+function nextHead({ memory, batch, books, misfits, nowMs }: Decided): Omit<Head, "digest"> {
+  const { head } = memory;
+  return {
+    epoch: head.epoch,
+    block: head.block + 1n,
+    nowMs,
+    intents: moved(head.intents, batch.intentsNext, batch.intentsLast, batch.acceptedHalt),
+    reports: moved(head.reports, batch.reportsNext, batch.reports.at(-1) ?? null, batch.acceptedHalt),
+    timer: batch.timers.at(-1)?.timer ?? head.timer,
+    outcomesNext: books.outcomesNext,
+    commandsNext: head.commandsNext,
+    deadLettersNext: head.deadLettersNext + BigInt(misfits.length),
+    accounts: books.accounts,
+  };
+}
+
+function factsOf({ lane, memory, batch, books, nowMs }: Decided, after: Omit<Head, "digest">): BlockFacts {
+  const before = memory.head;
+  return {
+    lane,
+    block: after.block,
+    nowMs,
+    intentsFrom: before.intents.next,
+    intentsNext: after.intents.next,
+    intentsLastHash: after.intents.lastHash,
+    reportsFrom: before.reports.next,
+    reportsNext: after.reports.next,
+    reportsLastHash: after.reports.lastHash,
+    timers: batch.timers.length,
+    lines: books.lines.length,
+    outcomesNext: after.outcomesNext,
+    commandsNext: after.commandsNext,
+    deadLettersNext: after.deadLettersNext,
   };
 }
 
@@ -238,84 +273,10 @@ function assertBalanced(lines: readonly Line[], accounts: readonly Account[]): v
   for (const [currency, sum] of sums) assert(sum === 0n, `a block does not balance in ${currency}`);
 }
 
-// Messages ----------------------------------------------------------------------------------------------------------------
-
-type Encoded = { readonly outgoing: OutgoingMessages; stamp(digest: Buffer): void };
-
-const scratch = new MessageBuffer(1 << 20);
-
-/** Encodes a block's messages behind each other. The scratch buffer is shared by all lanes: nothing awaits between here
- *  and the copy that the block keeps. */
-function encode(maker: BlockMaker, { lane, memory, books, misfits, nowMs }: Decided): Encoded {
-  scratch.clear();
-  const topics: OutgoingTopic[] = [];
-  const sequences: bigint[] = [];
-  const keys: string[] = [];
-  for (const outcome of books.outcomes) {
-    maker.codec.encoders.outcome.encodeInto(scratch, outcome);
-    topics.push("outcomes");
-    sequences.push(outcome.sequence);
-    keys.push(outcome.holderId);
-  }
-  misfits.forEach((misfit, index) => {
-    const sequence = memory.head.deadLettersNext + BigInt(index);
-    const row = quarantineRow(misfit, maker.intentsTopic);
-    maker.codec.encoders.deadLetter.encodeInto(scratch, {
-      ...{
-        lane,
-        sequence,
-        block: books.block,
-        reason: row.reason,
-        detail: row.detail,
-        topic: row.topic,
-        partition: lane,
-      },
-      ...{ offset: row.offset, sha256: row.sha256.toString("hex"), size: row.size, value: row.value },
-      ...{ appendedAt: BigInt(misfit.record.appendedAtMs) * 1000n, recordedAt: BigInt(nowMs) * 1000n },
-    });
-    topics.push("deadLetters");
-    sequences.push(sequence);
-    keys.push(row.key ?? "");
-  });
-  const bytes = Buffer.from(scratch.bytes());
-  const starts = scratch.ends.map((_end, index) => scratch.start(index));
-  const sizes = scratch.ends.map((end, index) => end - (starts[index] as number));
-  const stamp = (digest: Buffer): void => {
-    for (const start of starts) digest.copy(bytes, start + BLOCK_DIGEST_OFFSET, 0, BLOCK_DIGEST_BYTES);
-  };
-  return { outgoing: { bytes, topics, sequences, keys, starts, sizes }, stamp };
-}
-
 /** SHA-256 over `debit credit currency amount case posting` of every line, in order. */
-export function hashLines(lines: readonly Line[]): Buffer {
+function hashLines(lines: readonly Line[]): Buffer {
   let text = "";
   for (const line of lines)
     text += lineText(line.debit.id, line.credit.id, line.currency, line.minor, line.caseId, line.posting);
   return createHash("sha256").update(text).digest();
-}
-
-/** SHA-256 over the sizes of all messages and then their bytes, while the digest's own bytes are zero. */
-export function hashMessages({ outgoing }: Encoded): Buffer {
-  return createHash("sha256")
-    .update(`${outgoing.sizes.join(",")}\n`)
-    .update(outgoing.bytes)
-    .digest();
-}
-
-/** @returns the row; its value is at most what a dead letter carries, and nothing for a card number */
-function quarantineRow(misfit: Misfit, topic: string): QuarantineRow {
-  const { record, reason, detail } = misfit;
-  const value = record.value ?? Buffer.alloc(0);
-  return {
-    ...{ topic, offset: record.offset, reason, detail: detail.replaceAll("\u0000", "\\0") },
-    key: record.key === null ? null : printableKey(record.key),
-    sha256: createHash("sha256").update(value).digest(),
-    size: value.length,
-    value: reason === "card_number" || record.value === null ? null : value.subarray(0, DEAD_LETTER_VALUE_BYTES),
-  };
-}
-
-function printableKey(key: Buffer): string {
-  const text = key.subarray(0, 64).toString("utf8");
-  return /^[\x20-\x7e]+$/.test(text) ? text : `0x${key.subarray(0, 64).toString("hex")}`;
 }

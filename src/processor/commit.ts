@@ -10,8 +10,8 @@ import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
 import { Unencodable } from "../kafka/codec.ts";
 import {
-  beginBlock,
   type BlockRows,
+  beginBlock,
   type Concerned,
   readMoreBalances,
   type Situation,

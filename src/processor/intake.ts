@@ -1,11 +1,11 @@
 // From bytes to an intent, or to the reason why not. Nothing is thrown away: what cannot be understood is handed on with
 // its reason and becomes a quarantine row and a dead letter in the block that takes the record.
 
+import type { IntentInput } from "../domain/books.ts";
 import { homeLane, isHolderId } from "../domain/holder.ts";
 import { parseCaseId } from "../domain/ids.ts";
 import { ACCOUNT_CHANGES, type AccountChange, type Intent, type IntentField } from "../domain/intent.ts";
 import { parseMinor } from "../domain/money.ts";
-import type { IntentInput } from "../domain/books.ts";
 import type { QuarantineReason } from "../domain/refusals.ts";
 import type { Rules } from "../domain/rules.ts";
 import { type IntentDecoder, Undecodable } from "../kafka/codec.ts";
@@ -31,7 +31,7 @@ const METADATA_VALUE_CHARS_MAX = 500;
 const DIGITS_MAX = 64;
 const EARLIEST_MICROS = BigInt(Date.UTC(1900, 0, 1)) * 1000n;
 // Newlines and NUL break texts apart downstream (the case's history, Postgres text), so names hold none of them.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 class FieldFault extends Error {}

@@ -10,7 +10,7 @@ import type { Codec } from "../kafka/codec.ts";
 import type { LaneSink, Run } from "../kafka/port.ts";
 import { ConnectionLost, DatabaseUnreachable } from "../store/database.ts";
 import type { Batch, Block, LaneMemory } from "./block.ts";
-import { commitBlock, type Committer, type CommitResult } from "./commit.ts";
+import { type CommitResult, type Committer, commitBlock } from "./commit.ts";
 import { type IntakeLimits, type Misfit, takeIn } from "./intake.ts";
 import type { ProcessorEvents, Publisher } from "./ports.ts";
 import { InputQueue, type Taken } from "./queue.ts";

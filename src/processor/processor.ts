@@ -5,16 +5,16 @@ import type { HaltCause } from "../domain/halts.ts";
 import { KafkaRefused, KafkaUnreachable, type Reader, type TopicAdmin } from "../kafka/port.ts";
 import {
   type Connection,
-  connect,
   ConnectionLost,
-  DatabaseUnreachable,
+  connect,
   type DatabaseSettings,
+  DatabaseUnreachable,
   sqlState,
 } from "../store/database.ts";
 import { type AcceptedPosition, markApplied, recordHalt, type Tick } from "../store/lanes.ts";
 import type { Batch } from "./block.ts";
 import { Lane, type LaneEnd, type LaneParts } from "./lane.ts";
-import { Leases, type LeaseSettings } from "./leases.ts";
+import { type LeaseSettings, Leases } from "./leases.ts";
 import type { ProcessorEvents } from "./ports.ts";
 import { takeLane } from "./take.ts";
 
@@ -162,7 +162,12 @@ export class Processor {
   async #acceptPosition(lane: Lane, accepted: AcceptedPosition): Promise<LaneEnd | null> {
     const { head } = lane;
     const batch: Batch = {
-      ...{ timers: [], reports: [], intents: [], intentsLast: null, nowMs: null, acceptedHalt: accepted.halt },
+      timers: [],
+      reports: [],
+      intents: [],
+      intentsLast: null,
+      nowMs: null,
+      acceptedHalt: accepted.halt,
       reportsNext: accepted.reportsAt ?? head.reports.next,
       intentsNext: accepted.intentsAt ?? head.intents.next,
     };
