@@ -2,10 +2,14 @@
 
 import { assert } from "../domain/assert.ts";
 import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
+import { Mixed } from "./generate-mixed.ts";
 import type { Source } from "./load-pump.ts";
 
-const OPEN: ReadonlyMap<string, (plan: GeneratePlan, parts: GenerateParts) => Source> = new Map([
-  ["transfers", (plan: GeneratePlan, parts: GenerateParts): Source => new Transfers(plan, parts)],
+type Open = (plan: GeneratePlan, parts: GenerateParts) => Source;
+
+const OPEN: ReadonlyMap<string, Open> = new Map<string, Open>([
+  ["transfers", (plan, parts) => new Transfers(plan, parts)],
+  ["mixed", (plan, parts) => new Mixed(plan, parts)],
 ]);
 
 export const PROFILES: readonly string[] = [...OPEN.keys()];
