@@ -77,7 +77,7 @@ const PROCESS = {
 
 const BLOCKS = {
   blockRowsMax: wholeNumber({
-    default: 2000,
+    default: 1000,
     min: 1,
     max: 20_000,
     unit: "inputs",
@@ -152,7 +152,7 @@ const BLOCKS = {
 
 const READING = {
   readAheadRecordsMax: wholeNumber({
-    default: 4000,
+    default: 2000,
     min: 1,
     max: 100_000,
     unit: "records",

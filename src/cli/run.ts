@@ -1,5 +1,6 @@
 // millrace run: the service, until SIGTERM.
 
+import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
 import { type CliContext, flagValues, withExamples } from "./context.ts";
 
@@ -19,7 +20,12 @@ export function register(program: Command, context: CliContext): void {
   withExamples(verb, "millrace run", "millrace run --instance a --http-port 9400");
 }
 
+/** By how much the heap may grow over what is alive before old garbage is collected. V8's own answer is a multiple: a
+ *  backlog of a million intents, of which a few thousand are alive at a time, then took 540 MB instead of 260. */
+const HEAP_GROWTH_PERCENT = 50;
+
 async function run(context: CliContext, options: RunOptions): Promise<void> {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const config = await context.config(
     flagValues({
       roles: ["--roles", options.roles],
