@@ -34,9 +34,11 @@ const EARLIEST_MICROS = BigInt(Date.UTC(1900, 0, 1)) * 1000n;
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
+/** Its message goes into logs and dead letters, so it names field and form and never quotes what was found: that may be a
+ *  card number or a name. */
 class FieldFault extends Error {}
 
-/** @param decoder must know the record's schema id (see `IntentDecoder.needs`) or know that it does not exist */
+/** @param decoder was asked for the record's schema id when the record came: one that it does not know does not exist */
 export function takeIn(
   record: InputRecord,
   lane: number,
@@ -51,6 +53,9 @@ export function takeIn(
   if (record.value.length > limits.recordBytesMax) {
     return misfit("too_large", `${record.value.length} bytes, at most ${limits.recordBytesMax} are taken`);
   }
+  // What was not found is forgotten after a while; a record that waited for longer still names what does not exist.
+  const unknownId = decoder.needs(record.value);
+  if (unknownId !== null) return misfit("unknown_schema", `the registry has no schema ${unknownId}`);
   let message: IntentMessage;
   try {
     message = decoder.decode(record.value);
@@ -60,7 +65,7 @@ export function takeIn(
   }
   const key = record.key.toString("utf8");
   if (key !== message.holderId)
-    return misfit("key_mismatch", `the key is not the holder id of the body (${message.holderId.slice(0, 64)})`);
+    return misfit("key_mismatch", "the key is not the holder id of the body");
   if (!isHolderId(key))
     return misfit("invalid_field", "holderId: 1 to 64 of A-Z a-z 0-9 _ - . are taken, and `house` is reserved");
   const home = homeLane(key, rules.lanes);
@@ -87,7 +92,9 @@ export function takeIn(
 
 function readIntent(message: IntentMessage, appendedAtMs: number, rules: Rules, limits: IntakeLimits): Intent {
   const kind = rules.intents.get(message.type);
-  if (kind === undefined) throw new FieldFault(`type: no flow takes ${JSON.stringify(message.type.slice(0, 64))}`);
+  if (kind === undefined) {
+    throw new FieldFault(`type: no flow takes it; those taken are ${[...rules.intents.keys()].join(", ")}`);
+  }
   const intent: Intent = {
     type: kind.type,
     holderId: message.holderId,
@@ -139,7 +146,7 @@ function digits(field: string, value: string): bigint {
   const minor = value.length <= DIGITS_MAX ? parseMinor(value) : null;
   if (minor === null)
     throw new FieldFault(
-      `${field}: digits with an optional minus, at most ${DIGITS_MAX}, found ${JSON.stringify(value.slice(0, DIGITS_MAX))}`,
+      `${field}: digits with an optional minus, at most ${DIGITS_MAX}, found ${value.length} characters`,
     );
   return minor;
 }
@@ -148,7 +155,7 @@ function money(message: { currency: string; scale: number; minor: string }, rule
   const currency = name("amount.currency", message.currency, PATH_CHARS_MAX) as string;
   const scale = rules.currencies.scaleOf(currency);
   if (scale !== null && message.scale !== scale)
-    throw new FieldFault(`amount.scale: ${currency} has ${scale}, found ${message.scale}`);
+    throw new FieldFault(`amount.scale: ${currency} has ${scale}, found ${message.scale}`); // a known currency's name
   return { currency, scale: message.scale, minor: digits("amount.minor", message.minor) };
 }
 
@@ -156,7 +163,7 @@ function change(value: string | null): AccountChange | null {
   if (value === null) return null;
   const known = ACCOUNT_CHANGES.find((one) => one === value);
   if (known === undefined)
-    throw new FieldFault(`change: one of ${ACCOUNT_CHANGES.join(", ")}, found ${JSON.stringify(value.slice(0, 64))}`);
+    throw new FieldFault(`change: one of ${ACCOUNT_CHANGES.join(", ")}`);
   return known;
 }
 
@@ -167,7 +174,7 @@ function metadata(values: IntentMessage["metadata"]): IntentMessage["metadata"] 
     throw new FieldFault(`metadata: at most ${METADATA_KEYS_MAX} keys, found ${keys.length}`);
   for (const key of keys) {
     name("metadata key", key, METADATA_KEY_CHARS_MAX);
-    text(`metadata.${key}`, values[key] as string, METADATA_VALUE_CHARS_MAX);
+    text("a value of metadata", values[key] as string, METADATA_VALUE_CHARS_MAX);
   }
   return values;
 }

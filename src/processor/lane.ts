@@ -62,6 +62,8 @@ export class Lane implements LaneSink {
   #rowsMax: number;
   /** the record that the database refuses, once it was found */
   #refused: Misfit | null = null;
+  /** the batch cannot be written, and timers are not what is to be put aside: they go first, in a block of their own */
+  #timersAlone = false;
   #inHand: InHand | null = null;
   /** since when the oldest waiting input may have been waiting */
   #waitingSinceMs = 0;
@@ -159,24 +161,27 @@ export class Lane implements LaneSink {
   }
 
   /** Known schemas go on; a lane that meets an unknown id waits for the registry. Nothing is quarantined for an outage.
-   *  All records are looked at again after each answer: what was learned a while ago may be forgotten by now. */
+   *  Each record is asked for once: a flood of ids that do not exist takes longer to ask for than the first answer is
+   *  believed, and who went back to it would never come to the end. */
   async #learnSchemas(run: Run): Promise<void> {
-    const decoder = this.#parts.codec.decoders.intent;
-    let pauseMs = 100;
-    while (!this.#stopping) {
-      const record = run.records.find(({ value }) => value !== null && decoder.needs(value) !== null);
-      const id = record === undefined ? null : decoder.needs(record.value as Buffer);
-      if (id === null) break;
+    for (const { value } of run.records) {
+      const id = value === null ? null : this.#parts.codec.decoders.intent.needs(value);
+      if (id !== null) await this.#learnSchema(id);
+    }
+    this.schemaWaitSinceMs = null;
+  }
+
+  async #learnSchema(id: number): Promise<void> {
+    for (let pauseMs = 100; !this.#stopping; pauseMs = Math.min(pauseMs * 2, 5_000)) {
       try {
-        await decoder.learn(id);
+        await this.#parts.codec.decoders.intent.learn(id);
+        return;
       } catch (error) {
         this.schemaWaitSinceMs ??= Date.now();
         this.#parts.events.waitsForSchema(this.number, `schema ${id}: ${(error as Error).message}`);
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
-        pauseMs = Math.min(pauseMs * 2, 5_000);
       }
     }
-    this.schemaWaitSinceMs = null;
   }
 
   // Blocks -----------------------------------------------------------------------------------------------------------
@@ -279,8 +284,10 @@ export class Lane implements LaneSink {
    *  database has refused. */
   #prepare(timers: readonly TimerInput[]): Batch {
     const { rules, codec, limits } = this.#parts;
-    const reports = this.#reports.peek(this.#rowsMax, limits.blockBytesMax);
-    const intents = this.#intents.peek(Math.max(this.#rowsMax - reports.records.length, 1), limits.blockBytesMax);
+    const isTimersAlone = this.#timersAlone && timers.length > 0;
+    const reports = this.#reports.peek(isTimersAlone ? 0 : this.#rowsMax, limits.blockBytesMax);
+    const rowsLeft = isTimersAlone ? 0 : Math.max(this.#rowsMax - reports.records.length, 1);
+    const intents = this.#intents.peek(rowsLeft, limits.blockBytesMax);
     this.#inHand = { timers, reports, intents };
     let nowMs = 0;
     for (const record of reports.records) nowMs = Math.max(nowMs, record.appendedAtMs);
@@ -308,6 +315,7 @@ export class Lane implements LaneSink {
 
   #drop(): void {
     this.#refused = null;
+    this.#timersAlone = false;
     if (this.#inHand === null) return;
     this.#reports.drop(this.#inHand.reports);
     this.#intents.drop(this.#inHand.intents);
@@ -335,6 +343,11 @@ export class Lane implements LaneSink {
   /** Finds the intent whose data the database refuses by halving the batch, and quarantines it alone. */
   #bisect({ timers, reports, intents }: InHand, error: Error): LaneEnd | null {
     const [only] = intents.records;
+    const rows = reports.records.length + intents.records.length;
+    if (timers.length > 0 && rows > 0) {
+      this.#timersAlone = true;
+      return null;
+    }
     const isAlone = timers.length === 0 && reports.records.length === 0 && intents.records.length === 1;
     if (isAlone && only !== undefined && this.#refused === null) {
       const detail = `the database refuses it: ${error.message}`;
@@ -342,7 +355,6 @@ export class Lane implements LaneSink {
       return null;
     }
     if (this.#rowsMax > 1) {
-      const rows = reports.records.length + intents.records.length;
       this.#rowsMax = Math.max(1, Math.floor(Math.min(this.#rowsMax, rows) / 2));
       return null;
     }

@@ -30,10 +30,9 @@ export class LaneTimers {
   /** The timers due at or before the watermark, in order, at most the bound. */
   async due(position: TimerPosition, watermarkMs: number): Promise<TimerInput[]> {
     const next = await this.#pool.lend((connection) => nextTimers(connection, this.#lane, position, this.#max));
-    const due = next.filter((timer) => timer.dueMs <= watermarkMs);
-    const later = next[due.length];
-    // With all of them due there may be more behind the limit: then they are asked for again with the next block.
-    this.#earliestMs = later?.dueMs ?? (next.length === this.#max ? 0 : Number.POSITIVE_INFINITY);
-    return due.map((timer) => ({ kind: "timer", timer }));
+    // Also when it is handed out now: until a block has moved the position behind it, it is to be asked for again. A
+    // block that is tried again would otherwise leave its timers out, and they would lie there until the lane is taken anew.
+    this.#earliestMs = next[0]?.dueMs ?? Number.POSITIVE_INFINITY;
+    return next.filter((timer) => timer.dueMs <= watermarkMs).map((timer) => ({ kind: "timer", timer }));
   }
 }

@@ -279,8 +279,9 @@ export class LaneRelay {
 
 const IDLE_MS = 1_000;
 
+/** A dead letter of a record without a key has none either; every other message has one. */
 function toRecord(message: StoredMessage): OutgoingRecord {
-  return { key: Buffer.from(message.key, "utf8"), value: message.value };
+  return { key: message.key === "" ? null : Buffer.from(message.key, "utf8"), value: message.value };
 }
 
 /** After any of these the lane row is asked before a writer is opened again. */
