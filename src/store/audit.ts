@@ -3,8 +3,8 @@
 
 import { type OutgoingTopic, TOPIC_NUMBERS } from "./blocks.ts";
 import type { Connection } from "./database.ts";
-import { readTimestampMs } from "./literals.ts";
-import { auditCut, auditPartitions, auditStanding } from "./sql/audit-cut.ts";
+import { plainArray, readTimestampMs } from "./literals.ts";
+import { auditCut, auditNext, auditPartitions, auditStanding } from "./sql/audit-cut.ts";
 import * as pages from "./sql/audit-pages.ts";
 import * as strays from "./sql/audit-strays.ts";
 import { readFlows } from "./sql/setup.ts";
@@ -103,6 +103,7 @@ export type CaseRow = {
   readonly holderId: string;
   readonly state: string;
   readonly history: string;
+  readonly occurredAtMicros: bigint;
   /** timers that the case waits for and that the timer table does not have */
   readonly missingTimers: readonly string[];
 };
@@ -136,6 +137,11 @@ export async function beginReading(connection: Connection): Promise<void> {
 
 export async function readCut(connection: Connection): Promise<LaneCut[]> {
   return (await connection.run(auditCut, [])).rows as unknown as LaneCut[];
+}
+
+/** Next sequence of each outgoing topic of a lane, as of now. */
+export async function readNext(connection: Connection, lane: number): Promise<Record<OutgoingTopic, bigint>> {
+  return (await connection.run(auditNext, [lane])).rows[0] as unknown as Record<OutgoingTopic, bigint>;
 }
 
 /** Names of the time partitions of outbox and cases; they carry the beginning of their time in UTC. */
@@ -234,6 +240,16 @@ export function timerPages(connection: Connection, lane: number, limit: number):
       limit,
     ]),
   );
+}
+
+/** Outcomes by their sequences; those that the outbox has let go of are left out. */
+export async function readOutcomesAt(
+  connection: Connection,
+  lane: number,
+  sequences: readonly bigint[],
+): Promise<Map<bigint, Buffer>> {
+  const { rows } = await connection.run(pages.auditOutcomesAt, [lane, plainArray(sequences)]);
+  return new Map(rows.map((row) => [row["sequence"] as bigint, row["value"] as Buffer]));
 }
 
 function pager<Row>(limit: number, ask: (after: Row | null) => ReturnType<Connection["run"]>): Pager<Row> {

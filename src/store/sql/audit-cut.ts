@@ -14,6 +14,12 @@ export const auditCut = statement(
 // Purpose: where one lane stands in the snapshot in which its balances are read. Rows: one.
 export const auditStanding = statement("audit_standing", `select block, accounts from lane where lane = $1`);
 
+// Purpose: which sequences of a lane are committed by now. Rows: one.
+export const auditNext = statement(
+  "audit_next",
+  `select outcomes_next as outcomes, commands_next as commands, dead_letters_next as "deadLetters" from lane where lane = $1`,
+);
+
 // Purpose: which time partitions there are; rows of a partition that was detached are missing without being lost.
 // Rows: some hundred.
 export const auditPartitions = statement(

@@ -56,6 +56,7 @@ export const auditBalances = statement(
 export const auditCases = statement(
   "audit_cases",
   `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state, c.history,
+     (extract(epoch from c.occurred_at) * 1000000)::bigint as "occurredAtMicros",
      coalesce((select array_agg(t.key) from jsonb_each_text(c.data -> 't') t where not exists (
        select from timer r where r.lane = c.lane and r.case_id = c.case_id and r.name = t.key
          and r.due_at = case when t.value ~ '^[0-9]{1,15}$' then timestamptz 'epoch' + t.value::bigint * interval '1 ms' end
@@ -63,6 +64,12 @@ export const auditCases = statement(
    from case_state c
    where c.lane = $1 and c.case_id > $2::uuid
    order by c.case_id limit $3`,
+);
+
+// Purpose: the outcomes that a page of cases remembers. Index: primary key of each partition. Rows: as many as asked for.
+export const auditOutcomesAt = statement(
+  "audit_outcomes_at",
+  `select sequence, value from outbox where lane = $1 and topic = 0 and sequence = any($2::bigint[])`,
 );
 
 // Purpose: timers with what their case says of them, and whether the lane is past them and would never fire them.

@@ -1,6 +1,7 @@
 // Every intent record of a block against what answers it: one outcome, or one quarantine row.
 
 import { parseCaseId } from "../../domain/ids.ts";
+import type { InputRecord } from "../../kafka/port.ts";
 import type { BlockRow, QuarantineRow } from "../../store/audit.ts";
 import type { DecodedOutcome } from "./block-rows.ts";
 import type { Findings } from "./findings.ts";
@@ -19,8 +20,18 @@ export function answerOf(outcomeId: string): IntentAnswer | null {
   return { lane: Number(match[1]), offset: BigInt(match[2] as string), isFirst: match[3] === undefined };
 }
 
+/** `t-<lane>-<case>-<timer>-<due>`, with `-<n>` for the further outcomes of the same timer */
+const FURTHER_OF_TIMER = /-\d+-\d+$/;
+
+/** Whether it is the first outcome of its input, which is the one that a case remembers. */
+export function isFirstOfInput(outcomeId: string): boolean {
+  return answerOf(outcomeId)?.isFirst ?? !FURTHER_OF_TIMER.test(outcomeId);
+}
+
 export type Answers = {
   readonly outcomes: readonly DecodedOutcome[];
+  /** whether these are all outcomes of the block: some may be gone from outbox and topic */
+  readonly isWhole: boolean;
   readonly quarantine: readonly QuarantineRow[];
 };
 
@@ -30,7 +41,7 @@ export function compareAnswers(
   lane: number,
   row: BlockRow,
   taken: TakenRecords,
-  { outcomes, quarantine }: Answers,
+  { outcomes, isWhole, quarantine }: Answers,
 ): void {
   const place = `lane ${lane} block ${row.block}`;
   const answered = new Map<bigint, string>();
@@ -51,7 +62,8 @@ export function compareAnswers(
     findings.problem("rows_in_their_lane", `${place}: outcome ${sequence} answers an intent of lane ${intent.lane}`);
   }
   for (const { offset } of quarantine) answer(offset, "a quarantine row");
-  if (taken.knownFrom === null) return;
+  tellUntaken(findings, lane, taken.skipped);
+  if (taken.knownFrom === null || !isWhole) return;
   for (const { offset } of taken.records) {
     findings.expect("every_input_once", answered.delete(offset), () => {
       return `${place}: nothing answers the intent at offset ${offset}`;
@@ -60,6 +72,12 @@ export function compareAnswers(
   for (const [offset, by] of answered) {
     if (offset < taken.knownFrom) continue;
     findings.problem("every_input_once", `${place}: ${by} answers offset ${offset}, and there is no such record`);
+  }
+}
+
+export function tellUntaken(findings: Findings, lane: number, records: readonly InputRecord[]): void {
+  for (const { offset } of records) {
+    findings.problem("every_input_once", `lane ${lane}: no block took the intent at offset ${offset}`);
   }
 }
 
@@ -80,8 +98,7 @@ export function memoryOf(
 ): { readonly caseId: string | null; readonly memory: Memory } {
   const id = parseCaseId(outcome.caseId);
   if (id === null) return { caseId: null, memory: "none" };
-  const intent = answerOf(outcome.outcomeId);
-  const isFirst = intent === null ? !/-\d+-\d+$/.test(outcome.outcomeId) : intent.isFirst;
+  const isFirst = isFirstOfInput(outcome.outcomeId);
   const isAlien = outcome.reason !== null && (NOT_REMEMBERED.has(outcome.reason.code) || outcome.status === "none");
   if (!isFirst || isAlien || outcome.repeatOf !== null) return { caseId: id.uuid, memory: "none" };
   // A case of a day without a partition of its own may have left with its time.

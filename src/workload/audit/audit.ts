@@ -16,7 +16,7 @@ import {
   readStrayQuarantine,
 } from "../../store/audit.ts";
 import { awaitPublished } from "./backlog.ts";
-import { Findings, PROBLEMS_MAX } from "./findings.ts";
+import { DEEP_INVARIANTS, Findings, type Invariant, PROBLEMS_MAX } from "./findings.ts";
 import { auditLane } from "./lane.ts";
 import { type AuditParts, type AuditReport, type LaneWork, newTally } from "./parts.ts";
 
@@ -39,7 +39,8 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
       parts.progress(done, total);
     });
   }
-  return { findings: findings.list(), lanes: cut.length, ...tally };
+  const wanted = (invariant: Invariant): boolean => parts.depth === "deep" || !DEEP_INVARIANTS.has(invariant);
+  return { findings: findings.list(wanted), lanes: cut.length, ...tally };
 }
 
 /** Lanes are partition numbers, so every topic has as many as there are lanes. */

@@ -29,13 +29,15 @@ export async function takeLines(
   const lines = taken.filter((line) => line.block === row.block);
   if (lines.length < taken.length) tellStrayLines(findings, place, taken.slice(0, taken.length - lines.length));
   findings.checked("lines_in_blocks", lines.length);
-  lines.forEach((line, index) => {
-    if (line.index !== index) findings.problem("lines_in_blocks", `${place}: line ${line.index} stands at ${index}`);
-    if (line.recordedAt !== row.recordedAt) {
-      const text = `${place}: line ${line.index} is of ${line.recordedAt}, the block of ${row.recordedAt}`;
-      findings.problem("lines_in_blocks", text);
-    }
-  });
+  const displaced = lines.findIndex((line, index) => line.index !== index);
+  if (displaced !== -1) {
+    const text = `${place}: line ${lines[displaced]?.index} stands where line ${displaced} belongs`;
+    findings.problem("lines_in_blocks", text);
+  }
+  for (const { index, recordedAt } of lines) {
+    if (recordedAt === row.recordedAt) continue;
+    findings.problem("lines_in_blocks", `${place}: line ${index} is of ${recordedAt}, the block of ${row.recordedAt}`);
+  }
   if (lines.length !== row.lines) {
     findings.problem("lines_in_blocks", `${place}: it counts ${row.lines} lines and has ${lines.length}`);
   }

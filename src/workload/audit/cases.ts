@@ -4,6 +4,7 @@ import { homeLane } from "../../domain/holder.ts";
 import { type CaseRow, casePages, timerPages } from "../../store/audit.ts";
 import { readMessages } from "../../store/outbox.ts";
 import { contradictionIn, readHistory } from "./case-history.ts";
+import { compareCasesDeeply } from "./deep-cases.ts";
 import type { OutcomeTable } from "./outcome-table.ts";
 import type { LaneWork } from "./parts.ts";
 import { readStamped } from "./sources.ts";
@@ -14,27 +15,32 @@ const TIMERS_A_PAGE = 2_000;
 
 /** @param until the last block before the cut: what cases remember of later ones is not looked at */
 export async function auditCases(work: LaneWork, lane: number, table: OutcomeTable, until: bigint): Promise<void> {
-  const { parts, findings, tally } = work;
+  const { parts } = work;
   const cases = tableStream(casePages(parts.rows, lane, CASES_A_PAGE));
-  for (let row = await cases.peek(); row !== null; row = await cases.peek()) {
-    cases.advance();
-    tally.cases += 1n;
-    const place = `lane ${lane} case ${row.caseId}`;
-    const isHome = homeLane(row.holderId, work.lanes) === lane;
-    findings.expect("rows_in_their_lane", isHome, () => `${place} is of ${row.holderId}, at home in another lane`);
-    findings.expect("timers_consistent", row.missingTimers.length === 0, () => {
-      return `${place} waits for ${row.missingTimers.join(", ")}, and the timer table has no such row`;
-    });
-    for (const wrong of judgeHistory(row, table, until)) {
-      findings.problem("case_history_consistent", `${place}: ${wrong}`);
-    }
-    findings.checked("case_history_consistent");
-    if (!work.parts.flows.has(row.flow)) {
-      findings.problem("case_history_consistent", `${place} lives by flow ${row.flow}, which is not registered`);
-    }
+  for (let page = await cases.takePage(); page !== null; page = await cases.takePage()) {
+    for (const row of page) auditCase(work, lane, row, table, until);
+    if (parts.depth === "deep") await compareCasesDeeply(work, lane, page, until);
   }
   await tellForgotten(work, lane, table);
   await auditTimers(work, lane);
+}
+
+function auditCase(work: LaneWork, lane: number, row: CaseRow, table: OutcomeTable, until: bigint): void {
+  const { parts, findings, tally } = work;
+  const place = `lane ${lane} case ${row.caseId}`;
+  tally.cases += 1n;
+  const isHome = homeLane(row.holderId, work.lanes) === lane;
+  findings.expect("rows_in_their_lane", isHome, () => `${place} is of ${row.holderId}, at home in another lane`);
+  findings.expect("timers_consistent", row.missingTimers.length === 0, () => {
+    return `${place} waits for ${row.missingTimers.join(", ")}, and the timer table has no such row`;
+  });
+  findings.checked("case_history_consistent");
+  for (const wrong of judgeHistory(row, table, until)) {
+    findings.problem("case_history_consistent", `${place}: ${wrong}`);
+  }
+  if (!parts.flows.has(row.flow)) {
+    findings.problem("case_history_consistent", `${place} lives by flow ${row.flow}, which is not registered`);
+  }
 }
 
 function judgeHistory(row: CaseRow, table: OutcomeTable, until: bigint): string[] {

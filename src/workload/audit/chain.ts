@@ -7,6 +7,8 @@ import { digestOfBlock, hashOfLines, hashOfMessages, NO_DIGEST } from "./hashes.
 
 const hex = (bytes: Buffer): string => bytes.toString("hex").slice(0, 16);
 
+const isoTime = (ms: number): string => new Date(ms).toISOString();
+
 /** Where every position of a lane begins, as if a block 0 had ended there. */
 type Before = Pick<
   BlockRow,
@@ -51,7 +53,7 @@ export class Chain {
     const nowMs = timeMs(row.recordedAt);
     findings.expect("time_never_goes_back", nowMs >= ms && row.epoch >= epoch, () => {
       const found = `${row.recordedAt} in epoch ${row.epoch}`;
-      return `${place}: ${found} comes after ${new Date(ms).toISOString()} in epoch ${epoch}`;
+      return `${place}: ${found} comes after ${isoTime(ms)} in epoch ${epoch}`;
     });
     this.#positions(row, place);
     this.#before = { ...row, ms: nowMs };
@@ -120,8 +122,8 @@ export class Chain {
         return `${place}: the head's ${what} is ${head}, that of block ${before.block} is ${block}`;
       });
     };
-    same("digest", cut.digest.toString("hex"), before.digest.toString("hex"));
-    same("time", timeMs(cut.nowAt), before.ms);
+    same("digest", hex(cut.digest), hex(before.digest));
+    same("time", isoTime(timeMs(cut.nowAt)), isoTime(before.ms));
     same("position in the intents", cut.intentsNext, before.intentsNext);
     same("position in the reports", cut.reportsNext, before.reportsNext);
     same("next outcome", cut.outcomesNext, before.outcomesNext);
@@ -131,7 +133,6 @@ export class Chain {
       return `${place}: the head's epoch ${cut.epoch} is before ${before.epoch}, that of block ${before.block}`;
     });
     if (last.offset !== null) same("last intent", cut.intentsLast, last.offset);
-    if (last.intents !== null)
-      same("hash of the last intent", cut.intentsLastHash.toString("hex"), last.intents.toString("hex"));
+    if (last.intents !== null) same("hash of the last intent", hex(cut.intentsLastHash), hex(last.intents));
   }
 }

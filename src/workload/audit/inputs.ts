@@ -18,6 +18,8 @@ export type TakenRecords = {
   readonly records: readonly InputRecord[];
   /** records from this offset on are all known; null: none of this block's are */
   readonly knownFrom: bigint | null;
+  /** records that lie before the block and that no block before it took */
+  readonly skipped: readonly InputRecord[];
 };
 
 export class InputTrail {
@@ -39,7 +41,8 @@ export class InputTrail {
 
   async take({ from, next, isMoved }: InputSpan): Promise<TakenRecords> {
     if (isMoved) return this.#jump(from, next);
-    if (next <= from) return { records: [], knownFrom: this.#knownFrom(from) };
+    if (next <= from) return { records: [], knownFrom: this.#knownFrom(from), skipped: [] };
+    const skipped = this.#isReadable ? await this.#stream.takeWhile((record) => record.offset < from) : [];
     const records = this.#isReadable ? await this.#stream.takeWhile((record) => record.offset < next) : [];
     const last = records.at(-1);
     if (last !== undefined) {
@@ -50,7 +53,12 @@ export class InputTrail {
       this.lastHash = null;
       this.lastOffset = null;
     }
-    return { records, knownFrom: this.#knownFrom(next) };
+    return { records, knownFrom: this.#knownFrom(next), skipped };
+  }
+
+  /** What is left when every block is through: records before the cut that no block took. */
+  async rest(): Promise<readonly InputRecord[]> {
+    return this.#isReadable ? this.#stream.takeWhile(() => true) : [];
   }
 
   #knownFrom(next: bigint): bigint | null {
@@ -62,7 +70,7 @@ export class InputTrail {
       this.lastHash = NO_RECORD;
       this.lastOffset = -1n;
     }
-    return { records: [], knownFrom: null };
+    return { records: [], knownFrom: null, skipped: [] };
   }
 
   /** From here on blocks took their records from the topic of today. */

@@ -10,16 +10,18 @@ import {
   type QuarantineRow,
   quarantinePages,
   readMovedPositions,
+  readNext,
 } from "../../store/audit.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
-import { compareAnswers, memoryOf } from "./answers.ts";
+import { compareAnswers, memoryOf, tellUntaken } from "./answers.ts";
 import { LaneBalances } from "./balances.ts";
 import { type DecodedOutcome, takeLines, takeQuarantine, tellStrayLines } from "./block-rows.ts";
 import { auditCases } from "./cases.ts";
 import { Chain } from "./chain.ts";
 import { compareDeadLetters } from "./dead-letters.ts";
+import { compareDeeply } from "./deep-blocks.ts";
 import { InputTrail } from "./inputs.ts";
-import { type BlockMessage, messagesOfBlock, type TopicMessages, topicMessages } from "./messages.ts";
+import { type BlockMessages, messagesOfBlock, type TopicMessages, topicMessages } from "./messages.ts";
 import { OutcomeTable } from "./outcome-table.ts";
 import type { LaneWork } from "./parts.ts";
 import { OUTGOING_TOPICS, Sources } from "./sources.ts";
@@ -28,6 +30,7 @@ import { type Stream, tableStream } from "./stream.ts";
 const BLOCKS_A_PAGE = 500;
 const LINES_A_PAGE = 5_000;
 const QUARANTINE_A_PAGE = 200;
+const DAY_MS = 86_400_000;
 
 /** @param blockDone called after each block */
 export async function auditLane(work: LaneWork, cut: LaneCut, blockDone: () => void): Promise<void> {
@@ -57,6 +60,18 @@ class LaneAudit {
   readonly #chain: Chain;
   readonly balances: LaneBalances;
   readonly table = new OutcomeTable();
+  readonly #days = new Map<number, boolean>();
+  /** whether cases of that time have a partition of their own */
+  readonly #hasCasesOf = (timeMs: number): boolean => {
+    const day = Math.floor(timeMs / DAY_MS);
+    let has = this.#days.get(day);
+    if (has === undefined) {
+      const name = new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "");
+      has = this.#work.partitions.has(`case_state_${name}`);
+      this.#days.set(day, has);
+    }
+    return has;
+  };
 
   private constructor(work: LaneWork, cut: LaneCut, opened: Opened) {
     const { parts, findings } = work;
@@ -106,11 +121,24 @@ class LaneAudit {
         findings.problem("lines_in_blocks", `${place}, ${topic}: message ${rest.sequence} belongs to no block`);
         rows.advance();
       }
-      await match.finish();
+      const newest = await match.finish();
       tally.backlog += match.backlog;
+      await this.#judgeNewest(topic, newest);
     }
     const { lastHash, lastOffset } = this.#inputs.intents;
+    tellUntaken(findings, this.#cut.lane, await this.#inputs.intents.rest());
     this.#chain.end(this.#cut, { intents: lastHash, offset: lastOffset });
+  }
+
+  /** What is published was committed before. Asked after the topic was read to its end, the head is never behind it. */
+  async #judgeNewest(topic: OutgoingTopic, newest: bigint | null): Promise<void> {
+    if (newest === null) return;
+    const { parts, findings } = this.#work;
+    const next = (await readNext(parts.rows, this.#cut.lane))[topic];
+    if (newest < next) return;
+    const invariant = topic === "deadLetters" ? "dead_letters_equal_quarantine" : "outcome_topic_equals_outbox";
+    const text = `holds sequence ${newest}, and only what is before ${next} is committed: the database has lost blocks`;
+    findings.problem(invariant, `${parts.topics[topic]}/${this.#cut.lane} ${text}`);
   }
 
   async #block(row: BlockRow): Promise<void> {
@@ -122,13 +150,17 @@ class LaneAudit {
     tally.lines += BigInt(lines.length);
     const quarantine = await takeQuarantine(findings, place, this.#quarantine, row);
     const messages = await this.#messages(row);
-    const outcomes = this.#readOutcomes(row, messages.outcomes ?? []);
+    const outcomes = this.#readOutcomes(row, messages.outcomes);
+    const isWhole = messages.outcomes.missing.length === 0;
     const { intents, reports } = this.#inputs;
     const isMoved = row.halt !== null;
     const taken = await intents.take({ from: row.intentsFrom, next: row.intentsNext, isMoved });
     await reports.take({ from: row.reportsFrom, next: row.reportsNext, isMoved });
-    compareAnswers(findings, lane, row, taken, { outcomes, quarantine });
-    if (messages.deadLetters !== null) compareDeadLetters(findings, lane, row, quarantine, messages.deadLetters);
+    compareAnswers(findings, lane, row, taken, { outcomes, isWhole, quarantine });
+    if (this.#work.parts.depth === "deep") {
+      await compareDeeply(this.#work, { lane, row, lines, records: taken.records, outcomes, isWhole, quarantine });
+    }
+    compareDeadLetters(findings, lane, row, quarantine, messages.deadLetters);
     const last =
       intents.lastHash === null || reports.lastHash === null
         ? null
@@ -137,24 +169,26 @@ class LaneAudit {
     if (isMoved) this.#afterMoved(row);
   }
 
-  async #messages(row: BlockRow): Promise<Record<OutgoingTopic, BlockMessage[] | null>> {
-    const found: Record<OutgoingTopic, BlockMessage[] | null> = { outcomes: null, commands: null, deadLetters: null };
+  async #messages(row: BlockRow): Promise<Record<OutgoingTopic, BlockMessages>> {
+    const found: Record<OutgoingTopic, BlockMessages> = { outcomes: NONE, commands: NONE, deadLetters: NONE };
     for (const source of this.#outgoing) {
       found[source.topic] = await messagesOfBlock(this.#work, this.#cut.lane, source, row);
     }
     return found;
   }
 
-  #readOutcomes(row: BlockRow, messages: readonly BlockMessage[]): DecodedOutcome[] {
+  #readOutcomes(row: BlockRow, { messages, missing }: BlockMessages): DecodedOutcome[] {
     const outcomes: DecodedOutcome[] = [];
-    const hasPartition = (ms: number): boolean =>
-      this.#work.partitions.has(`case_state_${new Date(ms).toISOString().slice(0, 10).replaceAll("-", "")}`);
-    for (const { message } of messages) {
-      if (message === null || !("outcomeId" in message)) continue;
+    for (const sequence of missing) this.table.setUnknown(sequence);
+    for (const { message, sequence } of messages) {
+      if (message === null || !("outcomeId" in message)) {
+        this.table.setUnknown(sequence);
+        continue;
+      }
       const outcome = message as DecodedOutcome;
       outcomes.push(outcome);
-      const { caseId, memory } = memoryOf(outcome, hasPartition);
-      this.table.set(outcome.sequence, caseId, row.block, memory);
+      const { caseId, memory } = memoryOf(outcome, this.#hasCasesOf);
+      this.table.set(sequence, caseId, row.block, memory);
     }
     return outcomes;
   }
@@ -167,13 +201,16 @@ class LaneAudit {
   }
 }
 
-/** Within a block messages lie topic behind topic, each in order of its sequence. */
-function valuesOf(messages: Record<OutgoingTopic, BlockMessage[] | null>): Buffer[] | null {
+const NONE: BlockMessages = { messages: [], missing: [] };
+
+/** Within a block messages lie topic behind topic, each in order of its sequence.
+ *  @returns null when some of them are nowhere any more */
+function valuesOf(found: Record<OutgoingTopic, BlockMessages>): Buffer[] | null {
   const values: Buffer[] = [];
   for (const topic of OUTGOING_TOPICS) {
-    const some = messages[topic];
-    if (some === null) return null;
-    for (const { value } of some) values.push(value);
+    const { messages, missing } = found[topic];
+    if (missing.length > 0) return null;
+    for (const { value } of messages) values.push(value);
   }
   return values;
 }

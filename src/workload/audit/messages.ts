@@ -19,7 +19,18 @@ export type TopicMessages = {
   readonly match: TopicMatch;
 };
 
-export type BlockMessage = { readonly value: Buffer; readonly message: Stamped | null };
+export type BlockMessages = {
+  readonly messages: readonly BlockMessage[];
+  /** sequences that are neither in the outbox nor in the topic any more */
+  readonly missing: readonly bigint[];
+};
+
+export type BlockMessage = {
+  readonly sequence: bigint;
+  readonly value: Buffer;
+  /** null when the bytes are none of ours */
+  readonly message: Stamped | null;
+};
 
 /** @param until first sequence behind the cut */
 export function topicMessages(
@@ -38,36 +49,36 @@ export function topicMessages(
   };
 }
 
-/** Every message of the block in one topic.
- *  @returns null when some of them are neither in the outbox nor in the topic any more */
+/** Every message of the block in one topic, as far as it is there. */
 export async function messagesOfBlock(
   work: LaneWork,
   lane: number,
   source: TopicMessages,
   row: BlockRow,
-): Promise<BlockMessage[] | null> {
+): Promise<BlockMessages> {
   const { findings, tally } = work;
   const { topic, match } = source;
   const span = spanOf(row, topic);
   const place = `lane ${lane} block ${row.block}, ${topic}`;
   const rows = await takeMessages(findings, place, source.rows, row, span);
+  await match.passOver(span.from);
   const messages: BlockMessage[] = [];
-  let isWhole = true;
+  const missing: bigint[] = [];
   for (let sequence = span.from; sequence < span.next; sequence++) {
     const stored = rows.get(sequence) ?? null;
     const inTopic = await match.match(sequence, stored);
     if (stored === null) tellMissing(work, place, row, sequence);
     const value = stored?.value ?? inTopic;
     if (value === null) {
-      isWhole = false;
+      missing.push(sequence);
       continue;
     }
     tally.messages += 1n;
     const message = await readStamped(work, topic, value);
     judgePlace(work, place, { lane, sequence, row, message, key: stored?.key ?? null });
-    messages.push({ value, message });
+    messages.push({ sequence, value, message });
   }
-  return isWhole ? messages : null;
+  return { messages, missing };
 }
 
 /** Messages leave the outbox with the partition of their quarter of a day; as long as that is there, so must they be. */

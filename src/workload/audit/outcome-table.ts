@@ -7,6 +7,8 @@ export type Memory = "none" | "may" | "must";
 
 const MEMORY: Record<Memory, number> = { none: 0, may: 1, must: 2 };
 const SEEN = 3;
+/** Block of an outcome of which nothing is known any more. */
+const UNKNOWN_BLOCK = 0xffff_ffff;
 const FIRST_SIZE = 1 << 12;
 /** A damaged sequence must not ask for all the memory there is. */
 const SIZE_MAX = 1 << 29;
@@ -28,11 +30,17 @@ export class OutcomeTable {
     if (at >= this.#size) this.#size = at + 1;
   }
 
+  /** An outcome that is gone from outbox and topic: whatever a case remembers of it is believed. */
+  setUnknown(sequence: bigint): void {
+    this.set(sequence, null, BigInt(UNKNOWN_BLOCK), "none");
+  }
+
   /** Looks up what a case remembers, and notes that it does.
    *  @returns null when they agree, else what is wrong */
   remembered(sequence: bigint, caseId: string, block: bigint): string | null {
     const at = Number(sequence);
     if (at < 0 || at >= this.#size || this.#blocks[at] === 0) return "is not there";
+    if (this.#blocks[at] === UNKNOWN_BLOCK) return null;
     if (this.#cases[at] !== shortOf(caseId)) return "is of another case";
     if (this.#blocks[at] !== Number(block)) return `is of block ${this.#blocks[at]}`;
     if (this.#memory[at] === MEMORY.none) return "answers an intent that no case may remember";

@@ -32,6 +32,14 @@ export class Stream<Row> {
     this.#at += 1;
   }
 
+  /** The rest of the page in memory, or the next page; null at the end. */
+  async takePage(): Promise<readonly Row[] | null> {
+    if ((await this.peek()) === null) return null;
+    const rows = this.#page.slice(this.#at);
+    this.#at = this.#page.length;
+    return rows;
+  }
+
   /** Takes every row up to the first that does not belong. */
   async takeWhile(belongs: (row: Row) => boolean): Promise<Row[]> {
     const taken: Row[] = [];

@@ -31,6 +31,8 @@ export class TopicMatch {
   readonly #published: Published;
   readonly #place: MatchPlace;
   #isAligned = false;
+  /** sequence behind the last that was looked for */
+  #next = 0n;
   /** committed and not found in the topic, nor anything behind it */
   #missingFrom: bigint | null = null;
 
@@ -48,6 +50,7 @@ export class TopicMatch {
    *  @returns what the topic holds under that sequence; null when nothing */
   async match(sequence: bigint, row: MessageRow | null): Promise<Buffer | null> {
     const { records } = this.#published;
+    this.#next = sequence + 1n;
     for (let record = await records.peek(); record !== null; record = await records.peek()) {
       if (row !== null && isSame(row, record)) return this.#matched(record);
       const found = await this.#sequenceOf(record);
@@ -73,20 +76,43 @@ export class TopicMatch {
     else if (this.#isAligned || low === 0n) this.#problem(`sequence ${sequence} was published and is gone`);
   }
 
-  /** After the last sequence before the cut: what is left may only be newer. */
-  async finish(): Promise<void> {
+  /** The next block begins at `sequence`: what the topic holds before that belongs to no block. */
+  async passOver(sequence: bigint): Promise<void> {
+    if (sequence <= this.#next) return;
+    await this.#rest(sequence);
+  }
+
+  /** After the last sequence of any block: what is left may only be newer than the cut.
+   *  @returns the newest sequence behind the cut; null when there is none */
+  async finish(): Promise<bigint | null> {
+    await this.#rest(this.#place.until);
     const { records } = this.#published;
-    const { until } = this.#place;
+    let newest: bigint | null = null;
     for (let record = await records.peek(); record !== null; record = await records.peek()) {
       const found = await this.#sequenceOf(record);
-      if (found !== null && found < until) await this.#repeated(found, until, record);
+      if (found !== null && found < this.#place.until) await this.#repeated(found, this.#place.until, record);
+      else if (found !== null && (newest === null || found > newest)) newest = found;
       records.advance();
     }
+    return newest;
+  }
+
+  async #rest(until: bigint): Promise<void> {
+    const { records } = this.#published;
+    for (let record = await records.peek(); record !== null; record = await records.peek()) {
+      const found = await this.#sequenceOf(record);
+      if (found !== null && found >= until) break;
+      if (found !== null && found < this.#next) await this.#repeated(found, this.#next, record);
+      else if (found !== null) this.#problem(`offset ${record.offset} holds sequence ${found}, which no block has`);
+      records.advance();
+    }
+    this.#next = until;
   }
 
   #matched(record: InputRecord): Buffer | null {
     this.#isAligned = true;
     this.#place.findings.checked(this.#place.invariant);
+    this.#place.findings.checked("sequences_unique_content");
     this.#published.records.advance();
     return record.value;
   }
