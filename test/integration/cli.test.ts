@@ -125,6 +125,7 @@ describe("doctor", () => {
       .split("\n")
       .map((line) => JSON.parse(line));
     expect(findings.map(({ check, ok }) => `${check} ${ok}`)).toEqual([
+      "node true",
       "settings true",
       "addresses true",
       "postgres false",

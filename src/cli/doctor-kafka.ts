@@ -1,0 +1,107 @@
+// What `doctor` asks of Kafka and the schema registry.
+
+import { type Config, topicNames } from "../config.ts";
+import { openAdmin } from "../kafka/admin.ts";
+import type { TopicAdmin } from "../kafka/port.ts";
+import { openRegistry } from "../kafka/registry.ts";
+import { openMessages } from "./codec.ts";
+import { MIGRATE } from "./doctor-database.ts";
+import type { Doctor } from "./doctor-report.ts";
+import { CommandFailed, EXIT } from "./exit.ts";
+import { quietKafka } from "./kafka-settings.ts";
+
+/** @param lanes as the database has them, null when that could not be asked */
+export async function checkKafka(
+  doctor: Doctor,
+  config: Config,
+  brokers: readonly string[],
+  lanes: number | null,
+): Promise<void> {
+  const admin = await doctor.check("kafka", async () => ({
+    value: await openAdmin(quietKafka(brokers, "doctor")),
+    found: `reached, ${brokers.join(", ")}`,
+  }));
+  if (admin === null) return;
+  try {
+    const partitions = await checkTopics(doctor, config, admin, lanes);
+    if (partitions !== null) await checkTimes(doctor, config, admin, partitions);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** @returns how many partitions the topics have, null when that is not right */
+async function checkTopics(
+  doctor: Doctor,
+  config: Config,
+  admin: TopicAdmin,
+  lanes: number | null,
+): Promise<number | null> {
+  const names = Object.values(topicNames(config));
+  const counts = await admin.partitionCounts(names);
+  const missing = names.filter((topic) => !counts.has(topic));
+  const expected = lanes ?? Math.max(...counts.values());
+  const odd = [...counts].filter(([, partitions]) => partitions !== expected);
+  const without = { found: `there is no ${missing.join(", ")}`, remedy: MIGRATE };
+  const uneven = {
+    found: `${odd.map(([topic, partitions]) => `${topic} has ${partitions} partitions`).join(", ")}; expected ${expected}, one a lane`,
+    remedy: "give the topics one partition a lane again; adding lanes is an operation of its own",
+  };
+  const bad = missing.length > 0 ? without : odd.length > 0 ? uneven : null;
+  await doctor.judge("topics", `all ${names.length}, with ${expected} partitions each`, bad);
+  return bad === null ? expected : null;
+}
+
+async function checkTimes(doctor: Doctor, config: Config, admin: TopicAdmin, partitions: number): Promise<void> {
+  const { intents, reports } = topicNames(config);
+  const stamped = await Promise.all(
+    [intents, reports].map(async (topic) => ({
+      topic,
+      by: (await admin.topicSettings(topic)).get("message.timestamp.type"),
+    })),
+  );
+  const wrong = stamped.filter(({ by }) => by !== "LogAppendTime").map(({ topic }) => topic);
+  await doctor.judge(
+    "append time",
+    "the brokers stamp every input",
+    wrong.length === 0
+      ? null
+      : {
+          found: `producers stamp the records of ${wrong.join(", ")}`,
+          remedy: "set message.timestamp.type=LogAppendTime: the append time is the clock of a lane",
+        },
+  );
+  await checkBrokerClock(doctor, config, admin, partitions);
+}
+
+/** Without writing, the newest records alone tell the brokers' time: a clock that is ahead shows, one behind does not. */
+async function checkBrokerClock(doctor: Doctor, config: Config, admin: TopicAdmin, partitions: number): Promise<void> {
+  const { intents } = topicNames(config);
+  await doctor.check("broker clock", async () => {
+    const lanes = Array.from({ length: partitions }, (_, partition) => partition);
+    const tails = await Promise.all(lanes.map((partition) => admin.tail(intents, partition)));
+    const times = tails.flatMap(({ record }) => (record === null ? [] : [record.appendedAtMs]));
+    const aheadMs = times.length === 0 ? 0 : Math.max(...times) - Date.now();
+    const found = times.length === 0 ? "no record tells it yet" : "the newest input is not of the future";
+    if (aheadMs <= config.clockSkewMaxMs) return { value: true, found };
+    const remedy = `set the clocks (NTP); more than ${config.clockSkewMaxMs} ms apart halts the lanes`;
+    throw new CommandFailed(
+      EXIT.failed,
+      `a record was appended ${Math.round(aheadMs)} ms ahead of our time\n${remedy}`,
+    );
+  });
+}
+
+export async function checkRegistry(doctor: Doctor, config: Config, schemaRegistryUrl: string): Promise<void> {
+  const reached = await doctor.check("registry", async () => {
+    // Whether it knows the first schema does not matter: only an answer does.
+    const registry = openRegistry({ url: schemaRegistryUrl, timeoutMs: config.connectTimeoutMs });
+    await registry.schemaById(1);
+    return { value: true, found: `reached, ${registry.url}` };
+  });
+  if (reached === null) return;
+  await doctor.check("schemas", async () => {
+    await openMessages(config, schemaRegistryUrl);
+    return { value: true, found: "all registered" };
+  });
+}
