@@ -16,7 +16,8 @@ describe("cuts", () => {
     ]);
     expect(formatCut(cut)).toBe("0:12,1:40,10:0");
     expect(parseAsOf("10:0,0:12,1:40")).toEqual({ kind: "cut", cut });
-    expect([...(parseAsOf("10:0,0:12,1:40") as { cut: typeof cut }).cut.keys()]).toEqual([0, 1, 10]);
+    const read = parseAsOf("10:0,0:12,1:40");
+    expect(read.kind === "cut" && formatCut(read.cut)).toBe("0:12,1:40,10:0");
   });
 
   test("are told from times, which need a zone unless they are a date", () => {
