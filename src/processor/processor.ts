@@ -30,7 +30,8 @@ export type ProcessorParts = Omit<LaneParts, "wakeReader" | "committer"> & {
   readonly crash: (error: unknown) => void;
 };
 
-type Held = { lane: Lane | null; ending: Promise<void> | null; cancelled: boolean };
+/** `epoch` is the fence that we raised; null until then. */
+type Held = { lane: Lane | null; epoch: bigint | null; ending: Promise<void> | null; cancelled: boolean };
 
 export class Processor {
   readonly #parts: ProcessorParts;
@@ -90,7 +91,7 @@ export class Processor {
 
   #take(number: number): void {
     if (this.#held.has(number)) return;
-    const held: Held = { lane: null, ending: null, cancelled: false };
+    const held: Held = { lane: null, epoch: null, ending: null, cancelled: false };
     this.#held.set(number, held);
     void this.#live(number, held).catch((error) => this.#parts.crash(error));
   }
@@ -102,14 +103,15 @@ export class Processor {
     this.#parts.reader.close(number);
     if (end.kind === "stopped") {
       // By itself, because database or broker could not be reached: give it back as far as that is possible.
-      if (held.ending === null) await this.#finish(number, held, "lost");
-      return;
+      // As long as that lasts it cannot be taken anew: its publishing would be closed behind it.
+      held.ending ??= this.#finish(number, held, "lost");
+      return await held.ending;
     }
     await this.#parts.publisher.close(number);
-    if (end.kind === "halted") await this.#halt(number, end);
-    this.#held.delete(number);
-    if (end.kind === "halted") await this.#leases?.release(number);
-    this.#parts.events.gaveBack(number, end.kind);
+    const isHalted = end.kind === "halted" && (await this.#halt(number, held, end));
+    if (this.#held.get(number) === held) this.#held.delete(number);
+    if (isHalted) await this.#leases?.release(number);
+    this.#parts.events.gaveBack(number, isHalted ? "halted" : "fenced");
   }
 
   async #takeAndRun(number: number, held: Held): Promise<LaneEnd> {
@@ -123,10 +125,12 @@ export class Processor {
           admin: parts.admin,
           ...this.#topics(),
           lanes: parts.rules.lanes,
+          isCancelled: () => held.cancelled,
         },
         number,
       );
       if (taken.kind === "lost" || held.cancelled) return { kind: "fenced" };
+      held.epoch = taken.kind === "halt" ? taken.epoch : taken.memory.head.epoch;
       if (taken.kind === "halt") return { kind: "halted", cause: taken.cause, evidence: taken.evidence };
       const committer = parts.committerOf(leases.process);
       const lane = new Lane(number, { ...parts, committer, wakeReader: () => parts.reader.wake() }, taken.memory);
@@ -217,16 +221,24 @@ export class Processor {
     this.#parts.events.gaveBack(number, why);
   }
 
-  async #halt(number: number, end: Extract<LaneEnd, { kind: "halted" }>): Promise<void> {
-    this.#parts.events.halted(number, end.cause, end.evidence);
+  /** @returns false when the lane has a newer owner: what looks wrong to us is not so for it (a process that stood still
+   *           for long finds its inputs expired), and must not stop it */
+  async #halt(number: number, held: Held, end: Extract<LaneEnd, { kind: "halted" }>): Promise<boolean> {
+    const { events, database } = this.#parts;
+    const halt = { epoch: held.epoch ?? -1n, cause: end.cause, evidence: end.evidence };
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
       try {
-        const session = await connect(this.#parts.database, "service");
-        await recordHalt(session, number, end.cause, end.evidence).finally(() => session.close());
-        return;
+        const session = await connect(database, "service");
+        const isOurs = await recordHalt(session, number, halt).finally(() => session.close());
+        if (isOurs) events.halted(number, end.cause, end.evidence);
+        return isOurs;
       } catch (error) {
-        // Until it is written down others would take the lane and halt in turn; that is harmless, only noisy.
-        if (pauseMs >= 2_000) return this.#parts.events.leaseTrouble(error);
+        if (pauseMs >= 2_000) {
+          // Until it is written down others would take the lane and halt in turn; that is harmless, only noisy.
+          events.leaseTrouble(error);
+          events.halted(number, end.cause, end.evidence);
+          return true;
+        }
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
     }

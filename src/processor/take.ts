@@ -2,7 +2,7 @@
 // of. A position that cannot be right halts the lane; nothing is ever reset or skipped.
 
 import type { HaltCause } from "../domain/halts.ts";
-import { type InputPosition, recordHash } from "../domain/head.ts";
+import { type Head, type InputPosition, recordHash } from "../domain/head.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
 import type { Connection } from "../store/database.ts";
 import { type AcceptedPosition, raiseEpoch, readAcceptedPosition, readHouseAccounts } from "../store/lanes.ts";
@@ -11,7 +11,9 @@ import type { LaneMemory } from "./block.ts";
 export type Taken =
   | { readonly kind: "taken"; readonly memory: LaneMemory; readonly accepted: AcceptedPosition | null }
   | { readonly kind: "lost" }
-  | { readonly kind: "halt"; readonly cause: HaltCause; readonly evidence: Record<string, unknown> };
+  | ({ readonly kind: "halt"; readonly epoch: bigint } & Wrong);
+
+type Wrong = { readonly cause: HaltCause; readonly evidence: Record<string, unknown> };
 
 export type TakeParts = {
   readonly session: Connection;
@@ -20,23 +22,40 @@ export type TakeParts = {
   readonly intentsTopic: string;
   readonly reportsTopic: string;
   readonly lanes: number;
+  /** true once the lane is to be given back before it was taken */
+  readonly isCancelled: () => boolean;
 };
+
+const BUSY_PAUSE_MS = 20;
 
 /** @throws KafkaUnreachable | ConnectionLost: the lane is given back and taken again later */
 export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
-  const head = await raiseEpoch(parts.session, parts.process, lane);
+  const head = await raise(parts, lane);
   if (head === null) return { kind: "lost" };
   const counts = await parts.admin.partitionCounts([parts.intentsTopic, parts.reportsTopic]);
   for (const topic of [parts.intentsTopic, parts.reportsTopic]) {
     const partitions = counts.get(topic) ?? 0;
-    if (partitions !== parts.lanes) return halt("partition_count_changed", { topic, partitions, lanes: parts.lanes });
+    const evidence = { topic, partitions, lanes: parts.lanes };
+    if (partitions !== parts.lanes)
+      return { kind: "halt", epoch: head.epoch, cause: "partition_count_changed", evidence };
   }
   const accepted = await readAcceptedPosition(parts.session, lane);
   const wrong =
     (accepted?.intentsAt == null ? await judgePosition(parts, lane, parts.intentsTopic, head.intents) : null) ??
     (accepted?.reportsAt == null ? await judgePosition(parts, lane, parts.reportsTopic, head.reports) : null);
-  if (wrong !== null) return wrong;
+  if (wrong !== null) return { kind: "halt", epoch: head.epoch, ...wrong };
   return { kind: "taken", memory: { head, house: await readHouseAccounts(parts.session, lane) }, accepted };
+}
+
+/** Asks until an earlier owner's block is done. That takes milliseconds, or, when it stands still in the middle of one,
+ *  until the database ends its idle session. */
+async function raise(parts: TakeParts, lane: number): Promise<Head | null> {
+  while (!parts.isCancelled()) {
+    const head = await raiseEpoch(parts.session, parts.process, lane);
+    if (head !== "busy") return head === "lost" ? null : head;
+    await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+  }
+  return null;
 }
 
 async function judgePosition(
@@ -44,20 +63,16 @@ async function judgePosition(
   lane: number,
   topic: string,
   position: InputPosition,
-): Promise<Taken | null> {
+): Promise<Wrong | null> {
   const { low, end } = await parts.admin.bounds(topic, lane);
   const evidence = { topic, partition: lane, position: position.next, logStart: low, logEnd: end };
-  if (position.next > end) return halt("position_beyond_end", evidence);
-  if (position.next < low) return halt("inputs_expired", evidence);
+  if (position.next > end) return { cause: "position_beyond_end", evidence };
+  if (position.next < low) return { cause: "inputs_expired", evidence };
   if (position.last < low) return null; // nothing taken yet, or expired since: then the offsets alone must do
   const record = await parts.admin.recordAt(topic, lane, position.last);
-  if (record === null) return halt("last_record_missing", { ...evidence, lastOffset: position.last });
+  if (record === null) return { cause: "last_record_missing", evidence: { ...evidence, lastOffset: position.last } };
   const found = recordHash(record.offset, record.key, record.value);
   if (found.equals(position.lastHash)) return null;
   const hashes = { expectedHash: position.lastHash.toString("hex"), foundHash: found.toString("hex") };
-  return halt("last_record_differs", { ...evidence, lastOffset: position.last, ...hashes });
-}
-
-function halt(cause: HaltCause, evidence: Record<string, unknown>): Taken {
-  return { kind: "halt", cause, evidence };
+  return { cause: "last_record_differs", evidence: { ...evidence, lastOffset: position.last, ...hashes } };
 }

@@ -160,7 +160,7 @@ export class LaneRelay {
     const began = performance.now();
     const { store, events } = this.#parts;
     if (!(await store.isOurs(this.#lane, this.epoch))) {
-      this.#parts.fenced(this.#lane);
+      if (!this.#closed) this.#parts.fenced(this.#lane);
       return null;
     }
     const marks = await store.marks(this.#lane);
@@ -172,6 +172,8 @@ export class LaneRelay {
       events.producerChanged(this.#lane, expected, writer.producerId);
     for (const topic of OUTGOING_TOPICS) {
       const judged = await this.#judge(writer, topic, marks.get(topic)?.sequence ?? -1n);
+      // A closed relay says nothing any more: the lane may be ours again, with a relay of its own.
+      if (this.#closed) return null;
       if (judged.kind === "halt") {
         this.#parts.halt(this.#lane, judged.cause, { topic: this.#parts.topics[topic], ...judged.evidence });
         return null;
@@ -200,6 +202,7 @@ export class LaneRelay {
     const loaded: StoredMessage[] = [];
     for (let next = from; next < until; ) {
       const page = await this.#parts.store.messages(this.#lane, topic, next, until, PAGE);
+      if (this.#closed) return false;
       if (page[0]?.sequence !== next) {
         this.#parts.halt(this.#lane, "outbox_gap", { topic: this.#parts.topics[topic], missingSequence: next, until });
         return false;

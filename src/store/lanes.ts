@@ -2,13 +2,15 @@
 
 import type { TimerKey } from "../domain/books.ts";
 import type { Head, TimerPosition } from "../domain/head.ts";
-import type { Connection } from "./database.ts";
+import { type Connection, sqlState } from "./database.ts";
 import { plainArray, readTimestampMs, timestamp } from "./literals.ts";
 import { acceptedPosition, applyPosition, insertHalt, openHalts } from "./sql/halt.ts";
 import * as lease from "./sql/lease.ts";
 import { readHouse } from "./sql/read-house.ts";
 import { readLane } from "./sql/read-lane.ts";
 import { readTimers } from "./sql/read-timers.ts";
+
+const LOCK_NOT_AVAILABLE = "55P03";
 
 export type Tick = {
   readonly entered: boolean;
@@ -73,10 +75,16 @@ export async function releaseLease(session: Connection, process: bigint, lane: n
   await session.run(lease.release, [lane, process]);
 }
 
-/** Raises the lane's fence and reads its head; null when the lease is not ours any more. */
-export async function raiseEpoch(session: Connection, process: bigint, lane: number): Promise<Head | null> {
-  const row = (await session.run(lease.raiseEpoch, [lane, process])).rows[0];
-  return row === undefined ? null : readHead(row);
+/** Raises the lane's fence and reads its head.
+ *  @returns "lost" when the lease is not ours any more; "busy" while an earlier owner's block holds the lane row */
+export async function raiseEpoch(session: Connection, process: bigint, lane: number): Promise<Head | "lost" | "busy"> {
+  try {
+    const row = (await session.run(lease.raiseEpoch, [lane, process])).rows[0];
+    return row === undefined ? "lost" : readHead(row);
+  } catch (error) {
+    if (sqlState(error) === LOCK_NOT_AVAILABLE) return "busy";
+    throw error;
+  }
 }
 
 export async function ownsLane(connection: Connection, process: bigint, lane: number, epoch: bigint): Promise<boolean> {
@@ -143,16 +151,20 @@ export type OpenHalt = {
   readonly evidence: unknown;
 };
 
-export async function recordHalt(
-  connection: Connection,
-  lane: number,
-  cause: string,
-  evidence: Record<string, unknown>,
-): Promise<void> {
-  const text = JSON.stringify(evidence, (_key, value: unknown) =>
+export type NewHalt = {
+  /** of the owner that halts */
+  readonly epoch: bigint;
+  readonly cause: string;
+  readonly evidence: Record<string, unknown>;
+};
+
+/** @returns whether the lane is halted; false when the epoch is not the lane's any more */
+export async function recordHalt(connection: Connection, lane: number, halt: NewHalt): Promise<boolean> {
+  const text = JSON.stringify(halt.evidence, (_key, value: unknown) =>
     typeof value === "bigint" ? value.toString() : value,
   );
-  await connection.run(insertHalt, [lane, cause, text]);
+  const { rows } = await connection.run(insertHalt, [lane, halt.cause, text, halt.epoch]);
+  return rows[0]?.["is_ours"] === true;
 }
 
 export async function listOpenHalts(connection: Connection): Promise<OpenHalt[]> {

@@ -1,10 +1,15 @@
 import { statement } from "../statement.ts";
 
-// Purpose: a halt with its cause and evidence; one open halt a lane is enough. Rows: one.
+// Purpose: a halt with its cause and evidence; one open halt a lane is enough, and only the lane's owner ($4, its epoch)
+// may halt it. Rows: one.
 export const insertHalt = statement(
   "insert_halt",
-  `insert into halt (lane, cause, evidence)
-   select $1, $2, $3::jsonb where not exists (select from halt where lane = $1 and resumed_at is null)`,
+  `with ours as (select lane from lane where lane = $1 and epoch = $4),
+   added as (
+     insert into halt (lane, cause, evidence)
+     select lane, $2, $3::jsonb from ours where not exists (select from halt where lane = $1 and resumed_at is null)
+   )
+   select exists (select from ours) as is_ours`,
 );
 
 // Purpose: a position that an operator accepted and that no block has taken over yet. Index: few rows. Rows: one.

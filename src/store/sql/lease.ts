@@ -43,10 +43,15 @@ export const take = statement(
    where s.lane = any($3::int[]) and ${IS_FREE} returning s.lane`,
 );
 
-// Purpose: raises the fence. Waits for the block that an earlier owner may be committing. Locks: the lane rows.
+// Purpose: raises the fence. Locks: the lane row, without waiting (55P03): an earlier owner may be committing a block, and
+// one that stands still in the middle of it holds the row until its session times out. Waiting for that here would hold
+// up the heartbeat on this session, and with it the leases of all lanes. Rows: one, or none when the lease is not ours.
 export const raiseEpoch = statement(
   "raise_epoch",
-  `update lane set epoch = epoch + 1 where lane = $1 and exists (select from lease where lane = $1 and owner = $2) returning *`,
+  `update lane set epoch = epoch + 1
+   where lane = (select z.lane from lane z where z.lane = $1 for update nowait)
+     and exists (select from lease where lane = $1 and owner = $2)
+   returning *`,
 );
 
 // Purpose: gives a lane back. Rows: at most one.
