@@ -172,6 +172,14 @@ const READING = {
     unit: "ms",
     reason: "How long a broker holds an empty fetch. A lane that just opened waits at most this long.",
   }),
+  fetchGatherMs: wholeNumber({
+    default: 4,
+    min: 0,
+    max: 1000,
+    unit: "ms",
+    reason:
+      "How long records gather after a small answer before the next fetch. Spares broker and process hundreds of fetches a second.",
+  }),
   fetchBytesMax: wholeNumber({
     default: 4 * MIB,
     min: 64 * KIB,

@@ -8,6 +8,7 @@ import { compileFlow } from "./domain/flow/compile.ts";
 import { makeRules, type Rules } from "./domain/rules.ts";
 import { openAdmin } from "./kafka/admin.ts";
 import { type Codec, createCodec } from "./kafka/codec.ts";
+import type { FetchOptions } from "./kafka/fetch-loops.ts";
 import type { KafkaSettings, Reader, TopicAdmin } from "./kafka/port.ts";
 import { openReader } from "./kafka/reader.ts";
 import { openRegistry } from "./kafka/registry.ts";

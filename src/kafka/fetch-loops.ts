@@ -40,13 +40,21 @@ export type FetchOptions = {
   /** of one answer; the first batch is sent whole even when it is larger */
   readonly maxBytes: number;
   readonly partitionMaxBytes: number;
+  /** how long records may gather after a small answer before the next fetch; 0: not at all */
+  readonly gatherMs: number;
 };
 
-export const FETCH_DEFAULTS: FetchOptions = { maxWaitMs: 50, maxBytes: 4 << 20, partitionMaxBytes: 512 << 10 };
+export const FETCH_DEFAULTS: FetchOptions = {
+  maxWaitMs: 50,
+  maxBytes: 4 << 20,
+  partitionMaxBytes: 512 << 10,
+  gatherMs: 0,
+};
 
 const READ_COMMITTED = 1;
 const OFFSET_OUT_OF_RANGE = 1;
 const SUPERVISE_MS = 500;
+const SMALL_BYTES = 32 << 10;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 400;
 const MOVED_PAUSE_MS = 100;
@@ -159,6 +167,8 @@ export class FetchLoops {
       pauseMs = RETRY_FIRST_MS;
       this.#lastAnswerMs = performance.now();
       for (const part of answer.partitions) this.#handOn(part, feeds, startedAtMs);
+      const { gatherMs } = this.#options;
+      if (gatherMs > 0 && isSmall(answer)) await sleep(gatherMs);
     }
     this.#loops.delete(nodeId);
   }
@@ -254,6 +264,14 @@ export class FetchLoops {
     this.#pausedUntilMs.set(name, performance.now() + pauseMs);
     this.#refresh();
   }
+}
+
+/** An answer with little in it: at a steady trickle a fetch is answered at once, hundreds of times a second for a handful
+ *  of records each, and asking costs more than deciding. An empty answer has waited already. */
+function isSmall({ partitions }: FetchAnswer): boolean {
+  let bytes = 0;
+  for (const { recordSet } of partitions) bytes += recordSet.length;
+  return bytes > 0 && bytes < SMALL_BYTES;
 }
 
 type Asked = { readonly feed: Feed; readonly offset: bigint };
