@@ -6,7 +6,6 @@
 //     await system.stop();
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { type Config, loadConfig, type TopicNames, topicNames } from "../../src/config.ts";
 import { loadDeclared } from "../../src/declared/load.ts";
@@ -22,6 +21,9 @@ import { type Addresses, setUp, topicSchemas } from "../../src/setup.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { freshDatabase, testStack } from "./stack.ts";
+import { waitFor } from "./wait.ts";
+
+export { waitFor } from "./wait.ts";
 
 export type TestServiceOptions = {
   /** begins the topics' names; a random part is put behind it */
@@ -257,22 +259,5 @@ class Collector<Message extends Sequenced> {
     this.#closed = true;
     await this.#reader.close();
     await this.#done;
-  }
-}
-
-/** Waits until `predicate` holds.
- *  @param what  what is waited for, for the error; a function is asked at the deadline
- *  @throws Error naming it after `deadlineMs` */
-export async function waitFor(
-  what: string | (() => string),
-  predicate: () => boolean | Promise<boolean>,
-  deadlineMs = DEADLINE_MS,
-): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!(await predicate())) {
-    if (performance.now() > deadline) {
-      throw new Error(`waited ${deadlineMs} ms for ${typeof what === "string" ? what : what()}`);
-    }
-    await sleep(10);
   }
 }
