@@ -64,8 +64,7 @@ export function takeIn(
     throw error;
   }
   const key = record.key.toString("utf8");
-  if (key !== message.holderId)
-    return misfit("key_mismatch", "the key is not the holder id of the body");
+  if (key !== message.holderId) return misfit("key_mismatch", "the key is not the holder id of the body");
   if (!isHolderId(key))
     return misfit("invalid_field", "holderId: 1 to 64 of A-Z a-z 0-9 _ - . are taken, and `house` is reserved");
   const home = homeLane(key, rules.lanes);
@@ -162,8 +161,7 @@ function money(message: { currency: string; scale: number; minor: string }, rule
 function change(value: string | null): AccountChange | null {
   if (value === null) return null;
   const known = ACCOUNT_CHANGES.find((one) => one === value);
-  if (known === undefined)
-    throw new FieldFault(`change: one of ${ACCOUNT_CHANGES.join(", ")}`);
+  if (known === undefined) throw new FieldFault(`change: one of ${ACCOUNT_CHANGES.join(", ")}`);
   return known;
 }
 

@@ -9,8 +9,8 @@ import {
   type IntentInput,
   type Line,
   naturalBalance,
-  openBooks,
   type Outcome,
+  openBooks,
   type TimerKey,
 } from "../../src/domain/books.ts";
 import { decideIntent, decideTimer, type IntentResult } from "../../src/domain/decide.ts";

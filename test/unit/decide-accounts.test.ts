@@ -1,7 +1,7 @@
 // What accounts are and who may move their money: opening, floors, freezing, closing, currencies, homes.
 import { describe, expect, test } from "vitest";
-import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { refusal } from "../../src/domain/refusals.ts";
+import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { available, BANK, euros } from "../support/intents.ts";
 import { MemoryLane, producing } from "../support/ledger.ts";
 

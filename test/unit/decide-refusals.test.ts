@@ -1,7 +1,7 @@
 // Every refusal that an intent can get, and which of two is given when both apply.
 import { describe, expect, test } from "vitest";
-import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { REFUSAL_CODES, type RefusalCode, refusal } from "../../src/domain/refusals.ts";
+import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { available, BANK, caseId, euros } from "../support/intents.ts";
 import { DAY_MS, MemoryLane, NOW_MS, producing } from "../support/ledger.ts";
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
-import { OutgoingQueue, type OutgoingMessage } from "../../src/relay/outgoing-queue.ts";
+import { type OutgoingMessage, OutgoingQueue } from "../../src/relay/outgoing-queue.ts";
 
 function message(sequence: bigint, bytes = 67): OutgoingMessage {
   return { sequence, key: "k", value: Buffer.alloc(bytes) }; // 100 bytes with key and overhead
