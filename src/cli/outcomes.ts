@@ -1,13 +1,8 @@
 // millrace outcomes: what the service answered, as JSON lines.
 
 import type { Command } from "commander";
-import { openAdmin } from "../kafka/admin.ts";
-import { readOutcomes } from "../workload/outcomes.ts";
-import { outcomeLine } from "../workload/outcomes-json.ts";
-import { openMessages } from "./codec.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT, Interrupted } from "./exit.ts";
-import { quietKafka } from "./kafka-settings.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
 
 type OutcomesOptions = { readonly fromBeginning?: boolean; readonly untilIdle?: string };
@@ -32,6 +27,11 @@ async function outcomes(context: CliContext, options: OutcomesOptions): Promise<
   const untilIdleMs = readIdle(usage, options.untilIdle);
   const config = await context.config([], usage);
   const addresses = await context.addresses(config, ["kafkaBrokers", "schemaRegistryUrl"]);
+  const { openMessages } = await import("./codec.ts");
+  const { openAdmin } = await import("../kafka/admin.ts");
+  const { quietKafka } = await import("./kafka-settings.ts");
+  const { readOutcomes } = await import("../workload/outcomes.ts");
+  const { outcomeLine } = await import("../workload/outcomes-json.ts");
   const { codec, topics } = await openMessages(config, addresses.schemaRegistryUrl);
   const kafka = quietKafka(addresses.kafkaBrokers, "outcomes");
   const admin = await openAdmin(kafka);

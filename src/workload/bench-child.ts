@@ -1,12 +1,15 @@
 // `millrace run` and `millrace load` as processes of their own, as a user starts them.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { BenchFailed } from "./bench.ts";
 import { wallMs } from "./load-pump.ts";
 
 const MAIN = fileURLToPath(new URL("../main.js", import.meta.url));
+/** Not where the user is: a settings file there would change the defaults that are measured. */
+const CWD = tmpdir();
 const READY_MAX_MS = 60_000;
 const STOP_MAX_MS = 30_000;
 const LINES_KEPT = 20;
@@ -17,7 +20,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  *  @returns what it printed on stdout
  *  @throws BenchFailed with the end of stderr when it fails */
 export async function millrace(argv: readonly string[], environment: Environment): Promise<string> {
-  const child = spawn(process.execPath, [MAIN, ...argv], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [MAIN, ...argv], {
+    cwd: CWD,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   child.stdout.on("data", (chunk: Buffer) => {
     stdout += chunk.toString();
@@ -45,7 +52,7 @@ export class ServiceProcess {
   constructor(environment: Environment) {
     this.startedAtMs = wallMs();
     const env = { ...environment, MILLRACE_LOG_LEVEL: "info", MILLRACE_LOG_PRETTY: "false" };
-    this.#child = spawn(process.execPath, [MAIN, "run"], { env, stdio: ["ignore", "ignore", "pipe"] });
+    this.#child = spawn(process.execPath, [MAIN, "run"], { cwd: CWD, env, stdio: ["ignore", "ignore", "pipe"] });
     this.pid = this.#child.pid ?? 0;
     this.#stderr = new LastLines(this.#child, (line) => this.#read(line));
     this.#exit = exitOf(this.#child).finally(() => {

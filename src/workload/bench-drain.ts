@@ -50,14 +50,14 @@ export const drain: Benchmark = async (site, { count: wished }) => {
 export async function publish(site: BenchSite, source: Source): Promise<void> {
   const producer = await openProducer(site.kafka);
   const options = { topic: site.topics.intents, partitions: site.lanes, startAtMs: Date.now() };
-  await pump(producer, source, { ...options, rate: null, stop: null, progress: () => {} }).finally(() =>
+  await pump(producer, source, { ...options, rate: null, stop: site.stop, progress: () => {} }).finally(() =>
     producer.close(),
   );
 }
 
 /** Runs the service until `count` outcomes have been read. */
 async function serve(site: BenchSite, count: number, meanwhile: () => Promise<void>) {
-  const reader = await ReaderProcess.open(site.kafka, { topic: site.topics.outcomes, count, times: { kind: "none" } });
+  const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count, times: { kind: "none" } });
   const before = cpuSeconds({ ...site.stackPids, node: null });
   const service = new ServiceProcess(site.environment);
   try {

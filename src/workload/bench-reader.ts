@@ -3,8 +3,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { openAdmin } from "../kafka/admin.ts";
-import { BenchFailed, type CodecSource } from "./bench.ts";
-import type { KafkaSettings } from "../kafka/port.ts";
+import { assertWanted, BenchFailed, type BenchSite, type CodecSource } from "./bench.ts";
 
 /** Which time a record carries: none is looked at, an outcome's `occurredAt` (of intents numbered from `from` on), or the
  *  microseconds that the value begins with. */
@@ -56,6 +55,7 @@ const LOOK_MS = 500;
 export class ReaderProcess {
   readonly #child: ChildProcess;
   readonly #order: ReaderOrder;
+  readonly #site: BenchSite;
   #ready = false;
   #count = 0;
   #result: ReaderResult | null = null;
@@ -63,7 +63,8 @@ export class ReaderProcess {
   #lastMs = performance.now();
   #wake: () => void = () => {};
 
-  private constructor(order: ReaderOrder) {
+  private constructor(site: BenchSite, order: ReaderOrder) {
+    this.#site = site;
     this.#order = order;
     this.#child = fork(MAIN, [], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
     this.#child.on("message", (message) => this.#read(message as ReaderMessage));
@@ -75,13 +76,14 @@ export class ReaderProcess {
   }
 
   /** Reads from the end that the topic has now; resolves when the reader waits for records. */
-  static async open(kafka: KafkaSettings, wish: Omit<ReaderOrder, "brokers" | "offsets">): Promise<ReaderProcess> {
+  static async open(site: BenchSite, wish: Omit<ReaderOrder, "brokers" | "offsets">): Promise<ReaderProcess> {
+    const { kafka } = site;
     const admin = await openAdmin(kafka);
     const partitions = (await admin.partitionCounts([wish.topic])).get(wish.topic) ?? 0;
     const offsets: string[] = [];
     for (let at = 0; at < partitions; at++) offsets.push((await admin.bounds(wish.topic, at)).end.toString());
     await admin.close();
-    const reader = new ReaderProcess({ ...wish, brokers: kafka.brokers, offsets });
+    const reader = new ReaderProcess(site, { ...wish, brokers: kafka.brokers, offsets });
     await reader.#until(
       () => reader.#ready,
       () => {},
@@ -113,6 +115,7 @@ export class ReaderProcess {
       if (performance.now() - this.#lastMs > SILENT_MAX_MS) {
         throw new BenchFailed(`${this.#count} of ${this.#order.count} records in ${this.#order.topic}, then none`);
       }
+      assertWanted(this.#site);
       check();
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {

@@ -24,6 +24,8 @@ export type BenchSite = {
   /** for `millrace` in a child process: addresses, topic prefix, nothing that would change a default */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stackPids: Omit<CpuPids, "node">;
+  /** Ctrl-C */
+  readonly stop: AbortSignal;
   /** what is going on, for people */
   readonly note: (line: string) => void;
 };
@@ -64,6 +66,11 @@ export type Benchmark = (site: BenchSite, wishes: BenchWishes) => Promise<BenchF
 /** The benchmark cannot be finished: a process that it measures has ended, or stands still. */
 export class BenchFailed extends Error {
   override name = "BenchFailed";
+}
+
+/** @throws BenchFailed when the user wants to stop */
+export function assertWanted({ stop }: Pick<BenchSite, "stop">): void {
+  if (stop.aborted) throw new BenchFailed("interrupted");
 }
 
 /** Three decimals are more than a run repeats. */

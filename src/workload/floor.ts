@@ -6,7 +6,7 @@ import { makeRules, type Rules } from "../domain/rules.ts";
 import { beginBlock, writeBlock } from "../store/blocks.ts";
 import { type Connection, connect } from "../store/database.ts";
 import { readLaneHead } from "../store/lanes.ts";
-import { type Benchmark, BenchFailed, type BenchSite, rounded } from "./bench.ts";
+import { assertWanted, type Benchmark, BenchFailed, type BenchSite, rounded } from "./bench.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
 import { LaneBlocks, type PreparedBlock } from "./floor-blocks.ts";
 import { NOMINAL_RATE, Transfers } from "./generate.ts";
@@ -30,6 +30,7 @@ export const floor: Benchmark = async (site, { count: wished }) => {
     site.note(`floor: preparing ${holders} accounts and ${count} transfers`);
     const { openings, transfers } = await prepare(site, connections[0] as Connection, holders, count);
     await writeAll(connections, openings);
+    assertWanted(site);
     const pids = { ...site.stackPids, node: process.pid };
     const before = cpuSeconds(pids);
     const startedMs = performance.now();

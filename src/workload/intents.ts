@@ -40,7 +40,7 @@ const NULLABLE_TEXTS = [
   "traceparent",
 ] as const;
 const OTHERS = ["type", "holderId", "floorMinor", "amount", "final", "metadata", "occurredAt"] as const;
-const FIELDS: ReadonlySet<string> = new Set([...NULLABLE_TEXTS, ...OTHERS]);
+const FIELDS: ReadonlySet<string> = new Set([...OTHERS, ...NULLABLE_TEXTS]);
 const SCALE_MAX = 2 ** 31 - 1;
 
 type Json = Readonly<Record<string, unknown>>;

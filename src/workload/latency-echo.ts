@@ -24,14 +24,14 @@ export const echo: Benchmark = async (site, wishes) => {
   const topic = `${site.topics.intents}.echo`;
   await createTopic(site, topic);
   site.note(`echo: ${rate}/s for ${WARM_UP_SECONDS} s of warm-up and ${seconds} s measured`);
-  const reader = await ReaderProcess.open(site.kafka, { topic, count, times: { kind: "stamps", from } });
+  const reader = await ReaderProcess.open(site, { topic, count, times: { kind: "stamps", from } });
   const producer = await openProducer(site.kafka);
   try {
     const pids = { ...site.stackPids, node: process.pid };
     const before = cpuSeconds(pids);
     const startAtMs = Date.now();
     const source = new Stamps({ count, rate, startAtMs }, site.lanes);
-    const options = { topic, partitions: site.lanes, rate, startAtMs, stop: null, progress: () => {} };
+    const options = { topic, partitions: site.lanes, rate, startAtMs, stop: site.stop, progress: () => {} };
     const [pumped, read] = await Promise.all([pump(producer, source, options), reader.done()]);
     const cpu = cpuBetween(before, cpuSeconds(pids));
     if (read.latency === null) throw new BenchFailed("no record came back");

@@ -22,7 +22,7 @@ export const latency: Benchmark = async (site, wishes) => {
   const holders = Math.max(1, Math.min(HOLDERS_MAX, Math.floor(warmUp / 2)));
   const service = new ServiceProcess(site.environment);
   const times = { kind: "outcomes", source: site.schemas, from: warmUp } as const;
-  const reader = await ReaderProcess.open(site.kafka, { topic: site.topics.outcomes, count, times });
+  const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count, times });
   try {
     await service.untilTaken(site.lanes);
     site.note(`latency: ${rate}/s for ${WARM_UP_SECONDS} s of warm-up and ${seconds} s measured`);

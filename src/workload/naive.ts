@@ -28,7 +28,7 @@ export const naive: Benchmark = async (site, wishes) => {
   await publishTransfers(site, holders, count);
   const offsets = await beginnings(site);
   site.note("naive: measuring");
-  const reader = await ReaderProcess.open(site.kafka, { topic: site.topics.outcomes, count, times: { kind: "none" } });
+  const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count, times: { kind: "none" } });
   try {
     const { kafka, database, topics, schemas } = site;
     const order = { brokers: kafka.brokers, database, topics, source: schemas, offsets, count, seconds };
@@ -85,6 +85,7 @@ function consume(site: BenchSite, order: NaiveOrder): Promise<{ done: NaiveDone;
       resolve({ done: done as NaiveDone, cpu: node });
     });
     child.once("close", (code) => reject(new BenchFailed(`the naive consumer ended with ${code}`)));
+    site.stop.addEventListener("abort", () => child.kill("SIGKILL"));
     child.send(order);
   });
 }

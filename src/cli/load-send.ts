@@ -1,0 +1,157 @@
+// The working part of `millrace load`: checks lines before anything is sent, then sends.
+
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Config } from "../config.ts";
+import { loadDeclared } from "../declared/load.ts";
+import { openAdmin } from "../kafka/admin.ts";
+import type { KafkaSettings } from "../kafka/port.ts";
+import { openProducer } from "../kafka/producer.ts";
+import { openProfile } from "../workload/generate-profiles.ts";
+import type { IntentLineRules } from "../workload/intents.ts";
+import { formatTime } from "../workload/intents-time.ts";
+import { findFaults, LineSource, printLineFault, readFileBytes, RepeatingLast } from "../workload/load.ts";
+import { pump, type Pumped, type Source } from "../workload/load-pump.ts";
+import { openMessages, type ToolMessages } from "./codec.ts";
+import type { CliContext } from "./context.ts";
+import { CommandFailed, EXIT, Interrupted, usageFailed } from "./exit.ts";
+import { quietKafka } from "./kafka-settings.ts";
+import type { LoadPlan } from "./load.ts";
+import { startProgress } from "./progress.ts";
+
+/** @throws CommandFailed | Interrupted | KafkaUnreachable | RegistryUnreachable */
+export async function runLoad(context: CliContext, config: Config, asked: LoadPlan): Promise<void> {
+  const { from } = asked;
+  const file = from === null || from === "-" ? from : resolve(context.io.workingDir, from);
+  const plan = { ...asked, from: file };
+  const lines = file === null || file === "-" ? null : await checkLines(file, config);
+  const addresses = await context.addresses(config, ["kafkaBrokers", "schemaRegistryUrl"]);
+  const messages = await openMessages(config, addresses.schemaRegistryUrl);
+  const kafka = quietKafka(addresses.kafkaBrokers, "load");
+  const lanes = await countPartitions(kafka, messages.topics.intents);
+  await send(context, { plan, kafka, lanes, messages, total: totalOf(plan, lines) });
+}
+
+/** null when nobody knows it before the end */
+function totalOf({ profile, generate, repeatLast }: LoadPlan, lines: number | null): number | null {
+  if (profile !== null) return generate.count;
+  return lines === null ? null : lines + Math.min(repeatLast, lines);
+}
+
+/** A file is read through before anything is sent.
+ *  @returns its lines; null for a pipe, which can be read once only */
+async function checkLines(file: string, config: Config): Promise<number | null> {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) throw new CommandFailed(EXIT.usage, `--from: ${file} does not exist`);
+  if (stat.isDirectory()) throw new CommandFailed(EXIT.usage, `--from: ${file} is a folder, expected a file`);
+  if (!stat.isFile()) return null;
+  const rules = lineRules(loadDeclared(config.schemasDir, config.flowsDir), Date.now());
+  const { lines, faults, more } = await findFaults(readFileBytes(file), rules).catch((error: NodeJS.ErrnoException) => {
+    if (error.syscall === undefined) throw error;
+    throw new CommandFailed(EXIT.usage, `--from: ${file} cannot be read (${error.code})`);
+  });
+  if (faults.length === 0) return lines;
+  const told = faults.map((fault) => printLineFault(file, fault));
+  throw usageFailed([...told, ...(more === 0 ? [] : [`${file}: ${more} more faults`]), "nothing was sent"]);
+}
+
+function lineRules({ currencies, flows }: ToolMessages["declared"], runAtMs: number): IntentLineRules {
+  return { currencies, caseKinds: new Map(flows.map((flow) => [flow.startsOn, flow.caseKind])), runAtMs };
+}
+
+async function countPartitions(kafka: KafkaSettings, topic: string): Promise<number> {
+  const admin = await openAdmin(kafka);
+  try {
+    const count = (await admin.partitionCounts([topic])).get(topic);
+    if (count !== undefined) return count;
+    throw new CommandFailed(EXIT.failed, `topic ${topic} does not exist; run \`millrace migrate\``);
+  } finally {
+    await admin.close();
+  }
+}
+
+type OpenedSource = { readonly source: Source; readonly lines: LineSource | null; readonly repeating: RepeatingLast };
+type SourceParts = { readonly messages: ToolMessages; readonly lanes: number; readonly runAtMs: number };
+
+function openSource(plan: LoadPlan, { messages, lanes, runAtMs }: SourceParts): OpenedSource {
+  const { codec, declared } = messages;
+  const parts = { encoder: codec.encoders.intent, lanes };
+  if (plan.from === null) {
+    const source = openProfile(plan.profile ?? "", { ...plan.generate, runAtMs }, parts);
+    const repeating = new RepeatingLast(source, 0);
+    return { source: repeating, lines: null, repeating };
+  }
+  const bytes = plan.from === "-" ? (process.stdin as AsyncIterable<Buffer>) : readFileBytes(plan.from);
+  const lines = new LineSource(bytes, lineRules(declared, runAtMs), parts);
+  const repeating = new RepeatingLast(lines, plan.repeatLast, () => lines.faults.length === 0);
+  return { source: repeating, lines, repeating };
+}
+
+type Sending = {
+  readonly plan: LoadPlan;
+  readonly kafka: KafkaSettings;
+  readonly messages: ToolMessages;
+  readonly lanes: number;
+  readonly total: number | null;
+};
+
+async function send(context: CliContext, sending: Sending): Promise<void> {
+  const { plan, kafka, messages, lanes, total } = sending;
+  const producer = await openProducer(kafka);
+  const progress = await startProgress(context.out, context.io.stderr, { title: "load", total, unit: "intents" });
+  const stop = context.io.interruption();
+  // The run begins now, not when the command did: the first intents would be late by the time it took to connect. Times
+  // in generated intents count from the run, so unless it is set in the past an intent's time is when it is to be sent.
+  const startAtMs = Date.now();
+  const runAtMs = plan.runAtMs ?? startAtMs;
+  const opened = openSource(plan, { messages, lanes, runAtMs });
+  const options = { topic: messages.topics.intents, partitions: lanes, rate: plan.rate, startAtMs, stop };
+  try {
+    const pumped = await pump(producer, opened.source, { ...options, progress: progress.update });
+    progress.stop();
+    tell(context, { ...sending, ...opened, runAtMs }, pumped);
+  } catch (error) {
+    progress.stop();
+    throw asUnreachable(error, opened.repeating.handedOut);
+  } finally {
+    await producer.close();
+  }
+  if (stop.aborted) throw new Interrupted();
+}
+
+type Sent = Sending & OpenedSource & { readonly runAtMs: number };
+
+function tell(context: CliContext, { lines, repeating, runAtMs, plan, messages, lanes }: Sent, pumped: Pumped): void {
+  const name = plan.from === "-" ? "stdin" : (plan.from ?? "");
+  const faults = lines?.faults ?? [];
+  if (faults.length > 0) {
+    const sent = `${pumped.acknowledged} intents before line ${faults[0]?.line} were sent`;
+    throw usageFailed([...faults.map((fault) => printLineFault(name, fault)), sent]);
+  }
+  const { acknowledged, seconds, lateMsMax } = pumped;
+  const perSecond = Math.round(acknowledged / Math.max(seconds, 0.001));
+  const { handedOut: sent, repeated } = repeating;
+  const again = repeated === 0 ? "" : `, the last ${repeated} of them twice`;
+  const late = plan.rate === null || lateMsMax < 100 ? "" : `; at most ${lateMsMax} ms behind the rate`;
+  context.out.row(
+    {
+      sent,
+      repeated,
+      acknowledged,
+      seconds: Math.round(seconds * 1000) / 1000,
+      perSecond,
+      lateMsMax,
+      runAt: formatTime(BigInt(runAtMs) * 1000n),
+      topic: messages.topics.intents,
+      partitions: lanes,
+    },
+    `${sent} intents sent${again}, all acknowledged in ${seconds.toFixed(1)} s (${perSecond}/s)${late}`,
+  );
+}
+
+/** The producer repeats for a minute; what is left then is a broker that does not come back. */
+function asUnreachable(error: unknown, handedOut: number): unknown {
+  if (!(error instanceof Error) || error.name !== "WriterBroken") return error;
+  const message = `${error.message}; of ${handedOut} intents some were not acknowledged: see \`millrace stack status\`, then send them again`;
+  return new CommandFailed(EXIT.unreachable, message);
+}

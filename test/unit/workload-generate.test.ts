@@ -1,0 +1,145 @@
+// Made-up load: the same for a seed, accepted where it should be, and refused in every way where it should not.
+import { describe, expect, test } from "vitest";
+import { homeLane } from "../../src/domain/holder.ts";
+import { Undecodable } from "../../src/kafka/codec.ts";
+import type { IntentMessage } from "../../src/kafka/codec-messages.ts";
+import type { GeneratePlan } from "../../src/workload/generate.ts";
+import { openProfile, PROFILES } from "../../src/workload/generate-profiles.ts";
+import { Random, zipfPicker } from "../../src/workload/generate-random.ts";
+import type { Outbound } from "../../src/workload/load-pump.ts";
+import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
+
+const codec = codecWith(new MemoryRegistry());
+const LANES = 4;
+const PLAN: GeneratePlan = {
+  count: 5_000,
+  seed: 7,
+  holders: 50,
+  zipf: 0,
+  runAtMs: Date.UTC(2026, 10, 20),
+  rate: 1_000,
+};
+
+async function generate(profile: string, change: Partial<GeneratePlan> = {}): Promise<Outbound[]> {
+  const source = openProfile(profile, { ...PLAN, ...change }, { encoder: codec.encoders.intent, lanes: LANES });
+  const all: Outbound[] = [];
+  for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) all.push(...chunk);
+  return all;
+}
+
+const bytesOf = (all: readonly Outbound[]): string =>
+  all.map(({ partition, record }) => `${partition} ${record.key} ${record.value.toString("hex")}`).join("\n");
+
+function decodable(all: readonly Outbound[]): IntentMessage[] {
+  return all.flatMap(({ record }) => {
+    try {
+      return codec.decoders.intent.needs(record.value) === null ? [codec.decoders.intent.decode(record.value)] : [];
+    } catch (error) {
+      if (error instanceof Undecodable) return [];
+      throw error;
+    }
+  });
+}
+
+describe.each(PROFILES)("profile %s", (profile) => {
+  test("makes as many as asked for, openings included", async () => {
+    expect(await generate(profile)).toHaveLength(5_000);
+    expect(await generate(profile, { count: 1 })).toHaveLength(1);
+    expect(await generate(profile, { count: 777, holders: 2_000 })).toHaveLength(777);
+  });
+
+  test("is the same for a seed and run time, and another for another", async () => {
+    const first = bytesOf(await generate(profile));
+    expect(bytesOf(await generate(profile))).toBe(first);
+    expect(bytesOf(await generate(profile, { seed: 8 }))).not.toBe(first);
+    expect(bytesOf(await generate(profile, { runAtMs: PLAN.runAtMs + 1 }))).not.toBe(first);
+  });
+});
+
+describe("transfers", () => {
+  test("open every holder's account first, each in its home lane under its key", async () => {
+    const all = await generate("transfers");
+    const intents = decodable(all);
+    expect(intents.slice(0, 50).every(({ type }) => type === "account_open")).toBe(true);
+    expect(intents.slice(50).every(({ type }) => type === "transfer_create")).toBe(true);
+    for (const [at, { holderId }] of intents.entries()) {
+      expect(all[at]).toMatchObject({ partition: homeLane(holderId, LANES), record: { key: Buffer.from(holderId) } });
+    }
+  });
+
+  test("never take more than the holder has, in either direction", async () => {
+    const balances = new Map<string, bigint>();
+    let outgoing = 0;
+    for (const { from, to, amount } of decodable(await generate("transfers")).slice(50)) {
+      const minor = BigInt(amount?.minor ?? 0);
+      if (from === "asset:bank:main") balances.set(String(to), (balances.get(String(to)) ?? 0n) + minor);
+      else {
+        outgoing += 1;
+        const left = (balances.get(String(from)) ?? 0n) - minor;
+        expect(left).toBeGreaterThanOrEqual(0n);
+        balances.set(String(from), left);
+      }
+    }
+    expect(outgoing).toBeGreaterThan(1_000);
+  });
+
+  test("carry the time at which they are to be sent, and a number", async () => {
+    const intents = decodable(await generate("transfers"));
+    expect(intents[1_000]).toMatchObject({ sourceId: "t-1000", occurredAt: BigInt(PLAN.runAtMs + 1_000) * 1000n });
+  });
+
+  test("differ in their case ids", async () => {
+    expect(new Set(decodable(await generate("transfers")).map(({ caseId }) => caseId)).size).toBe(5_000);
+  });
+});
+
+describe("a mixed day", () => {
+  test("holds repeats, conflicts, records without key, in the wrong lane and of rubbish", async () => {
+    const all = await generate("mixed", { count: 20_000 });
+    const seen = new Map<string, string>();
+    const counts = { repeats: 0, conflicts: 0, keyless: 0, astray: 0, strangers: 0, undecodable: 0 };
+    counts.undecodable = all.length - decodable(all).length;
+    for (const { partition, record } of all) {
+      if (record.key === null) counts.keyless += 1;
+      const [intent] = decodable([{ partition, record }]);
+      if (intent === undefined || record.key === null) continue;
+      if (String(record.key) !== intent.holderId) counts.strangers += 1;
+      else if (partition !== homeLane(intent.holderId, LANES)) counts.astray += 1;
+      const text = record.value.toString("hex");
+      const earlier = seen.get(String(intent.caseId));
+      if (earlier === text) counts.repeats += 1;
+      else if (earlier !== undefined) counts.conflicts += 1;
+      else seen.set(String(intent.caseId), text);
+    }
+    for (const [name, count] of Object.entries(counts)) expect(count, name).toBeGreaterThan(0);
+    const sum = Object.values(counts).reduce((total, count) => total + count, 0);
+    expect(sum).toBeLessThan(all.length * 0.1);
+  });
+});
+
+describe("chance", () => {
+  test("gives the same numbers for a seed and evenly spread ones", () => {
+    const [one, same, other] = [new Random(1), new Random(1), new Random(2)];
+    const draw = (random: Random): number[] => Array.from({ length: 10_000 }, () => random.below(10));
+    const numbers = draw(one);
+    expect(draw(same)).toEqual(numbers);
+    expect(draw(other)).not.toEqual(numbers);
+    for (let digit = 0; digit < 10; digit++) {
+      expect(Math.abs(numbers.filter((number) => number === digit).length - 1_000)).toBeLessThan(150);
+    }
+  });
+
+  test("with an exponent prefers the first, in proportion to 1 / (n + 1) ^ exponent", () => {
+    const random = new Random(3);
+    const pick = zipfPicker(1_000, 1);
+    const counts = new Map<number, number>();
+    for (let at = 0; at < 100_000; at++) {
+      const number = pick(random);
+      counts.set(number, (counts.get(number) ?? 0) + 1);
+    }
+    const first = counts.get(0) ?? 0;
+    expect(first / (counts.get(1) ?? 1)).toBeGreaterThan(1.8);
+    expect(first / (counts.get(1) ?? 1)).toBeLessThan(2.2);
+    expect(Math.max(...counts.keys())).toBeLessThan(1_000);
+  });
+});
