@@ -30,15 +30,16 @@ export const showPastHalts = statement(
 
 // Purpose: closes the open halt of a lane, with the positions that the operator accepts ($3, $4). A position accepted with
 // an earlier halt that no block has taken over moves to this one: left where it is, it would be applied by a later
-// takeover, over positions that have long gone on. Locks: the halt rows. Index: halt_open. Rows: one a closed halt.
+// takeover, over positions that have long gone on. Whether a block has is told by the blocks themselves. Locks: the halt rows. Index: halt_open. Rows: one a closed halt.
 export const resumeHalt = statement(
   "resume_halt",
   `with pending as (
      select max(resume_intents_at) as intents_at, max(resume_reports_at) as reports_at, array_agg(halt) as halts from (
-       select halt, resume_intents_at, resume_reports_at from halt
-       where lane = $1 and resumed_at is not null and not applied
-         and (resume_intents_at is not null or resume_reports_at is not null)
-       order by halt desc limit 1) p
+       select e.halt, e.resume_intents_at, e.resume_reports_at from halt e
+       where e.lane = $1 and e.resumed_at is not null and not e.applied
+         and (e.resume_intents_at is not null or e.resume_reports_at is not null)
+         and not exists (select from block b where b.lane = e.lane and b.halt = e.halt and b.recorded_at >= e.resumed_at)
+       order by e.halt desc limit 1) p
    ), moved as (
      update halt set resume_intents_at = null, resume_reports_at = null,
        resumed_reason = resumed_reason || ' (position never taken over; moved to the next halt)'
