@@ -1,5 +1,6 @@
 // millrace verify: the auditor over database and topics.
 
+import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import type { Connection } from "../store/database.ts";
@@ -13,6 +14,8 @@ import { usageCheck } from "./usage.ts";
 type VerifyOptions = { readonly deep?: boolean; readonly wait?: string };
 
 const WAIT_MAX_SECONDS = 3_600;
+/** By how much the heap may grow over what is alive before old garbage is collected; V8's own answer is a multiple. */
+const HEAP_GROWTH_PERCENT = 100;
 
 export function register(program: Command, context: CliContext): void {
   const verb = program
@@ -38,6 +41,7 @@ async function verify(context: CliContext, options: VerifyOptions): Promise<void
   const { withDatabase } = await import("./database.ts");
   const access = { config, databaseUrl: addresses.databaseUrl, verb: "verify", mode: "read" } as const;
   const depth: AuditDepth = options.deep === true ? "deep" : "usual";
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const began = performance.now();
   const report = await withDatabase(access, (rows) =>
     withDatabase(access, (snapshots) =>
@@ -77,6 +81,9 @@ async function auditGiven(config: Config, addresses: Addresses, { rows }: Asked)
   const { openMessages } = await import("./codec.ts");
   const { beginReading, readFlowSources } = await import("../store/audit.ts");
   const { loadFlowText } = await import("../declared/load.ts");
+  const { requireLanes } = await import("./database.ts");
+  const { countLanes } = await import("../store/setup.ts");
+  requireLanes(await countLanes(rows));
   const { codec, declared, topics } = await openMessages(config, addresses.schemaRegistryUrl);
   await beginReading(rows);
   const flows = await readFlowSources(rows);

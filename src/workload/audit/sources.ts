@@ -11,7 +11,7 @@ import type { Published } from "./topic-match.ts";
 export const OUTGOING_TOPICS: readonly OutgoingTopic[] = ["outcomes", "commands", "deadLetters"];
 
 /** One answer of a broker brings this much: partitions are read one after another, so each may fill it. */
-const FETCH = { maxBytes: 4 << 20, partitionMaxBytes: 4 << 20, aheadMaxBytes: 8 << 20 };
+const FETCH = { maxBytes: 1 << 20, partitionMaxBytes: 1 << 20, aheadMaxBytes: 2 << 20 };
 
 export type OpenPartition = {
   readonly records: Stream<InputRecord>;
