@@ -82,7 +82,7 @@ export function quarantineRow(misfit: Misfit, topic: string): QuarantineRow {
     offset: record.offset,
     reason,
     detail: detail.replaceAll("\u0000", "\\0"),
-    key: record.key === null ? null : printableKey(record.key),
+    key: record.key === null || record.key.length === 0 ? null : printableKey(record.key),
     sha256: createHash("sha256").update(value).digest(),
     size: value.length,
     value: reason === "card_number" || record.value === null ? null : value.subarray(0, DEAD_LETTER_VALUE_BYTES),

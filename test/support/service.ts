@@ -47,7 +47,7 @@ export type Instance = {
 };
 
 /** When reading ends: after so many, or when it returns true for all that were read. */
-export type Until = number | ((read: readonly TestOutcome[]) => boolean);
+export type Until<Message = TestOutcome> = number | ((read: readonly Message[]) => boolean);
 
 export type TestService = {
   readonly config: Config;
@@ -71,7 +71,7 @@ export type TestService = {
    *  @throws Error naming what is missing at the deadline (20 s) */
   readOutcomes(wait: { readonly until: Until; readonly deadlineMs?: number }): Promise<readonly TestOutcome[]>;
   /** As `readOutcomes`, for dead letters. */
-  readDeadLetters(count: number, deadlineMs?: number): Promise<readonly TestDeadLetter[]>;
+  readDeadLetters(until: Until<TestDeadLetter>, deadlineMs?: number): Promise<readonly TestDeadLetter[]>;
   /** Asks the database as its owner, tables of `millrace` by their bare names. Numbers beyond 2^53 come as text. */
   query(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   /** Ends every instance and all connections.
@@ -138,7 +138,7 @@ export async function setUpTestService(options: TestServiceOptions = {}): Promis
       await Promise.all([...byLane(intents, lanes, codec)].map(([lane, records]) => send(lane, records)));
     },
     readOutcomes: ({ until, deadlineMs = DEADLINE_MS }) => outcomes.wait("outcomes", until, deadlineMs),
-    readDeadLetters: (count, deadlineMs = DEADLINE_MS) => deadLetters.wait("dead letters", count, deadlineMs),
+    readDeadLetters: (until, deadlineMs = DEADLINE_MS) => deadLetters.wait("dead letters", until, deadlineMs),
     query: async (sql, values = []) => (await database.query(sql, values as unknown[])).rows,
     stop: async () => {
       await Promise.all(instances.splice(0).map((instance) => instance.stop()));
@@ -241,11 +241,7 @@ class Collector<Message extends Sequenced> {
     }
   }
 
-  async wait(
-    what: string,
-    until: number | ((read: readonly Message[]) => boolean),
-    deadlineMs: number,
-  ): Promise<readonly Message[]> {
+  async wait(what: string, until: Until<Message>, deadlineMs: number): Promise<readonly Message[]> {
     const isEnough = typeof until === "number" ? () => this.#read.length >= until : () => until(this.#read);
     const told = (): string =>
       `${typeof until === "number" ? until : "enough"} ${what}; ${this.#read.length} came, the last ` +
