@@ -109,6 +109,7 @@ create table block (
   intents_next bigint not null,
   reports_from bigint not null,
   reports_next bigint not null,
+  flows smallint[] not null,                        -- versions that the block decided by
   timers int not null,
   lines int not null,
   outcomes_from bigint not null,

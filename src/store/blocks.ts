@@ -212,6 +212,9 @@ function caseColumns({ cases }: BlockRows) {
     newCaseIds: plainArray(fresh.map((one) => one.id)),
     newKinds: textArray(fresh.map((one) => one.kind)),
     newFlows: plainArray(fresh.map((one) => one.flow.number)),
+    flows: plainArray(
+      [...new Set(cases.filter((one) => one.changed).map((one) => one.flow.number))].sort((a, b) => a - b),
+    ),
     newHolders: textArray(fresh.map((one) => one.holderId)),
     newStates: textArray(fresh.map((one) => one.state)),
     newData: textArray(fresh.map((one) => writeData(one.data))),
