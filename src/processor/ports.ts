@@ -6,8 +6,9 @@ import type { Block, BlockCounts } from "./block.ts";
 
 /** Carries committed blocks out. The relay does; in a lane's owner the two always run together. */
 export interface Publisher {
-  /** Fences the lane's earlier writer and finds out what was published; blocks may be handed over at once. */
-  open(lane: number, head: Head): void;
+  /** Fences the lane's earlier writer and finds out what was published.
+   *  @returns true once that agrees with the head; false when it does not (the lane is halted) or the lane was closed */
+  open(lane: number, head: Head): Promise<boolean>;
   committed(lane: number, block: Block): void;
   /** messages committed and not yet published; intake stops above a bound */
   backlog(lane: number): number;

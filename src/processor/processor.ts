@@ -135,8 +135,11 @@ export class Processor {
       const committer = parts.committerOf(leases.process);
       const lane = new Lane(number, { ...parts, committer, wakeReader: () => parts.reader.wake() }, taken.memory);
       held.lane = lane;
-      parts.publisher.open(number, taken.memory.head);
+      // No block before the topics were compared with the head: a database that was put back would write the blocks that
+      // it lost once more, and nobody would know.
+      const opened = parts.publisher.open(number, taken.memory.head);
       parts.events.took(number, taken.memory.head);
+      if (!(await opened)) return await lane.run();
       const moved = taken.accepted === null ? null : await this.#acceptPosition(lane, taken.accepted);
       if (moved !== null) return moved;
       if (held.cancelled) return { kind: "stopped" };

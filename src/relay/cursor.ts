@@ -3,8 +3,8 @@
 import type { HaltCause } from "../domain/halts.ts";
 
 export type TailFacts = {
-  /** end offset of the partition; 0n when it was never written */
-  readonly end: bigint;
+  /** first offset that the partition keeps; 0n when nothing was ever deleted from it */
+  readonly low: bigint;
   /** the last message, or null when nothing readable is left */
   readonly reading: { readonly sequence: bigint; readonly block: bigint; readonly blockDigest: Buffer } | null;
   /** the digest that the database holds for the tail's block; null when it has no such block */
@@ -35,9 +35,10 @@ export function judgeTail(facts: TailFacts): TailJudgement {
   return { kind: "published", published: reading.sequence };
 }
 
-/** Never written, or nothing left: then only the database's hint knows what was published. */
-function judgeMissingTail({ end, marked, committedNext }: TailFacts): TailJudgement {
-  if (end === 0n && marked >= 0n)
+/** Never written, or nothing left: then only the database's hint knows what was published. Where the partition begins
+ *  tells the two apart; its end does not, because fencing writes markers into an empty one. */
+function judgeMissingTail({ low, marked, committedNext }: TailFacts): TailJudgement {
+  if (low === 0n && marked >= 0n)
     return { kind: "halt", cause: "output_topic_recreated", evidence: { marked, committedNext } };
   return { kind: "published", published: marked };
 }

@@ -83,11 +83,17 @@ export class LaneRelay {
   #writer: LaneWriter | null = null;
   #closed = false;
   #done: Promise<void> = Promise.resolve();
+  #tellOpened: (isOpen: boolean) => void = () => undefined;
+  /** true once the tails agree with the database; false when that never came to be */
+  readonly opened: Promise<boolean>;
 
   constructor(lane: number, head: Head, parts: LaneRelayParts) {
     this.#lane = lane;
     this.epoch = head.epoch;
     this.#parts = parts;
+    this.opened = new Promise((resolve) => {
+      this.#tellOpened = resolve;
+    });
     this.#queues = {
       outcomes: new OutgoingQueue(head.outcomesNext),
       commands: new OutgoingQueue(head.commandsNext),
@@ -115,7 +121,9 @@ export class LaneRelay {
   }
 
   start(): void {
-    this.#done = this.#run().catch((error) => this.#parts.crash(error));
+    this.#done = this.#run()
+      .catch((error) => this.#parts.crash(error))
+      .finally(() => this.#tellOpened(false));
   }
 
   async drain(deadlineMs: number): Promise<void> {
@@ -141,6 +149,7 @@ export class LaneRelay {
       try {
         const writer = await this.#open();
         if (writer === null) return;
+        this.#tellOpened(true);
         pauseMs = 25;
         await this.#publish(writer);
       } catch (error) {
@@ -164,6 +173,7 @@ export class LaneRelay {
       return null;
     }
     const marks = await store.marks(this.#lane);
+    if (this.#closed) return null;
     const writer = await this.#parts.openWriter(this.#lane);
     this.#writer = writer;
     const expected = marks.get("outcomes")?.producerId ?? -1n;
@@ -191,7 +201,7 @@ export class LaneRelay {
     const digest = reading === null ? null : await this.#parts.store.blockDigest(this.#lane, reading.block);
     const { end, acknowledged } = this.#queues[topic];
     const known = marked > acknowledged ? marked : acknowledged;
-    return judgeTail({ end: tail?.end ?? 0n, reading, digest, marked: known, committedNext: end });
+    return judgeTail({ low: tail?.low ?? 0n, reading, digest, marked: known, committedNext: end });
   }
 
   /** Brings the queue to begin at `from`: forgets what is published, loads what is committed but not in memory. */

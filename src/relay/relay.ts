@@ -16,11 +16,13 @@ export class Relay {
     this.#parts = parts;
   }
 
-  open(lane: number, head: Head): void {
+  /** @returns whether the lane may commit: the tails of its topics agree with its head. False when it is halted or closed */
+  open(lane: number, head: Head): Promise<boolean> {
     void this.#lanes.get(lane)?.close();
     const relay = new LaneRelay(lane, head, this.#parts);
     this.#lanes.set(lane, relay);
     relay.start();
+    return relay.opened;
   }
 
   /** A block of an earlier time that we owned the lane may be announced late: the relay of now loads it from the outbox. */

@@ -4,7 +4,7 @@ import { judgeTail, type TailFacts } from "../../src/relay/cursor.ts";
 
 const DIGEST = Buffer.from("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "hex");
 const READING = { sequence: 41n, block: 9n, blockDigest: DIGEST.subarray(0, 8) };
-const FACTS: TailFacts = { end: 50n, reading: READING, digest: DIGEST, marked: 40n, committedNext: 42n };
+const FACTS: TailFacts = { low: 0n, reading: READING, digest: DIGEST, marked: 40n, committedNext: 42n };
 
 function cause(over: Partial<TailFacts>): string {
   const judged = judgeTail({ ...FACTS, ...over });
@@ -55,15 +55,15 @@ describe("a tail", () => {
 
 describe("without a readable tail", () => {
   test("a partition that was never written begins at the first message", () => {
-    expect(cause({ reading: null, end: 0n, marked: -1n })).toBe("published -1");
+    expect(cause({ reading: null, low: 0n, marked: -1n })).toBe("published -1");
   });
 
   test("a partition that is empty anew halts", () => {
-    expect(cause({ reading: null, end: 0n, marked: 0n })).toBe("output_topic_recreated");
+    expect(cause({ reading: null, low: 0n, marked: 0n })).toBe("output_topic_recreated");
   });
 
   test("the hint alone knows what an expired partition held", () => {
-    expect(cause({ reading: null, end: 50n, marked: 40n })).toBe("published 40");
-    expect(cause({ reading: null, end: 2n, marked: -1n })).toBe("published -1"); // only aborted fences
+    expect(cause({ reading: null, low: 50n, marked: 40n })).toBe("published 40");
+    expect(cause({ reading: null, low: 50n, marked: -1n })).toBe("published -1"); // only markers of fences
   });
 });
