@@ -18,6 +18,7 @@ import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
 import type { BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
+import type { AcceptedPosition } from "../store/lanes.ts";
 import type { Misfit } from "./intake.ts";
 import { encodeMessages, hashMessages, quarantineRow } from "./messages.ts";
 
@@ -32,7 +33,7 @@ export type Batch = {
   readonly intentsLast: InputRecord | null;
   readonly nowMs: number | null;
   /** set when this block only takes over a position that an operator accepted after a halt */
-  readonly acceptedHalt: bigint | null;
+  readonly accepted: AcceptedPosition | null;
 };
 
 /** What the owner of a lane remembers from block to block. */
@@ -141,7 +142,7 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     ...netTimers(books),
     messages: messages.outgoing,
     quarantine: misfits.map((one) => quarantineRow(one, maker.intentsTopic)),
-    halt: batch.acceptedHalt,
+    halt: batch.accepted?.halt ?? null,
   };
   return {
     rows,
@@ -158,8 +159,8 @@ function nextHead({ memory, batch, books, misfits, nowMs }: Decided): Omit<Head,
     epoch: head.epoch,
     block: head.block + 1n,
     nowMs,
-    intents: moved(head.intents, batch.intentsNext, batch.intentsLast, batch.acceptedHalt),
-    reports: moved(head.reports, batch.reportsNext, batch.reports.at(-1) ?? null, batch.acceptedHalt),
+    intents: moved(head.intents, batch.intentsNext, batch.intentsLast, batch.accepted?.intentsAt ?? null),
+    reports: moved(head.reports, batch.reportsNext, batch.reports.at(-1) ?? null, batch.accepted?.reportsAt ?? null),
     timer: batch.timers.at(-1)?.timer ?? head.timer,
     outcomesNext: books.outcomesNext,
     commandsNext: head.commandsNext,
@@ -219,14 +220,13 @@ function moved(
   before: InputPosition,
   next: bigint,
   last: InputRecord | null,
-  acceptedHalt: bigint | null,
+  acceptedAt: bigint | null,
 ): InputPosition {
-  assert(next >= before.next || acceptedHalt !== null, `a position never goes back: ${before.next} to ${next}`);
+  assert(next >= before.next || acceptedAt !== null, `a position never goes back: ${before.next} to ${next}`);
   if (last === null) {
-    // A position that an operator accepted has no record of ours behind it.
-    return acceptedHalt === null || next === before.next
-      ? { ...before, next }
-      : { next, last: -1n, lastAtMs: 0, lastHash: Buffer.alloc(0) };
+    // A position that an operator accepted has no record of ours behind it, be it the one where the lane stood: what was
+    // accepted then is the log, and the record that is not ours must not halt the next takeover.
+    return acceptedAt === null ? { ...before, next } : { next, last: -1n, lastAtMs: 0, lastHash: Buffer.alloc(0) };
   }
   return {
     next,

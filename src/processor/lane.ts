@@ -303,7 +303,7 @@ export class Lane implements LaneSink {
       intentsNext: intents.next,
       intentsLast: intents.last,
       nowMs: nowMs === 0 ? null : nowMs,
-      acceptedHalt: null,
+      accepted: null,
     };
   }
 

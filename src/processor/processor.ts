@@ -174,7 +174,7 @@ export class Processor {
       intents: [],
       intentsLast: null,
       nowMs: null,
-      acceptedHalt: accepted.halt,
+      accepted,
       reportsNext: accepted.reportsAt ?? head.reports.next,
       intentsNext: accepted.intentsAt ?? head.intents.next,
     };

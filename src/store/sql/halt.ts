@@ -12,12 +12,15 @@ export const insertHalt = statement(
    select exists (select from ours) as is_ours`,
 );
 
-// Purpose: a position that an operator accepted and that no block has taken over yet. Index: few rows. Rows: one.
+// Purpose: a position that an operator accepted and that no block has taken over yet. The block itself tells: a process
+// that ended between its COMMIT and the note would else move the lane back when it is taken again. Index: few rows;
+// primary key of block, from the resumption on. Rows: one.
 export const acceptedPosition = statement(
   "accepted_position",
   `select h.halt, h.resume_intents_at, h.resume_reports_at from halt h
    where h.lane = $1 and h.resumed_at is not null and (h.resume_intents_at is not null or h.resume_reports_at is not null)
      and not h.applied
+     and not exists (select from block b where b.lane = h.lane and b.halt = h.halt and b.recorded_at >= h.resumed_at)
    order by h.halt desc limit 1`,
 );
 
