@@ -138,6 +138,15 @@ function summary(report: AuditReport, failed: number, seconds: number): string {
     report.messagesFromTopicAlone > 0n
       ? count(report.messagesFromTopicAlone, "messages were read from their topic alone: the outbox has let go of them")
       : "",
+    report.detachedBlocks > 0n
+      ? count(report.detachedBlocks, "blocks have left with the partitions of their days and were not audited")
+      : "",
+    report.balancesInPart > 0n
+      ? count(
+          report.balancesInPart,
+          "balances are older than the blocks that are there: only what came since was added up",
+        )
+      : "",
   ].filter((note) => note !== "");
   const verdict = failed === 0 ? "every invariant holds" : "not every invariant holds";
   return [`${verdict}: ${seen.join(", ")} in ${seconds} s`, ...notes].join("\n");

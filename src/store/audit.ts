@@ -144,7 +144,7 @@ export async function readNext(connection: Connection, lane: number): Promise<Re
   return (await connection.run(auditNext, [lane])).rows[0] as unknown as Record<OutgoingTopic, bigint>;
 }
 
-/** Names of the time partitions of outbox and cases; they carry the beginning of their time in UTC. */
+/** Names of the attached time partitions of blocks, outbox and cases; they carry the beginning of their time in UTC. */
 export async function readPartitionNames(connection: Connection): Promise<Set<string>> {
   return new Set((await connection.run(auditPartitions, [])).rows.map((row) => row["name"] as string));
 }
@@ -169,6 +169,11 @@ export function blockPages(connection: Connection, lane: number, until: bigint, 
   return pager(limit, (after: BlockRow | null) =>
     connection.run(pages.auditBlocks, [lane, after?.block ?? LOWEST, after?.recordedAt ?? "-infinity", until, limit]),
   );
+}
+
+/** The first block that a lane still has; null when there is none. */
+export async function readFirstBlock(connection: Connection, lane: number): Promise<BlockRow | null> {
+  return (await blockPages(connection, lane, 9_223_372_036_854_775_807n, 1).page(null))[0] ?? null;
 }
 
 /** Lines of blocks with `from <= block <= until`. */
@@ -309,14 +314,15 @@ export async function readBeyondHead(connection: Connection, lane: number): Prom
 
 export type StrayQuarantine = { readonly topic: string; readonly offset: bigint; readonly block: bigint };
 
-/** Quarantine rows of blocks that are not there, or of another topic than `topic`. */
+/** Quarantine rows of blocks behind `after` that are not there, or of another topic than `topic`. */
 export async function readStrayQuarantine(
   connection: Connection,
   lane: number,
   topic: string,
-  limit: number,
+  { after, limit }: { readonly after: bigint; readonly limit: number },
 ): Promise<StrayQuarantine[]> {
-  return (await connection.run(strays.auditStrayQuarantine, [lane, topic, limit])).rows as unknown as StrayQuarantine[];
+  const { rows } = await connection.run(strays.auditStrayQuarantine, [lane, topic, after, limit]);
+  return rows as unknown as StrayQuarantine[];
 }
 
 /** Lanes that tables have rows of and that do not exist. */

@@ -10,7 +10,17 @@ import { homeLane } from "../../src/domain/holder.ts";
 import type { OutgoingRecord } from "../../src/kafka/port.ts";
 import type { AuditDepth } from "../../src/workload/audit/parts.ts";
 import { auditService, copiedTopic, damagedCopy, problemsOf, recordsIn } from "../support/audit.ts";
-import { ACCOUNT, DAMAGES, DEEP_DAMAGES, DROP_OUTBOX, LANE, LANES, OTHER, type Told } from "../support/damages.ts";
+import {
+  ACCOUNT,
+  DAMAGES,
+  DEEP_DAMAGES,
+  DROP_EARLIER_DAYS,
+  DROP_OUTBOX,
+  LANE,
+  LANES,
+  OTHER,
+  type Told,
+} from "../support/damages.ts";
 import { SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { Producing } from "../support/intents.ts";
 import { deleteBefore } from "../support/kafka.ts";
@@ -271,6 +281,19 @@ describe("what has left in good order is no fault", () => {
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [DROP_OUTBOX]);
     const report = await auditService(system, { databaseUrl, topics: { outcomes }, depth: "deep" }).finally(drop);
     expect(problemsOf(report)).toEqual({});
+  });
+
+  test("blocks and lines of days that were detached", async () => {
+    const early = `lane = ${LANE} and block <= (select min(block) from block where lane = ${LANE} and lines > 2)`;
+    const gone = [`delete from line where ${early}`, `delete from block where ${early}`];
+    const missing = await damagedCopy(system.addresses.databaseUrl, gone);
+    const found = problemsOf(await auditService(system, missing).finally(missing.drop));
+    expect(found["blocks_without_gaps"]).toMatch(new RegExp(`lane ${LANE}: block.* missing`));
+    const detached = await damagedCopy(system.addresses.databaseUrl, [...gone, DROP_EARLIER_DAYS]);
+    const report = await auditService(system, { ...detached, depth: "deep" }).finally(detached.drop);
+    expect(problemsOf(report)).toEqual({});
+    expect(report.detachedBlocks).toBeGreaterThan(0n);
+    expect(report.balancesInPart).toBeGreaterThan(0n);
   });
 
   test("messages not yet published are a backlog, and a fault only when waiting for them did not help", async () => {

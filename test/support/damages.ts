@@ -21,7 +21,7 @@ const one = (table: string, key: string, where = "true", offset = 3): string =>
   `${L} and (${key}) = (select ${key} from ${table} where ${L} and ${where} order by ${key} limit 1 offset ${offset})`;
 const LINE = one("line", "block, index");
 const BLOCK = one("block", "block", "lines > 2", 1);
-const CASE = one("case_state", "case_id");
+const CASE = one("case_state", "case_id", "history ~ '^account_open'");
 /** an opened account that the lane's first outcome did not answer */
 const OPENED = one("case_state", "case_id", "history ~ '^account_open.i.[0-9]+.[0-9]+.[1-9]'");
 const OUTCOME = one("outbox", "sequence", "topic = 0");
@@ -387,7 +387,7 @@ export const DEEP_DAMAGES: readonly Damage[] = [
   ],
   [
     "a case of another flow",
-    `update case_state set flow = 4 - flow where ${CASE} and flow <> 2`,
+    `update case_state set flow = (select flow from flow where name = 'hold') where ${CASE}`,
     { cases_equal_outcomes: "which says flow " },
   ],
   [
@@ -404,4 +404,15 @@ export const DROP_OUTBOX = `do $$
   begin
     for part in select inhrelid from pg_inherits where inhparent = 'outbox'::regclass and inhrelid <> 'outbox_default'::regclass
     loop execute format('drop table %s', part); end loop;
+  end $$`;
+
+/** Drops the partitions of blocks and lines of all days before the first block that is there. */
+export const DROP_EARLIER_DAYS = `do $$
+  declare
+    parts text[] := (select array_agg(c.relname) from pg_inherits join pg_class c on c.oid = inhrelid
+      where inhparent in ('block'::regclass, 'line'::regclass) and c.relname ~ '_[0-9]{8}$'
+        and right(c.relname, 8) < (select to_char(min(recorded_at) at time zone 'UTC', 'YYYYMMDD') from block));
+    part text;
+  begin
+    foreach part in array parts loop execute format('drop table %I', part); end loop;
   end $$`;

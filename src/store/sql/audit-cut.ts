@@ -25,5 +25,5 @@ export const auditNext = statement(
 export const auditPartitions = statement(
   "audit_partitions",
   `select c.relname::text as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-   where i.inhparent in ('outbox'::regclass, 'case_state'::regclass)`,
+   where i.inhparent in ('block'::regclass, 'outbox'::regclass, 'case_state'::regclass)`,
 );

@@ -33,9 +33,9 @@ export const auditBeyondHead = statement(
 export const auditStrayQuarantine = statement(
   "audit_stray_quarantine",
   `select q.topic, q.record_offset as "offset", q.block from quarantine q
-   where q.lane = $1 and (q.topic <> $2
+   where q.lane = $1 and q.block > $3::bigint and (q.topic <> $2
      or not exists (select from block b where b.lane = q.lane and b.block = q.block))
-   order by q.topic, q.record_offset, q.block limit $3`,
+   order by q.topic, q.record_offset, q.block limit $4`,
 );
 
 // Purpose: rows of lanes that do not exist. Each probe goes to the next lane number by index, so it reads as many rows as

@@ -18,6 +18,7 @@ import {
 import { awaitPublished } from "./backlog.ts";
 import { DEEP_INVARIANTS, Findings, type Invariant, PROBLEMS_MAX } from "./findings.ts";
 import { auditLane } from "./lane.ts";
+import { readOpening } from "./opening.ts";
 import { type AuditParts, type AuditReport, type LaneWork, newTally } from "./parts.ts";
 
 /** @throws DatabaseUnreachable | ConnectionLost | KafkaUnreachable | KafkaRefused | RegistryUnreachable: then nothing is
@@ -54,7 +55,8 @@ async function auditTopics({ parts, lanes, findings }: LaneWork): Promise<void> 
   }
 }
 
-async function auditStrays({ parts, findings }: LaneWork, cut: readonly LaneCut[]): Promise<void> {
+async function auditStrays(work: LaneWork, cut: readonly LaneCut[]): Promise<void> {
+  const { parts, findings } = work;
   for (const { table, lane } of await readForeignLanes(parts.rows)) {
     findings.problem("rows_in_their_lane", `table ${table} has rows of lane ${lane}, which does not exist`);
   }
@@ -63,7 +65,11 @@ async function auditStrays({ parts, findings }: LaneWork, cut: readonly LaneCut[
       const what = table === "outbox" ? `message ${at}` : table === "line" ? `a line of block ${at}` : `block ${at}`;
       findings.problem("lines_in_blocks", `lane ${lane}: ${what} lies beyond the lane's head`);
     }
-    const strays = await readStrayQuarantine(parts.rows, lane, parts.topics.intents, PROBLEMS_MAX);
+    const { block: detached } = await readOpening(work, lane);
+    const strays = await readStrayQuarantine(parts.rows, lane, parts.topics.intents, {
+      after: detached,
+      limit: PROBLEMS_MAX,
+    });
     for (const { topic, offset, block } of strays) {
       const text = `lane ${lane}: the quarantine row of ${topic} offset ${offset} belongs to no block (says ${block})`;
       findings.problem("lines_in_blocks", text);

@@ -13,19 +13,21 @@ import { tableStream } from "./stream.ts";
 const CASES_A_PAGE = 2_000;
 const TIMERS_A_PAGE = 2_000;
 
-/** @param until the last block before the cut: what cases remember of later ones is not looked at */
-export async function auditCases(work: LaneWork, lane: number, table: OutcomeTable, until: bigint): Promise<void> {
+/** Blocks that are audited; what cases remember of others is not looked at. */
+export type BlockSpan = { readonly first: bigint; readonly last: bigint };
+
+export async function auditCases(work: LaneWork, lane: number, table: OutcomeTable, span: BlockSpan): Promise<void> {
   const { parts } = work;
   const cases = tableStream(casePages(parts.rows, lane, CASES_A_PAGE));
   for (let page = await cases.takePage(); page !== null; page = await cases.takePage()) {
-    for (const row of page) auditCase(work, lane, row, table, until);
-    if (parts.depth === "deep") await compareCasesDeeply(work, lane, page, until);
+    for (const row of page) auditCase(work, lane, row, table, span);
+    if (parts.depth === "deep") await compareCasesDeeply(work, lane, page, span);
   }
   await tellForgotten(work, lane, table);
   await auditTimers(work, lane);
 }
 
-function auditCase(work: LaneWork, lane: number, row: CaseRow, table: OutcomeTable, until: bigint): void {
+function auditCase(work: LaneWork, lane: number, row: CaseRow, table: OutcomeTable, span: BlockSpan): void {
   const { parts, findings, tally } = work;
   const place = `lane ${lane} case ${row.caseId}`;
   tally.cases += 1n;
@@ -35,7 +37,7 @@ function auditCase(work: LaneWork, lane: number, row: CaseRow, table: OutcomeTab
     return `${place} waits for ${row.missingTimers.join(", ")}, and the timer table has no such row`;
   });
   findings.checked("case_history_consistent");
-  for (const wrong of judgeHistory(row, table, until)) {
+  for (const wrong of judgeHistory(row, table, span)) {
     findings.problem("case_history_consistent", `${place}: ${wrong}`);
   }
   if (!parts.flows.has(row.flow)) {
@@ -43,13 +45,13 @@ function auditCase(work: LaneWork, lane: number, row: CaseRow, table: OutcomeTab
   }
 }
 
-function judgeHistory(row: CaseRow, table: OutcomeTable, until: bigint): string[] {
+function judgeHistory(row: CaseRow, table: OutcomeTable, span: BlockSpan): string[] {
   const events = readHistory(row.history);
   if (typeof events === "string") return [events];
   const contradiction = contradictionIn(events);
   const wrong = contradiction === null ? [] : [contradiction];
   for (const { event, block, sequence } of events) {
-    if (sequence === null || block > until) continue;
+    if (sequence === null || block < span.first || block > span.last) continue;
     const found = table.remembered(sequence, row.caseId, block);
     if (found !== null) wrong.push(`outcome ${sequence}, which it remembers for ${event} in block ${block}, ${found}`);
   }

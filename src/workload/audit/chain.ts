@@ -3,38 +3,22 @@
 import type { LineRow } from "../../store/audit.ts";
 import { type BlockRow, type LaneCut, timeMs } from "../../store/audit.ts";
 import type { Findings } from "./findings.ts";
-import { digestOfBlock, hashOfLines, hashOfMessages, NO_DIGEST } from "./hashes.ts";
+import { digestOfBlock, hashOfLines, hashOfMessages } from "./hashes.ts";
+import type { Before } from "./opening.ts";
 
 const hex = (bytes: Buffer): string => bytes.toString("hex").slice(0, 16);
 
 const isoTime = (ms: number): string => new Date(ms).toISOString();
 
-/** Where every position of a lane begins, as if a block 0 had ended there. */
-type Before = Pick<
-  BlockRow,
-  "block" | "digest" | "epoch" | "intentsNext" | "reportsNext" | "outcomesNext" | "commandsNext" | "deadLettersNext"
-> & { readonly ms: number };
-
-const BEGINNING: Before = {
-  block: 0n,
-  digest: NO_DIGEST,
-  epoch: 0n,
-  ms: 0,
-  intentsNext: 0n,
-  reportsNext: 0n,
-  outcomesNext: 0n,
-  commandsNext: 0n,
-  deadLettersNext: 0n,
-};
-
 export class Chain {
   readonly #findings: Findings;
   readonly #lane: number;
-  #before: Before = BEGINNING;
+  #before: Before;
 
-  constructor(findings: Findings, lane: number) {
+  constructor(findings: Findings, lane: number, opening: Before) {
     this.#findings = findings;
     this.#lane = lane;
+    this.#before = opening;
   }
 
   /** Number, digest, time and positions against the predecessor's.

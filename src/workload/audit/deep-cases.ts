@@ -9,15 +9,17 @@ import { type RememberedEvent, readHistory } from "./case-history.ts";
 import type { LaneWork } from "./parts.ts";
 import { readStamped } from "./sources.ts";
 
-/** @param until events of later blocks are not looked at */
+/** @param span events of other blocks are not looked at */
 export async function compareCasesDeeply(
   work: LaneWork,
   lane: number,
   cases: readonly CaseRow[],
-  until: bigint,
+  span: { readonly first: bigint; readonly last: bigint },
 ): Promise<void> {
   const remembered = cases.flatMap((row) => eventsOf(row).map((event) => ({ row, event })));
-  const told = remembered.filter(({ event }) => event.sequence !== null && event.block <= until);
+  const told = remembered.filter(
+    ({ event }) => event.sequence !== null && event.block >= span.first && event.block <= span.last,
+  );
   if (told.length === 0) return;
   const sequences = told.map(({ event }) => event.sequence as bigint);
   const values = await readOutcomesAt(work.parts.rows, lane, sequences);

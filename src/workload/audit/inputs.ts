@@ -22,6 +22,13 @@ export type TakenRecords = {
   readonly skipped: readonly InputRecord[];
 };
 
+export type InputBeginning = {
+  /** whether the first audited block already took its records from the topic of today */
+  readonly isReadable: boolean;
+  /** whether nothing was taken before the first audited block */
+  readonly isFirst: boolean;
+};
+
 export class InputTrail {
   readonly #stream: Stream<InputRecord>;
   readonly #low: bigint;
@@ -31,12 +38,14 @@ export class InputTrail {
   lastHash: Buffer | null = NO_RECORD;
   lastOffset: bigint | null = -1n;
 
-  /** @param low        offset at which the stream begins
-   *  @param isReadable whether the first block already took its records from this topic */
-  constructor(stream: Stream<InputRecord>, low: bigint, isReadable: boolean) {
+  /** @param low where the stream begins */
+  constructor(stream: Stream<InputRecord>, low: bigint, begins: InputBeginning) {
     this.#stream = stream;
     this.#low = low;
-    this.#isReadable = isReadable;
+    this.#isReadable = begins.isReadable;
+    if (begins.isFirst) return;
+    this.lastHash = null;
+    this.lastOffset = null;
   }
 
   async take({ from, next, isMoved }: InputSpan): Promise<TakenRecords> {

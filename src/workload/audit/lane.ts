@@ -7,6 +7,7 @@ import {
   type LaneCut,
   type LineRow,
   linePages,
+  type MovedPosition,
   type QuarantineRow,
   quarantinePages,
   readMovedPositions,
@@ -21,7 +22,8 @@ import { Chain } from "./chain.ts";
 import { compareDeadLetters } from "./dead-letters.ts";
 import { compareDeeply } from "./deep-blocks.ts";
 import { InputTrail } from "./inputs.ts";
-import { type BlockMessages, messagesOfBlock, type TopicMessages, topicMessages } from "./messages.ts";
+import { type BlockMessages, messagesOfBlock, openTopicMessages, type TopicMessages } from "./messages.ts";
+import { type Before, readOpening } from "./opening.ts";
 import { OutcomeTable } from "./outcome-table.ts";
 import type { LaneWork } from "./parts.ts";
 import { OUTGOING_TOPICS, Sources } from "./sources.ts";
@@ -39,7 +41,7 @@ export async function auditLane(work: LaneWork, cut: LaneCut, blockDone: () => v
     const audit = await LaneAudit.open(work, cut, sources);
     await audit.blocks(blockDone);
     await audit.balances.compare(cut.block);
-    await auditCases(work, cut.lane, audit.table, cut.block);
+    await auditCases(work, cut.lane, audit.table, { first: audit.first, last: cut.block });
   } finally {
     await sources.close();
   }
@@ -59,6 +61,8 @@ class LaneAudit {
   readonly #lastMoved: bigint;
   readonly #chain: Chain;
   readonly balances: LaneBalances;
+  /** the first block that is audited */
+  readonly first: bigint;
   readonly table = new OutcomeTable();
   readonly #days = new Map<number, boolean>();
   /** whether cases of that time have a partition of their own */
@@ -83,9 +87,11 @@ class LaneAudit {
     this.#outgoing = opened.outgoing;
     this.#inputs = opened.inputs;
     this.#lastMoved = opened.lastMoved;
-    this.#quarantine = this.#quarantineAfter(0n);
-    this.#chain = new Chain(findings, lane);
-    this.balances = new LaneBalances(work, lane);
+    this.first = opened.opening.block + 1n;
+    work.tally.detachedBlocks += opened.opening.block;
+    this.#quarantine = this.#quarantineAfter(opened.opening.block);
+    this.#chain = new Chain(findings, lane, opened.opening);
+    this.balances = new LaneBalances(work, lane, opened.opening.block + 1n);
   }
 
   static async open(work: LaneWork, cut: LaneCut, sources: Sources): Promise<LaneAudit> {
@@ -215,30 +221,50 @@ function valuesOf(found: Record<OutgoingTopic, BlockMessages>): Buffer[] | null 
   return values;
 }
 
-type Opened = { readonly outgoing: readonly TopicMessages[]; readonly inputs: Inputs; readonly lastMoved: bigint };
+type Opened = {
+  readonly opening: Before;
+  readonly outgoing: readonly TopicMessages[];
+  readonly inputs: Inputs;
+  readonly lastMoved: bigint;
+};
 
 async function openSources(work: LaneWork, cut: LaneCut, sources: Sources): Promise<Opened> {
-  const { parts, findings } = work;
+  const { parts } = work;
   const { lane } = cut;
-  const all = await readMovedPositions(parts.rows, lane);
+  const opening = await readOpening(work, lane);
+  const moved = await lastMovedPosition(work, cut);
+  const outgoing: TopicMessages[] = [];
+  for (const topic of OUTGOING_TOPICS) {
+    const span = { from: nextOf(opening, topic), next: nextOf(cut, topic) };
+    outgoing.push(await openTopicMessages(work, lane, topic, span, await sources.published(topic)));
+  }
+  const begins = { isReadable: moved === null, isFirst: opening.block === 0n };
+  const input = async (topic: string, first: bigint, until: bigint): Promise<InputTrail> => {
+    const { records, from } = await sources.partition(topic, first, until);
+    return new InputTrail(records, from, begins);
+  };
+  const from = moved ?? opening;
+  const intents = await input(parts.topics.intents, from.intentsNext, cut.intentsNext);
+  const reports = await input(parts.topics.reports, from.reportsNext, cut.reportsNext);
+  return { opening, outgoing, inputs: { intents, reports }, lastMoved: moved?.block ?? 0n };
+}
+
+function nextOf(
+  head: Pick<LaneCut, "outcomesNext" | "commandsNext" | "deadLettersNext">,
+  topic: OutgoingTopic,
+): bigint {
+  if (topic === "outcomes") return head.outcomesNext;
+  return topic === "commands" ? head.commandsNext : head.deadLettersNext;
+}
+
+/** The last block before the cut that moved a position by hand; every one must follow a halt that was resumed. */
+async function lastMovedPosition({ parts, findings }: LaneWork, cut: LaneCut): Promise<MovedPosition | null> {
+  const all = await readMovedPositions(parts.rows, cut.lane);
   for (const { block, halt, cause, isResumed } of all) {
     findings.expect("inputs_contiguous", isResumed, () => {
       const why = cause === null ? "which does not exist" : "which nobody has resumed in this lane";
-      return `lane ${lane} block ${block} moves a position after halt ${halt}, ${why}`;
+      return `lane ${cut.lane} block ${block} moves a position after halt ${halt}, ${why}`;
     });
   }
-  const moved = all.filter(({ block }) => block <= cut.block).at(-1);
-  const from = { intents: moved?.intentsNext ?? 0n, reports: moved?.reportsNext ?? 0n };
-  const input = async (topic: string, first: bigint, until: bigint): Promise<InputTrail> => {
-    const { records, from: begins } = await sources.partition(topic, first, until);
-    return new InputTrail(records, begins, moved === undefined);
-  };
-  const until = { outcomes: cut.outcomesNext, commands: cut.commandsNext, deadLetters: cut.deadLettersNext };
-  const outgoing: TopicMessages[] = [];
-  for (const topic of OUTGOING_TOPICS) {
-    outgoing.push(topicMessages(work, lane, topic, until[topic], await sources.published(topic)));
-  }
-  const intents = await input(parts.topics.intents, from.intents, cut.intentsNext);
-  const reports = await input(parts.topics.reports, from.reports, cut.reportsNext);
-  return { outgoing, inputs: { intents, reports }, lastMoved: moved?.block ?? 0n };
+  return all.findLast(({ block }) => block <= cut.block) ?? null;
 }

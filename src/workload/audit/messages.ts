@@ -5,7 +5,7 @@ import { homeLane, isHolderId } from "../../domain/holder.ts";
 import type { OutcomeMessage } from "../../kafka/codec-messages.ts";
 import { type BlockRow, type MessageRow, messagePages, timeMs } from "../../store/audit.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
-import { spanOf, takeMessages } from "./block-rows.ts";
+import { type SequenceSpan, spanOf, takeMessages } from "./block-rows.ts";
 import type { LaneWork } from "./parts.ts";
 import { readStamped, type Stamped } from "./sources.ts";
 import { type Stream, tableStream } from "./stream.ts";
@@ -32,21 +32,22 @@ export type BlockMessage = {
   readonly message: Stamped | null;
 };
 
-/** @param until first sequence behind the cut */
-export function topicMessages(
+/** @param span sequences of the audited blocks */
+export async function openTopicMessages(
   work: LaneWork,
   lane: number,
   topic: OutgoingTopic,
-  until: bigint,
+  span: SequenceSpan,
   published: Published,
-): TopicMessages {
+): Promise<TopicMessages> {
   const { parts, findings } = work;
   const invariant = topic === "deadLetters" ? "dead_letters_equal_quarantine" : "outcome_topic_equals_outbox";
-  return {
-    topic,
-    rows: tableStream(messagePages(parts.rows, lane, topic, until, MESSAGES_A_PAGE)),
-    match: new TopicMatch(published, { findings, invariant, name: `${parts.topics[topic]}/${lane}`, until }),
-  };
+  const rows = tableStream(messagePages(parts.rows, lane, topic, span.next, MESSAGES_A_PAGE));
+  await rows.takeWhile(({ sequence }) => sequence < span.from);
+  const name = `${parts.topics[topic]}/${lane}`;
+  const match = new TopicMatch(published, { findings, invariant, name, from: span.from, until: span.next });
+  await match.begin();
+  return { topic, rows, match };
 }
 
 /** Every message of the block in one topic, as far as it is there. */

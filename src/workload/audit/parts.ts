@@ -44,6 +44,10 @@ export type AuditReport = {
   readonly digestsNotRecomputed: bigint;
   /** messages whose outbox rows are gone with their partition: only the topic still has them */
   readonly messagesFromTopicAlone: bigint;
+  /** blocks that were detached with their days, and so not audited */
+  readonly detachedBlocks: bigint;
+  /** balances that are older than the first audited block: only what came since could be added up */
+  readonly balancesInPart: bigint;
 };
 
 /** Counts of one lane, added up by the report. */
@@ -55,6 +59,8 @@ export type Tally = {
   backlog: bigint;
   digestsNotRecomputed: bigint;
   messagesFromTopicAlone: bigint;
+  detachedBlocks: bigint;
+  balancesInPart: bigint;
 };
 
 export function newTally(): Tally {
@@ -66,6 +72,8 @@ export function newTally(): Tally {
     backlog: 0n,
     digestsNotRecomputed: 0n,
     messagesFromTopicAlone: 0n,
+    detachedBlocks: 0n,
+    balancesInPart: 0n,
   };
 }
 

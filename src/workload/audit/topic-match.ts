@@ -23,6 +23,8 @@ export type MatchPlace = {
   readonly invariant: Invariant;
   /** for people: topic and partition */
   readonly name: string;
+  /** messages before this sequence are of blocks that are not audited */
+  readonly from: bigint;
   /** messages from this sequence on came after the cut */
   readonly until: bigint;
 };
@@ -32,13 +34,26 @@ export class TopicMatch {
   readonly #place: MatchPlace;
   #isAligned = false;
   /** sequence behind the last that was looked for */
-  #next = 0n;
+  #next: bigint;
   /** committed and not found in the topic, nor anything behind it */
   #missingFrom: bigint | null = null;
 
   constructor(published: Published, place: MatchPlace) {
     this.#published = published;
     this.#place = place;
+    this.#next = place.from;
+  }
+
+  /** Passes over what is of blocks before the audited ones. */
+  async begin(): Promise<void> {
+    const { records } = this.#published;
+    if (this.#place.from === 0n) return;
+    for (let record = await records.peek(); record !== null; record = await records.peek()) {
+      const found = await this.#sequenceOf(record);
+      if (found !== null && found >= this.#place.from) return;
+      this.#isAligned = true;
+      records.advance();
+    }
   }
 
   /** How many messages before the cut are not yet published. */
