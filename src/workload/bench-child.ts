@@ -82,7 +82,13 @@ export class ServiceProcess {
 
   /** @throws BenchFailed when it has ended */
   assertRuns(): void {
-    if (this.#ended) throw new BenchFailed(`the service has ended:\n${this.#stderr.text()}`);
+    if (this.#ended) throw new BenchFailed("the service has ended");
+  }
+
+  /** What failed outside, with the service's last lines: the reason is likely there. */
+  explain(error: unknown): unknown {
+    const lines = this.#stderr.text();
+    return error instanceof BenchFailed ? new BenchFailed(`${error.message}; the service said last:\n${lines}`) : error;
   }
 
   async stop(): Promise<void> {

@@ -65,6 +65,8 @@ async function serve(site: BenchSite, count: number, meanwhile: () => Promise<vo
     const read: ReaderResult = await reader.done(() => service.assertRuns());
     const cpu = cpuBetween({ ...before, node: 0 }, cpuSeconds({ ...site.stackPids, node: service.pid }));
     return { service, read, cpu };
+  } catch (error) {
+    throw service.explain(error);
   } finally {
     reader.stop();
     await service.stop();

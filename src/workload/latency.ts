@@ -46,6 +46,8 @@ export const latency: Benchmark = async (site, wishes) => {
       settings: { rate, holders, lanes: site.lanes, warmUpSeconds: WARM_UP_SECONDS, lateMsMax, p90Ms, p999Ms },
       cpu,
     };
+  } catch (error) {
+    throw service.explain(error);
   } finally {
     reader.stop();
     await service.stop();
