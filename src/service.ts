@@ -54,6 +54,13 @@ const LAG_OFFSETS_EVERY_MS = 10_000;
 const READER_SILENT_MAX_MS = 30_000;
 const COMMIT_UNKNOWN_MS = 20_000;
 const ATTEMPTS_MAX = 12;
+const UNKNOWN_RESOLUTIONS = {
+  committed: "done",
+  absent: "not_done",
+  fenced: "not_done",
+  halt: "halted",
+  unanswered: "unanswered",
+} as const;
 
 /** @throws DatabaseUnreachable | KafkaUnreachable | RegistryUnreachable | NotSetUp | LanesDisagree | DeclaredFaults */
 export async function startService(parts: ServiceParts): Promise<Service> {
@@ -152,8 +159,8 @@ function makeProcessor({
       clockSkewMaxMs: config.clockSkewMaxMs,
       maker: { rules, codec, intentsTopic: names.intents, process },
       unknownResolved: (how) => {
-        metrics.unknownCommit(how === "committed" ? "done" : how === "halt" ? "halted" : "not_done");
-        logger.warn({ how }, "a COMMIT lost its reply; the lane row told");
+        metrics.unknownCommit(UNKNOWN_RESOLUTIONS[how]);
+        logger.warn({ how }, "a COMMIT lost its reply; the lane row was asked");
       },
     }),
   });

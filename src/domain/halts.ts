@@ -14,7 +14,6 @@ export const HALT_CAUSES = [
   "lane_missing",
   "head_moved_by_another",
   "commit_refused",
-  "commit_unknown",
   "tail_ahead_of_head",
   "tail_differs_from_block",
   "tail_behind_mark",
@@ -25,9 +24,8 @@ export const HALT_CAUSES = [
 export type HaltCause = (typeof HALT_CAUSES)[number];
 
 /** `mend`: resuming alone succeeds once the cause is mended, and halts again until then.
- *  `retry`: nothing may be left to mend; resuming tries again.
  *  `accept`: either the log is put back to what it was, or a position is accepted with --intents-at or --reports-at. */
-export type HaltRemedy = "mend" | "retry" | "accept";
+export type HaltRemedy = "mend" | "accept";
 
 export type HaltAdvice = {
   readonly meaning: string;
@@ -92,11 +90,6 @@ const ADVICE: Record<HaltCause, HaltAdvice> = {
     remedy: "mend",
     next: "See the SQLSTATE in the evidence: a missing partition or privilege (`millrace migrate`), a full disk, a trigger.",
   },
-  commit_unknown: {
-    meaning: "A COMMIT lost its reply, and the database could not be asked in time whether the block exists.",
-    remedy: "retry",
-    next: "See that the database answers. Whether the block was written is read from the lane's row when it is taken.",
-  },
   tail_ahead_of_head: {
     meaning:
       "The output topic holds messages of blocks that the database does not have: committed blocks were lost, by a failover or a restore.",
@@ -147,7 +140,6 @@ export function haltAdvice(cause: string): HaltAdvice {
 
 const REMEDIES: Record<HaltRemedy, string> = {
   mend: "Resuming alone succeeds once the cause is mended; until then the lane halts again, and no position helps.",
-  retry: "Resuming alone may succeed: the lane checks everything again when it is taken.",
   accept:
     "Resuming alone halts again unless the log is what it was. Accepting an offset ahead leaves the records before it " +
     "out for good; one behind takes records again, and repeats are absorbed while their cases are kept. A block of its own records it.",

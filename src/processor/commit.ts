@@ -35,6 +35,8 @@ export type CommitResult =
   | { readonly kind: "again"; readonly reason: string }
   /** the database refuses something in the data; nothing was written */
   | { readonly kind: "unusable"; readonly error: Error }
+  /** the database did not say in time whether the block exists; whoever takes the lane next reads it from its row */
+  | { readonly kind: "unanswered" }
   | { readonly kind: "halt"; readonly cause: HaltCause; readonly evidence: Record<string, unknown> };
 
 export type PhaseClock = {
@@ -46,9 +48,9 @@ export type Committer = {
   readonly maker: BlockMaker;
   readonly clock: PhaseClock;
   readonly clockSkewMaxMs: number;
-  /** how long the outcome of a lost COMMIT is asked for before the lane halts */
+  /** how long the outcome of a lost COMMIT is asked for before the lane is given back */
   readonly unknownMs: number;
-  readonly unknownResolved: (how: "committed" | "absent" | "fenced" | "halt") => void;
+  readonly unknownResolved: (how: "committed" | "absent" | "fenced" | "halt" | "unanswered") => void;
 };
 
 /** Commits a batch as the next block of a lane.
@@ -72,13 +74,18 @@ export async function commitBlock(
         committer.clock.add("intake", performance.now() - began);
         return await attemptBlock(committer, connection, { lane, memory, batch }, attempt);
       } catch (error) {
-        if (!connection.broken) await connection.run(rollback, []).catch(() => undefined);
+        await leave(connection);
         throw error;
       }
     });
   } catch (error) {
     return judge(committer, lane, memory, attempt, error);
   }
+}
+
+/** Ends the dbTransaction of a connection that others will use next; one that cannot be ended is cut. */
+async function leave(connection: Connection): Promise<void> {
+  if (!connection.broken) await connection.run(rollback, []).catch(() => connection.destroy());
 }
 
 type Attempt = { block: Block | null; mayBeWritten: boolean };
@@ -217,7 +224,6 @@ async function resolveUnknown(
   block: Block,
 ): Promise<CommitResult> {
   const until = performance.now() + committer.unknownMs;
-  let last: unknown = null;
   for (let pauseMs = 20; performance.now() < until; pauseMs = Math.min(pauseMs * 2, 500)) {
     try {
       const result = await committer.pool.lend((connection) => askLane(connection, lane, memory.head, block));
@@ -225,18 +231,15 @@ async function resolveUnknown(
       return result;
     } catch (error) {
       if (error instanceof AssertionFailed) throw error;
-      last = error;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
-  committer.unknownResolved("halt");
-  const evidence = { block: block.rows.after.block, digest: hex(block.rows.after.digest), lastError: String(last) };
-  return { kind: "halt", cause: "commit_unknown", evidence };
+  committer.unknownResolved("unanswered");
+  return { kind: "unanswered" };
 }
 
 async function askLane(connection: Connection, lane: number, before: Head, block: Block): Promise<CommitResult> {
-  const situation = await beginBlock(connection, lane, { caseIds: [], paths: [] });
-  await connection.run(rollback, []);
+  const situation = await beginBlock(connection, lane, { caseIds: [], paths: [] }).finally(() => leave(connection));
   if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };
   const { epoch, block: number, digest } = situation.lane;
   const { after }: BlockRows = block.rows;

@@ -207,6 +207,7 @@ export class Lane implements LaneSink {
         continue;
       }
       if (result.kind === "fenced") return { kind: "fenced" };
+      if (result.kind === "unanswered") return { kind: "stopped" };
       if (result.kind === "halt") return { kind: "halted", cause: result.cause, evidence: result.evidence };
       attempt += 1;
       const end = await this.#recover(result, attempt);
@@ -325,7 +326,7 @@ export class Lane implements LaneSink {
   }
 
   async #recover(
-    result: Exclude<CommitResult, { kind: "committed" | "fenced" | "halt" }>,
+    result: Exclude<CommitResult, { kind: "committed" | "fenced" | "halt" | "unanswered" }>,
     attempt: number,
   ): Promise<LaneEnd | null> {
     const { events, limits } = this.#parts;

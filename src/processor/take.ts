@@ -26,7 +26,8 @@ export type TakeParts = {
   readonly isCancelled: () => boolean;
 };
 
-const BUSY_PAUSE_MS = 20;
+const BUSY_PAUSE_FIRST_MS = 20;
+const BUSY_PAUSE_MAX_MS = 250;
 
 /** @throws KafkaUnreachable | ConnectionLost: the lane is given back and taken again later */
 export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
@@ -50,10 +51,10 @@ export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
 /** Asks until an earlier owner's block is done. That takes milliseconds, or, when it stands still in the middle of one,
  *  until the database ends its idle session. */
 async function raise(parts: TakeParts, lane: number): Promise<Head | null> {
-  while (!parts.isCancelled()) {
+  for (let pauseMs = BUSY_PAUSE_FIRST_MS; !parts.isCancelled(); pauseMs = Math.min(pauseMs * 2, BUSY_PAUSE_MAX_MS)) {
     const head = await raiseEpoch(parts.session, parts.process, lane);
     if (head !== "busy") return head === "lost" ? null : head;
-    await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
   return null;
 }

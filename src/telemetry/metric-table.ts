@@ -124,7 +124,8 @@ export const METRICS = {
     kind: "counter",
     unit: "blocks",
     labels: ["resolution"],
-    meaning: "Commits whose result was lost, by what the lane row then said: done, not_done, halted.",
+    meaning:
+      "Commits whose result was lost, by what the lane row then said: done, not_done, halted (neither), unanswered (the lane is taken anew).",
   },
   kafkaLogLines: {
     name: "millrace_kafka_client_log_lines_total",
@@ -157,6 +158,6 @@ export const KNOWN_LABELS = {
   intents: ["accepted", "refused", "repeated", "quarantined"],
   blockSeconds: ["intake", "wait", "read", "decide", "write", "commit"],
   fenced: ["commit", "append"],
-  unknownCommits: ["done", "not_done", "halted"],
+  unknownCommits: ["done", "not_done", "halted", "unanswered"],
   reconnects: ["kafka", "postgres", "registry"],
 } as const;

@@ -5,7 +5,7 @@ import { openIndependentReader } from "../support/independent-reader.ts";
 import { ledgerFaults } from "../support/independent-reader-ledger.ts";
 import { blockCount, openHalts, openWorld, startInstance } from "../support/processes.ts";
 import { type CommitFault, openProxy } from "../support/proxy.ts";
-import { waitFor } from "../support/service.ts";
+import { waitFor } from "../support/wait.ts";
 import { startLoad, verify } from "../support/workload.ts";
 
 const FAULTS: readonly CommitFault[] = [

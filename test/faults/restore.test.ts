@@ -3,7 +3,7 @@ import pg from "pg";
 import { expect, test } from "vitest";
 import { openIndependentReader } from "../support/independent-reader.ts";
 import { createDatabase, openHalts, openWorld, startInstance, type World, withDatabase } from "../support/processes.ts";
-import { waitFor } from "../support/service.ts";
+import { waitFor } from "../support/wait.ts";
 import { mixedLines, publishLines } from "../support/workload.ts";
 
 async function runLoad(world: World, lines: readonly string[]): Promise<void> {

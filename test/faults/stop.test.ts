@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { openIndependentReader } from "../support/independent-reader.ts";
 import { ledgerFaults } from "../support/independent-reader-ledger.ts";
 import { type Instance, openHalts, openWorld, owners, startInstance, untilShared } from "../support/processes.ts";
-import { waitFor } from "../support/service.ts";
+import { waitFor } from "../support/wait.ts";
 import { startLoad, verify } from "../support/workload.ts";
 
 const ROUNDS = 3;

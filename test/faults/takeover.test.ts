@@ -9,7 +9,7 @@ import {
   untilShared,
   type World,
 } from "../support/processes.ts";
-import { waitFor } from "../support/service.ts";
+import { waitFor } from "../support/wait.ts";
 import { startLoad, verify } from "../support/workload.ts";
 
 const ROUNDS = 5;

@@ -6,7 +6,7 @@ import avro from "avsc";
 import { Kafka, logLevel } from "kafkajs";
 import { onTestFinished } from "vitest";
 import type { World } from "./processes.ts";
-import { waitFor } from "./service.ts";
+import { waitFor } from "./wait.ts";
 
 export type ReadOutcome = {
   readonly lane: number;

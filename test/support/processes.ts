@@ -16,8 +16,8 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { onTestFinished } from "vitest";
 import type { StackInfo } from "../../src/stack/stack.ts";
-import { waitFor } from "./service.ts";
 import { testStack } from "./stack.ts";
+import { waitFor } from "./wait.ts";
 
 /** The program under test; `MILLRACE_DIST` names another build, one with a guard taken out, say. */
 const MAIN = join(process.env["MILLRACE_DIST"] ?? fileURLToPath(new URL("../../dist", import.meta.url)), "main.js");
