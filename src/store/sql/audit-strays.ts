@@ -33,7 +33,7 @@ export const auditBeyondHead = statement(
 export const auditStrayQuarantine = statement(
   "audit_stray_quarantine",
   `select q.topic, q.record_offset as "offset", q.block from quarantine q
-   where q.lane = $1 and q.block > $3::bigint and (q.topic <> $2
+   where q.lane = $1 and (q.block > $3::bigint or q.block < 1) and (q.topic <> $2
      or not exists (select from block b where b.lane = q.lane and b.block = q.block))
    order by q.topic, q.record_offset, q.block limit $4`,
 );
