@@ -1,0 +1,174 @@
+// README.md against the program: its commands and flags, its tables, its paths, and the examples that it shows.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { EXIT } from "../../src/cli/exit.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { topicNames } from "../../src/config.ts";
+import { environmentName, SETTING_NAMES, SETTINGS } from "../../src/config-settings.ts";
+import { QUARANTINE_REASONS, REFUSAL_CODES, REFUSALS } from "../../src/domain/refusals.ts";
+import { ROOT } from "../support/source.ts";
+
+const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+const file = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+
+type Block = { readonly language: string; readonly text: string };
+
+const blocks: readonly Block[] = [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(
+  ([, language = "", text = ""]) => ({ language, text }),
+);
+const prose = readme.replace(/^```.*?^```$/gms, "");
+const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text);
+
+describe("the examples", () => {
+  test.each([
+    ["sh", "docs/examples/walk-through.sh"],
+    ["js", "docs/examples/producer.mjs"],
+    ["js", "docs/examples/consumer.mjs"],
+  ])("a block of %s is the file %s", (language, path) => {
+    expect(blocks).toContainEqual({ language, text: file(path) });
+  });
+
+  test("the Python block is the end of its file, the JSON lines are the beginning of theirs", () => {
+    const python = blocks.find(({ language }) => language === "python")?.text ?? "none";
+    const json = blocks.find(({ language }) => language === "json")?.text ?? "none";
+    expect(file("docs/examples/producer_librdkafka.py").endsWith(`\n${python}`)).toBe(true);
+    expect(file("docs/examples/intents.jsonl").startsWith(json)).toBe(true);
+  });
+});
+
+describe("commands", () => {
+  const commands = findCommands();
+
+  test("are found where they stand", () => {
+    expect(commands.map(({ text }) => text)).toEqual(
+      expect.arrayContaining(["millrace lane resume P --reason TEXT", "millrace migrate", "millrace verify --deep"]),
+    );
+  });
+
+  test("exist, with every flag", async () => {
+    const wrong: string[] = [];
+    for (const { text, words } of commands) {
+      const help = await helpFor(words);
+      const flags = words.filter((word) => word.startsWith("--"));
+      if (help === null) wrong.push(`${text}: no such command`);
+      else wrong.push(...flags.filter((flag) => !knows(help, flag)).map((flag) => `${text}: no ${flag}`));
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("and flags that stand alone are those of some verb", async () => {
+    const verbs = ["verify", "load", "run", "outcomes", "migrate"];
+    const help = (await Promise.all(verbs.map((verb) => helpFor([verb])))).join("\n");
+    expect(spans.filter((text) => /^--\S+$/.test(text) && !knows(help, text))).toEqual([]);
+  });
+
+  test("of npm are scripts of the package", () => {
+    const { scripts } = JSON.parse(file("package.json")) as { scripts: Record<string, string> };
+    const named = [...readme.matchAll(/\bnpm (?:run (\w+)|(test))\b/g)].map(([, script, test]) => script ?? test ?? "");
+    expect(named).toEqual(expect.arrayContaining(["demo", "test"]));
+    expect(named.filter((script) => scripts[script] === undefined)).toEqual([]);
+  });
+});
+
+describe("tables", () => {
+  test("refusals stand in the order of precedence, each under its category", () => {
+    const rows = [...prose.matchAll(/^\| (identity|amount|account|state|funds) \| (.*) \|$/gm)];
+    const told = rows.flatMap(([, category, codes = ""]) =>
+      codes.split(" ").map((code) => ({ category, code: code.replaceAll("`", "") })),
+    );
+    expect(told).toEqual(REFUSAL_CODES.map((code) => ({ category: REFUSALS[code].category, code })));
+  });
+
+  test("quarantine reasons are all there", () => {
+    const table = prose.slice(prose.indexOf("| reason | means |"), prose.indexOf("## Operate"));
+    const told = [...table.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = ""]) =>
+      cell.replaceAll("`", "").split(", "),
+    );
+    expect([...told].sort()).toEqual([...QUARANTINE_REASONS].sort());
+  });
+
+  test("exit codes are those of the program", () => {
+    const line = prose.split("\n").find((one) => one.startsWith("Exit codes:")) ?? "";
+    expect([...line.matchAll(/\*\*(\d+)\*\*/g)].map(([, code]) => Number(code))).toEqual(Object.values(EXIT));
+  });
+
+  test("topics are those that are made", () => {
+    const told = spans.filter((text) => /^payments\.\S+\.v1(-dlt)?$/.test(text));
+    expect(new Set(told)).toEqual(new Set([...Object.values(topicNames({ topicPrefix: "" })), NOT_YET]));
+  });
+
+  test("environment names are settings", () => {
+    const known = new Set([...SETTING_NAMES.map(environmentName), "MILLRACE_"]);
+    const told = [...readme.matchAll(/\bMILLRACE_[A-Z_]*/g)].map(([name]) => name);
+    expect(told.filter((name) => !known.has(name))).toEqual([]);
+  });
+});
+
+test("every path that is named is there", () => {
+  const links = [...prose.matchAll(/\]\(([^)#]+)\)/g)].map(([, target = ""]) => target);
+  const paths = spans.filter((text) => /^(test|src|schemas|docs|scripts)\/[\w./-]+$/.test(text));
+  expect(paths.length).toBeGreaterThan(5);
+  expect([...links, ...paths].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
+
+test("the defaults that it tells are the program's", () => {
+  expect(prose).toContain(`\`millrace config explain caseWindowDays\`: ${SETTINGS.caseWindowDays.default} days`);
+});
+
+/** The one topic that is named although nothing makes it; the README says so. */
+const NOT_YET = "payments.public.rates.v1";
+
+type Named = { readonly text: string; readonly words: readonly string[] };
+
+/** `millrace …` in code spans, in blocks of shell, and behind the `$` of what was printed; up to a comment, a pipe or
+ *  the next command. */
+function findCommands(): Named[] {
+  const lines = blocks.flatMap(({ language, text }) =>
+    text.split("\n").filter((line) => language === "sh" || line.startsWith("$ ")),
+  );
+  return [...spans, ...lines].flatMap((line) =>
+    [...line.matchAll(/\bmillrace ([a-z][^#|;&>)`]*)/g)].map(([, rest = ""]) => {
+      const words = rest.replace(/ \d$/, "").trim().split(/\s+/);
+      return { text: `millrace ${words.join(" ")}`, words };
+    }),
+  );
+}
+
+/** The help of the command that the words begin with; null when there is none. */
+async function helpFor(words: readonly string[]): Promise<string | null> {
+  const [verb = "", action] = words;
+  const help = await helpOf([verb]);
+  const hasActions = help?.includes("\nCommands:") === true && action !== undefined;
+  return hasActions ? helpOf([verb, action]) : help;
+}
+
+const asked = new Map<string, Promise<string | null>>();
+
+function helpOf(words: readonly string[]): Promise<string | null> {
+  const name = words.join(" ");
+  const help = asked.get(name) ?? askHelp(words);
+  asked.set(name, help);
+  return help;
+}
+
+async function askHelp(words: readonly string[]): Promise<string | null> {
+  let text = "";
+  const write = (part: string): void => {
+    text += part;
+  };
+  const stream = { isTTY: false, write };
+  const code = await runCli([...words, "--help"], {
+    stdout: stream,
+    stderr: stream,
+    workingDir: ROOT,
+    interruption: () => new AbortController().signal,
+    environment: {},
+  });
+  return code === EXIT.ok && text.includes(`Usage: millrace ${words.join(" ")} `) ? text : null;
+}
+
+function knows(help: string, flag: string): boolean {
+  return new RegExp(`${flag}(?![\\w-])`).test(help);
+}
