@@ -119,7 +119,9 @@ export class Lane implements LaneSink {
   }
 
   caughtUp(topic: string, nextOffset: bigint, startedAtMs: number): void {
-    if (this.#arriving.length > 0) return;
+    // Of its own topic only: one answer brings intents and says that there are no reports, and a busy lane that forgot the
+    // second for the first would never come to know that the moment of a timer has passed.
+    if (this.#arriving.some((run) => run.topic === topic)) return;
     this.#queueOf(topic).caughtUp(nextOffset, startedAtMs);
     if (this.#timers.mayBeDue(this.#watermarkMs())) this.#rouse();
   }
