@@ -41,7 +41,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
 const installed = at("node_modules", ".package-lock.json");
 if (modifiedMs(installed) < modifiedMs(at("package-lock.json"))) {
   // Install scripts are left out: the one that matters (links of the embedded Postgres) the local stack makes itself.
-  run("npm ci", "npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+  // Not `npm ci`: newer npm refuses a lock file without the binaries of every platform, which some registries do not have.
+  run("npm install", "npm", ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]);
 }
 if (process.argv.includes("--install-only")) process.exit(0);
 

@@ -12,8 +12,24 @@ export function watchSignals(): () => AbortSignal {
     controller.abort();
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  // Ctrl-C reaches the shell and us alike: the parent that goes then is no second signal.
+  if (process.env["npm_command"] !== undefined) watchParent(() => controller.signal.aborted || onSignal());
   return () => {
     asked = true;
     return controller.signal;
   };
+}
+
+const PARENT_POLL_MS = 250;
+
+/** Under `npx` and `npm run` a shell stands between npm and us. Some shells end by a signal without handing it on, and the
+ *  service would live on unnoticed: that our parent is gone means the same as the signal. */
+function watchParent(onGone: () => unknown): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onGone();
+  }, PARENT_POLL_MS);
+  timer.unref();
 }

@@ -201,13 +201,10 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
   return done.value.command;
 }
 
-const FIRST_ID = "00000000-0000-0000-0000-000000000000";
-
 function caseColumns({ cases }: BlockRows) {
   const fresh = cases.filter((one) => one.isNew);
   const moved = movedCases(cases);
   const ids = moved.map((one) => one.id);
-  const [caseLow, caseHigh] = ids.length === 0 ? [FIRST_ID, FIRST_ID] : bounds(ids);
   return {
     newCaseIds: plainArray(fresh.map((one) => one.id)),
     newKinds: textArray(fresh.map((one) => one.kind)),
@@ -224,8 +221,6 @@ function caseColumns({ cases }: BlockRows) {
     states: textArray(moved.map((one) => one.state)),
     data: textArray(moved.map((one) => writeData(one.data))),
     histories: textArray(moved.map((one) => one.history)),
-    caseLow,
-    caseHigh,
   };
 }
 
