@@ -230,7 +230,7 @@ async function assertTopics(admin: TopicAdmin, config: Config, lanes: number): P
   }
 }
 
-function readerOptions(config: Config) {
+function readerOptions(config: Config): FetchOptions {
   return {
     maxWaitMs: config.fetchWaitMs,
     maxBytes: config.fetchBytesMax,

@@ -3,7 +3,7 @@
 import { openAdmin } from "../kafka/admin.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { connect } from "../store/database.ts";
-import { type Benchmark, BenchFailed, type BenchSite, rounded } from "./bench.ts";
+import { BenchFailed, type Benchmark, type BenchSite, rounded } from "./bench.ts";
 import { ServiceProcess } from "./bench-child.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
 import { ReaderProcess, type ReaderResult } from "./bench-reader.ts";

@@ -6,7 +6,7 @@ import { makeRules, type Rules } from "../domain/rules.ts";
 import { beginBlock, writeBlock } from "../store/blocks.ts";
 import { type Connection, connect } from "../store/database.ts";
 import { readLaneHead } from "../store/lanes.ts";
-import { assertWanted, type Benchmark, BenchFailed, type BenchSite, rounded } from "./bench.ts";
+import { assertWanted, BenchFailed, type Benchmark, type BenchSite, rounded } from "./bench.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
 import { LaneBlocks, type PreparedBlock } from "./floor-blocks.ts";
 import { NOMINAL_RATE, Transfers } from "./generate.ts";

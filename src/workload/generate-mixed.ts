@@ -1,9 +1,9 @@
 // A plausible day of payments, of which a few in a hundred fail in every way that there is.
 
+import type { GenerateParts, GeneratePlan } from "./generate.ts";
 import { Day, type DayHolder } from "./generate-day.ts";
 import * as fault from "./generate-faults.ts";
 import * as payment from "./generate-payments.ts";
-import type { GenerateParts, GeneratePlan } from "./generate.ts";
 import type { Outbound, Source } from "./load-pump.ts";
 
 /** How often each kind comes, in ten thousand. */

@@ -3,7 +3,7 @@
 
 import { openAdmin } from "../kafka/admin.ts";
 import { openProducer } from "../kafka/producer.ts";
-import { type Benchmark, BenchFailed, type BenchSite, rounded } from "./bench.ts";
+import { BenchFailed, type Benchmark, type BenchSite, rounded } from "./bench.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
 import { ReaderProcess } from "./bench-reader.ts";
 import { microsOf } from "./generate.ts";

@@ -1,7 +1,7 @@
 // latency: an open loop at a given rate; each intent's time counts from the moment at which it was to be sent, so that a
 // pause of the service shows in every intent that had to wait for it.
 
-import { type Benchmark, BenchFailed, rounded } from "./bench.ts";
+import { BenchFailed, type Benchmark, rounded } from "./bench.ts";
 import { millrace, ServiceProcess } from "./bench-child.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
 import { ReaderProcess } from "./bench-reader.ts";

@@ -1,8 +1,8 @@
 // The usual way, done well: one message, one dbTransaction with everything in it, one send that all replicas acknowledge,
 // the offset committed after it. At least once: a crash between COMMIT and send, or between send and offset, sends twice.
 
-import { fingerprint, type Intent } from "../domain/intent.ts";
 import { parseCaseId } from "../domain/ids.ts";
+import { fingerprint, type Intent } from "../domain/intent.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { IntentMessage, OutcomeMessage } from "../kafka/codec-messages.ts";
 import type { Producer } from "../kafka/port.ts";

@@ -4,7 +4,7 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { openAdmin } from "../kafka/admin.ts";
 import { connect } from "../store/database.ts";
-import { type Benchmark, BenchFailed, type BenchSite, rounded } from "./bench.ts";
+import { BenchFailed, type Benchmark, type BenchSite, rounded } from "./bench.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
 import { publish } from "./bench-drain.ts";
 import { ReaderProcess } from "./bench-reader.ts";

@@ -1,9 +1,9 @@
 // Reads the outcomes of all lanes and proves by their sequence that nothing is missing or doubled.
 
-import type { OfBlock, OutcomeMessage } from "../kafka/codec-messages.ts";
 import { type Decoder, Undecodable } from "../kafka/codec.ts";
-import type { KafkaSettings, PartitionReader, TopicAdmin } from "../kafka/port.ts";
+import type { OfBlock, OutcomeMessage } from "../kafka/codec-messages.ts";
 import { openPartitionReader } from "../kafka/partitions.ts";
+import type { KafkaSettings, PartitionReader, TopicAdmin } from "../kafka/port.ts";
 
 export type Outcome = OfBlock<OutcomeMessage>;
 

@@ -9,12 +9,12 @@ import { waitFor } from "../support/wait.ts";
 import { startLoad, verify } from "../support/workload.ts";
 
 const FAULTS: readonly CommitFault[] = [
-  { lose: "answer", then: "close" },
-  { lose: "question", then: "close" },
-  { lose: "answer", then: "reset" },
-  { lose: "question", then: "reset" },
-  { lose: "answer", then: "hold" },
-  { lose: "question", then: "hold" },
+  { lose: "answer", how: "close" },
+  { lose: "question", how: "close" },
+  { lose: "answer", how: "reset" },
+  { lose: "question", how: "reset" },
+  { lose: "answer", how: "hold" },
+  { lose: "question", how: "hold" },
 ];
 const COUNTED = { answer: "done", question: "not_done" };
 const AGAIN_BLOCKS = 20;
@@ -30,7 +30,7 @@ test("a COMMIT that loses its question or its answer is found out, in every way 
   const resolved = (lose: CommitFault["lose"]): Promise<number> =>
     instance.metric(`millrace_unknown_commits_total{resolution="${COUNTED[lose]}"}`);
   for (const fault of FAULTS) {
-    const what = `a lost ${fault.lose} (${fault.then})`;
+    const what = `a lost ${fault.lose} (${fault.how})`;
     const before = await resolved(fault.lose);
     const lost = proxy.failNextCommit(fault);
     await Promise.race([lost, sleep(10_000).then(() => Promise.reject(new Error(`no COMMIT came for ${what}`)))]);

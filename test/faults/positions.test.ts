@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openIndependentReader } from "../support/independent-reader.ts";
 import { type Instance, openHalts, openWorld, runVerb, startInstance, type World } from "../support/processes.ts";
 import { waitFor } from "../support/wait.ts";
-import { mixedLines, openLine, publishLines, verify } from "../support/workload.ts";
+import { mixedLines, publishLines } from "../support/workload.ts";
 
 const LANES = 4;
 

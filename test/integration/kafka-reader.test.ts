@@ -257,25 +257,3 @@ test("is silent only while a broker owes an answer", async () => {
 test("refuses a topic that does not exist, by its name", async () => {
   await expect(openReader(kafkaSettings(), ["no-such-topic"])).rejects.toThrow("topic no-such-topic does not exist");
 });
-
-test("reads at least 300,000 records of 200 bytes a second", async () => {
-  const topic = await freshTopic(8);
-  const producer = closing(await openProducer(kafkaSettings()));
-  const records = Array.from({ length: 2_000 }, () => ({ key: Buffer.from("cust_1"), value: Buffer.alloc(200, 7) }));
-  const fill = async (partition: number): Promise<void> => {
-    for (let i = 0; i < 15; i++) await producer.send(topic, partition, records);
-  };
-  await Promise.all(Array.from({ length: 8 }, (_, partition) => fill(partition)));
-  const admin = await testAdmin();
-  expect((await admin.bounds(topic, 7)).end).toBe(30_000n);
-  const reader = await testReader([topic]);
-  let count = 0;
-  const counting = {
-    ...rememberingSink(),
-    received: (run: { records: readonly unknown[] }) => (count += run.records.length),
-  };
-  const startedMs = performance.now();
-  for (let lane = 0; lane < 8; lane++) reader.open(lane, new Map([[topic, 0n]]), counting);
-  await until("all", () => count === 240_000);
-  expect(240_000 / ((performance.now() - startedMs) / 1_000)).toBeGreaterThan(300_000);
-});

@@ -150,7 +150,7 @@ describe("ledger --as-of", () => {
 
   test("a time is the blocks recorded up to it", async () => {
     const [last] = await system.query(`select max(recorded_at) as at from block`);
-    const at = (last?.["at"] as Date).toISOString();
+    const at = new Date(String(last?.["at"])).toISOString();
     const then = await balances();
     await new Promise((resolve) => setTimeout(resolve, 20));
     await settle([producing.payIn("cust_1", 1)]);
@@ -318,9 +318,9 @@ describe("case", () => {
       outcomes: [{ type: "transfer.completed", caseId: intent.caseId, sourceId: "s-1", status: "completed" }],
       lines: [{ debit: BANK, credit: available("cust_1"), amountMinor: "250", caseId: intent.caseId }],
     });
-    const [input] = shown?.["inputs"] as Record<string, unknown>[];
+    const [input] = (shown?.["inputs"] ?? []) as Record<string, unknown>[];
     expect(input).toMatchObject({ topic: system.topics.intents, partition: shown?.["lane"] });
-    const [outcome] = shown?.["outcomes"] as Record<string, unknown>[];
+    const [outcome] = (shown?.["outcomes"] ?? []) as Record<string, unknown>[];
     expect(outcome?.["outcomeId"]).toBe(`i-${shown?.["lane"]}-${input?.["offset"]}`);
     const uuid = shown?.["uuid"] as unknown as string;
     expect(await rows("case", uuid)).toEqual([shown]);
@@ -348,7 +348,7 @@ describe("case", () => {
     await settle([intent]);
     const id = intent.caseId as string;
     const [whole] = await rows("case", id);
-    const { lane, sequence, block } = (whole?.["outcomes"] as unknown as Record<string, unknown>[])[0] ?? {};
+    const { lane, sequence, block } = ((whole?.["outcomes"] ?? []) as Record<string, unknown>[])[0] ?? {};
     const named = [{ lane, sequence, block }];
     const away = await cli(system, ["case", id, "--json"], { SCHEMA_REGISTRY_URL: "http://127.0.0.1:1" });
     expect([away.code, away.rows()[0]?.["outcomes"]]).toEqual([0, named]);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { cli, cliRows, type CliSystem } from "../support/cli.ts";
+import { type CliSystem, cli, cliRows } from "../support/cli.ts";
 import { setUpTestService, startTestService, type TestService } from "../support/service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-load-"));

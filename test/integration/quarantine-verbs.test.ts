@@ -97,7 +97,7 @@ describe("quarantine list and show", () => {
     const hostile = { k: "\u001b[2J\u202eknil\u0000" };
     const id = await spoil(ASTRAY, HOLDER, bytesOf(producing.payIn(HOLDER, 1, { metadata: hostile })));
     for (const ran of [await run("show", id), await run("list")]) {
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+      // oxlint-disable-next-line no-control-regex -- they are what must not be there
       expect(ran.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
     }
   });

@@ -9,7 +9,7 @@ import { onTestFinished } from "vitest";
 
 /** Which half of a COMMIT is lost, and how the connection behaves then: `close` ends it in good order, `reset` as a crashed
  *  host does, `hold` leaves it open and silent. */
-export type CommitFault = { readonly lose: "question" | "answer"; readonly then: "close" | "reset" | "hold" };
+export type CommitFault = { readonly lose: "question" | "answer"; readonly how: "close" | "reset" | "hold" };
 
 export type DatabaseProxy = {
   /** the database's URL by way of the proxy */
@@ -105,8 +105,8 @@ class Pair {
   #fail(): void {
     const { fault, done } = this.#losing as Planned;
     this.#losing = null;
-    if (fault.then === "close") this.#client.destroy();
-    else if (fault.then === "reset") this.#client.resetAndDestroy();
+    if (fault.how === "close") this.#client.destroy();
+    else if (fault.how === "reset") this.#client.resetAndDestroy();
     else this.#isHeld = true;
     done();
   }

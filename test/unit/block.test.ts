@@ -47,7 +47,7 @@ function batchOf(intents: readonly (IntentInput | Misfit)[], over: Partial<Batch
     intentsNext: BigInt(intents.length),
     intentsLast: last,
     nowMs: NOW_MS,
-    acceptedHalt: null,
+    accepted: null,
     ...over,
   };
 }
@@ -332,10 +332,11 @@ describe("positions", () => {
     expect(rows.after.intents).toEqual({ ...intents, next: 8n });
   });
 
-  test.each([9n, 2n])("move to %s when an operator accepted it, with no record of ours behind", (next) => {
+  test.each([9n, 5n, 2n])("move to %s when an operator accepted it, with no record of ours behind", (next) => {
     const intents = { next: 5n, last: 4n, lastAtMs: 9, lastHash: Buffer.from("h") };
     const memory = { head: { ...FIRST, intents }, house: new Map() };
-    const { rows } = make(batchOf([], { intentsNext: next, intentsLast: null, acceptedHalt: 3n }), { memory });
+    const accepted = { halt: 3n, intentsAt: next, reportsAt: null };
+    const { rows } = make(batchOf([], { intentsNext: next, intentsLast: null, accepted }), { memory });
     expect(rows.after.intents).toEqual({ ...NOTHING, next });
     expect(rows.after.reports).toEqual(NOTHING);
     expect(rows.halt).toBe(3n);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { OutgoingRecord, Producer } from "../../src/kafka/port.ts";
 import { Portions, RepeatingLast } from "../../src/workload/load.ts";
 import { readLines } from "../../src/workload/load-lines.ts";
-import { type Outbound, pump, type PumpOptions, type Source } from "../../src/workload/load-pump.ts";
+import { type Outbound, type PumpOptions, pump, type Source } from "../../src/workload/load-pump.ts";
 
 const OPTIONS: PumpOptions = {
   topic: "intents",
