@@ -232,6 +232,7 @@ async function assertTopics(admin: TopicAdmin, config: Config, lanes: number): P
 
 function readerOptions(config: Config): FetchOptions {
   return {
+    gatherMs: config.fetchGatherMs,
     maxWaitMs: config.fetchWaitMs,
     maxBytes: config.fetchBytesMax,
     partitionMaxBytes: config.fetchPartitionBytesMax,

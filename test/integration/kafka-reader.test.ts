@@ -11,7 +11,6 @@ import {
   numbered,
   rememberingSink,
   strangersKafka,
-  testAdmin,
   until,
 } from "../support/kafka.ts";
 

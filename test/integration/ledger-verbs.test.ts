@@ -150,7 +150,7 @@ describe("ledger --as-of", () => {
 
   test("a time is the blocks recorded up to it", async () => {
     const [last] = await system.query(`select max(recorded_at) as at from block`);
-    const at = new Date(String(last?.["at"])).toISOString();
+    const at = new Date(last?.["at"] as Date).toISOString();
     const then = await balances();
     await new Promise((resolve) => setTimeout(resolve, 20));
     await settle([producing.payIn("cust_1", 1)]);
