@@ -11,11 +11,11 @@ test("the same retry a thousand times is one payment, and another body under its
   const other = payment.replace('"minor":"1234"', '"minor":"4321"');
   const first = await startInstance(world, "first");
   await publishLines(world, [openLine("retry_1"), ...Array<string>(500).fill(payment)]);
-  await reader.settled();
+  await reader.settled(20_000);
   await first.kill();
   const second = await startInstance(world, "second");
   await publishLines(world, [...Array<string>(500).fill(payment), other]);
-  await reader.settled();
+  await reader.settled(20_000);
   const outcomes = (await reader.outcomes()).filter(({ intentType }) => intentType === "transfer_create");
   const [paid, ...later] = outcomes;
   expect(paid?.type).toBe("transfer.completed");

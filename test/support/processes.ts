@@ -10,7 +10,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -19,8 +18,7 @@ import type { StackInfo } from "../../src/stack/stack.ts";
 import { testStack } from "./stack.ts";
 import { waitFor } from "./wait.ts";
 
-/** The program under test; `MILLRACE_DIST` names another build, one with a guard taken out, say. */
-const MAIN = join(process.env["MILLRACE_DIST"] ?? fileURLToPath(new URL("../../dist", import.meta.url)), "main.js");
+const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const ADDRESSES = ["KAFKA_BROKERS", "DATABASE_URL", "SCHEMA_REGISTRY_URL"];
 const START_DEADLINE_MS = 30_000;
 const VERB_DEADLINE_MS = 120_000;

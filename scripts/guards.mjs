@@ -1,0 +1,344 @@
+// Takes the guards of exactly-once out, one by one, and sees that the test which covers each fails without it: a guard
+// whose test passes all the same is not proven, or not needed. Works on a copy of the sources; 5 to 10 minutes in all.
+//
+//     node scripts/guards.mjs            all of them
+//     node scripts/guards.mjs epoch tail those whose name has one of these words
+//     node scripts/guards.mjs --list
+//
+// Each is one change of one place. The text to be replaced must be there exactly once, so that a guard that was rewritten
+// is noticed here. Ends with 1 when a test passes without its guard, or fails with all of them in place.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const COPIED = ["src", "test", "schemas", "package.json", "tsconfig.json", "vitest.config.ts"];
+const COMMIT = "src/processor/commit.ts";
+const WRITE = "src/store/sql/write-block.ts";
+const COMMIT_TESTS = "test/faults/commit-guards.test.ts";
+const RELAY_TESTS = "test/faults/relay-guards.test.ts";
+
+/** `stack: "own"`: the test breaks the stack that it runs on, so it gets one of its own. */
+const GUARDS = [
+  {
+    name: "epoch, compared under the lock of the lane's row",
+    file: COMMIT,
+    from: 'if (epoch !== head.epoch) return { kind: "fenced" };',
+    to: "",
+    test: COMMIT_TESTS,
+    title: "the block of an owner whose successor has written is fenced",
+  },
+  {
+    name: "epoch, compared when the head moves",
+    file: WRITE,
+    from: ' and epoch = ${p("epoch", "bigint")}',
+    to: "",
+    test: COMMIT_TESTS,
+    title: "a block cannot be written when the epoch was raised",
+  },
+  {
+    name: "head, compared under the lock of the lane's row",
+    file: COMMIT,
+    from: "if (block === head.block && digest.equals(head.digest)) return null;",
+    to: "return null;",
+    test: COMMIT_TESTS,
+    title: "a head that something else has moved under our epoch halts the lane",
+  },
+  {
+    name: "head's block, compared when it moves",
+    file: WRITE,
+    from: " and block = ${block} - 1",
+    to: "",
+    test: COMMIT_TESTS,
+    title: "a block cannot be written when the head has moved on",
+  },
+  {
+    name: "head's digest, compared when it moves",
+    file: WRITE,
+    from: ' and digest = ${p("previousDigest", "bytea")}',
+    to: "",
+    test: COMMIT_TESTS,
+    title: "a block cannot be written when the head has another digest",
+  },
+  {
+    name: "error when the head does not move",
+    file: "schemas/database/0001_ledger.sql",
+    from: "if moved <> 1 then",
+    to: "if false then",
+    test: COMMIT_TESTS,
+    title: "a block cannot be written when",
+  },
+  {
+    name: "error when other rows change than were read",
+    file: "schemas/database/0001_ledger.sql",
+    from: "if changed <> expected then",
+    to: "if false then",
+    test: COMMIT_TESTS,
+    title: "a block that changes another number of rows than it read",
+  },
+  {
+    name: "unknown COMMIT: the lane's row is asked, not taken for undone",
+    file: COMMIT,
+    from: "return resolveUnknown(committer, lane, memory, attempt.block as Block);",
+    to: 'return { kind: "again", reason: "" };',
+    test: COMMIT_TESTS,
+    title: "a COMMIT that happened and lost its answer is committed",
+  },
+  {
+    name: "unknown COMMIT: the lane's row is asked, not taken for done",
+    file: COMMIT,
+    from: "if (number === after.block && digest.equals(after.digest)) return",
+    to: "return",
+    test: COMMIT_TESTS,
+    title: "a COMMIT that was lost on its way is tried again",
+  },
+  {
+    name: "unknown COMMIT: digest of our block",
+    file: COMMIT,
+    from: "number === after.block && digest.equals(after.digest)",
+    to: "number === after.block",
+    test: COMMIT_TESTS,
+    title: "a block of the same number that is not ours halts the lane",
+  },
+  {
+    name: "unknown COMMIT: digest of its predecessor",
+    file: COMMIT,
+    from: "number === before.block && digest.equals(before.digest)",
+    to: "number === before.block",
+    test: COMMIT_TESTS,
+    title: "a predecessor of the same number that is not ours halts the lane",
+  },
+  {
+    name: "unknown COMMIT: epoch",
+    file: COMMIT,
+    from: 'if (epoch !== before.epoch) return { kind: "fenced" };',
+    to: "",
+    test: COMMIT_TESTS,
+    title: "a lost COMMIT is the next owner's when there is one",
+  },
+  {
+    name: "unknown COMMIT: no dbTransaction left open by asking",
+    file: COMMIT,
+    from: ".finally(() => leave(connection))",
+    to: "",
+    test: COMMIT_TESTS,
+    title: "a lost COMMIT that nobody answers for",
+  },
+  {
+    name: "unknown COMMIT: an answer that never comes",
+    file: "src/store/database.ts",
+    from: "setTimeout(() => this.destroy(), this.#answerMs)",
+    to: "setTimeout(() => undefined, this.#answerMs)",
+    test: "test/faults/commit.test.ts",
+    title: "a COMMIT that loses its question or its answer is found out",
+  },
+  {
+    name: "unknown COMMIT: an answer with a warning",
+    file: "src/store/blocks.ts",
+    from: " || connection.warnings > warningsBefore",
+    to: "",
+    test: "test/faults/broker.test.ts",
+    title: "a COMMIT that was answered with a warning is asked for again",
+    stack: "own",
+  },
+  {
+    name: "halt by the lane's owner alone",
+    file: "src/store/sql/halt.ts",
+    from: "from lane where lane = $1 and epoch = $4",
+    to: "from lane where lane = $1 and $4::bigint is not null",
+    test: COMMIT_TESTS,
+    title: "only the lane's owner halts it",
+  },
+  {
+    name: "fence of the writer: markers in every output partition",
+    file: "src/kafka/writer.ts",
+    from: `  await ask((broker) => broker.addPartitionsToTxn({ ...ours, topics: byTopic(targets) }));
+  await ask((broker) => broker.endTxn({ ...ours, transactionResult: false }));
+`,
+    to: "",
+    test: RELAY_TESTS,
+    title: "a former owner that wakes with messages publishes none of them",
+  },
+  {
+    name: "fence of the writer: barrier before the tails are read",
+    file: "src/kafka/writer.ts",
+    from: "return init();",
+    to: "return opened;",
+    test: "test/integration/kafka-writer.test.ts",
+    title: "fences the old owner in each of 60 takeovers",
+  },
+  {
+    name: "lease asked before a writer is opened again",
+    file: "src/relay/lane-relay.ts",
+    from: "if (!(await store.isOurs(this.#lane, this.epoch))) {",
+    to: "if (false) {",
+    test: RELAY_TESTS,
+    title: "a former owner that wakes with messages publishes none of them",
+  },
+  {
+    name: "tail as cursor",
+    file: "src/relay/cursor.ts",
+    from: "published: reading.sequence }",
+    to: "published: marked }",
+    test: RELAY_TESTS,
+    title: "an heir goes on behind the last message in the topic",
+  },
+  {
+    name: "tail as cursor, with killed processes",
+    file: "src/relay/cursor.ts",
+    from: "published: reading.sequence }",
+    to: "published: marked }",
+    test: "test/faults/kill.test.ts",
+    title: "20 kills of three instances under load",
+  },
+  {
+    name: "tail ahead of the head",
+    file: "src/relay/cursor.ts",
+    from: "reading.sequence >= committedNext || digest === null",
+    to: "false",
+    test: "test/faults/restore.test.ts",
+    title: "lanes whose published blocks the database has lost halt",
+  },
+  {
+    name: "tails compared before the first block",
+    file: "src/processor/processor.ts",
+    from: "if (!(await opened)) return await lane.run();",
+    to: "void opened;",
+    test: "test/faults/restore.test.ts",
+    title: "lanes whose published blocks the database has lost halt",
+  },
+  {
+    name: "late blocks kept from the relay of now",
+    file: "src/relay/relay.ts",
+    from: "if (relay?.epoch === block.rows.after.epoch) relay.add(block.messages);",
+    to: "relay?.add(block.messages);",
+    test: RELAY_TESTS,
+    title: "a block that is announced late",
+  },
+  {
+    name: "last record taken, read again when a lane is taken",
+    file: "src/processor/take.ts",
+    from: "if (found.equals(position.lastHash)) return null;",
+    to: "return null;",
+    test: "test/faults/positions.test.ts",
+    title: "an input topic that was made anew halts every lane",
+  },
+  {
+    name: "deduplication by case",
+    file: "src/domain/decide.ts",
+    from: "found.holderId === intent.holderId) ? found : null;",
+    to: "found.holderId === intent.holderId) ? null : null;",
+    test: "test/faults/retry.test.ts",
+    title: "the same retry a thousand times is one payment",
+  },
+  {
+    name: "deduplication by case: the fingerprint",
+    file: "src/domain/decide.ts",
+    from: "earlier !== null && earlier.fingerprint === print",
+    to: "earlier !== null",
+    test: "test/faults/retry.test.ts",
+    title: "the same retry a thousand times is one payment",
+  },
+  {
+    name: "lanes of an owner whose session is gone are free",
+    file: "src/store/sql/lease.ts",
+    from: " or ${IS_GONE})`;",
+    to: ")`;",
+    test: "test/faults/takeover.test.ts",
+    title: "the lanes of a killed owner commit again soon",
+  },
+];
+
+/** A copy of the sources that can be changed; `dist` is built by the tests' set-up when a source is newer. */
+function copySources() {
+  const dir = mkdtempSync(join(tmpdir(), "millrace-guards-"));
+  for (const name of COPIED) cpSync(join(root, name), join(dir, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(dir, "node_modules"));
+  return dir;
+}
+
+function startStack(dir) {
+  const place = join(dir, "stack");
+  mkdirSync(place, { mode: 0o755 });
+  const done = cli(["stack", "up", "--dir", place, "--json"]);
+  const { kafkaBrokers, databaseUrl, schemaRegistryUrl } = JSON.parse(done.trim().split("\n").at(-1));
+  const environment = {
+    KAFKA_BROKERS: kafkaBrokers,
+    DATABASE_URL: databaseUrl,
+    SCHEMA_REGISTRY_URL: schemaRegistryUrl,
+  };
+  return { environment, stop: () => cli(["stack", "down", "--dir", place]) };
+}
+
+function cli(argv) {
+  const done = spawnSync(process.execPath, [join(root, "dist", "main.js"), ...argv], { encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`millrace ${argv.join(" ")} ended with ${done.status}: ${done.stderr}`);
+  return done.stdout;
+}
+
+/** Runs one test of the copy.
+ *  @returns "passed", "failed", or what kept it from being run */
+function runTest(dir, guard, environment) {
+  const report = join(dir, "report.json");
+  rmSync(report, { force: true });
+  const named = guard.title.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const argv = ["run", guard.test, "-t", named, "--project", "stack", "--reporter", "json", "--outputFile", report];
+  const vitest = join(dir, "node_modules", "vitest", "vitest.mjs");
+  const env = { ...process.env, ...(guard.stack === "own" ? {} : environment) };
+  const done = spawnSync(process.execPath, [vitest, ...argv], { cwd: dir, env, encoding: "utf8", timeout: 300_000 });
+  try {
+    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));
+    if (numFailedTests > 0) return "failed";
+    return numPassedTests > 0 ? "passed" : "not run";
+  } catch {
+    return `not run (${(done.stderr ?? "").trim().split("\n").at(-1)})`;
+  }
+}
+
+/** Runs the guard's test without the guard. */
+function runWithout(dir, guard, environment) {
+  const path = join(dir, guard.file);
+  const text = readFileSync(path, "utf8");
+  const pieces = text.split(guard.from);
+  if (pieces.length !== 2) return `the text is there ${pieces.length - 1} times`;
+  writeFileSync(path, pieces.join(guard.to));
+  try {
+    return runTest(dir, guard, environment);
+  } finally {
+    writeFileSync(path, text);
+  }
+}
+
+function main(words) {
+  const chosen = GUARDS.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+  if (words.includes("--list")) {
+    for (const { name, test, title } of GUARDS) process.stdout.write(`${name}\n    ${test}: ${title}\n`);
+    return true;
+  }
+  const dir = copySources();
+  let stack = null;
+  try {
+    stack = startStack(dir);
+    const whole = new Map();
+    let isProven = true;
+    for (const guard of chosen) {
+      const key = `${guard.test} ${guard.title}`;
+      if (!whole.has(key)) whole.set(key, runTest(dir, guard, stack.environment));
+      const with_ = whole.get(key);
+      const without = with_ === "passed" ? runWithout(dir, guard, stack.environment) : "not tried";
+      const isCaught = without === "failed";
+      isProven &&= isCaught;
+      process.stdout.write(`${isCaught ? "caught" : "NOT CAUGHT"}  ${guard.name}\n`);
+      process.stdout.write(`            ${guard.test}: ${guard.title}\n`);
+      if (!isCaught) process.stdout.write(`            with the guard: ${with_}; without: ${without}\n`);
+    }
+    return isProven;
+  } finally {
+    stack?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+process.exitCode = main(process.argv.slice(2)) ? 0 : 1;
