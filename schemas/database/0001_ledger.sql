@@ -162,8 +162,9 @@ create table balance (
   currency text not null,
   floor_minor numeric(38, 0),                       -- lowest allowed balance in the normal sign; null: no floor
   status text not null default 'open' check (status in ('open', 'frozen', 'closed')),
-  debits numeric(38, 0) not null default 0,
-  credits numeric(38, 0) not null default 0,
+  debits numeric(56, 0) not null default 0,         -- sums of amounts of up to 38 digits: wider, or one transfer of 38
+                                                    -- nines would let no other deposit into the same account
+  credits numeric(56, 0) not null default 0,
   opened_block bigint not null,
   primary key (lane, account)
 ) partition by hash (lane);
