@@ -86,7 +86,7 @@ describe("partitions detach", () => {
     // As if the lane had rested since then.
     await system.query(
       `insert into ${partition} select lane, block, '${at}', epoch, process, previous_digest, digest, lines_hash, messages_hash,
-         intents_from, intents_next, reports_from, reports_next, timers, lines, outcomes_from, outcomes_next, commands_from,
+         intents_from, intents_next, reports_from, reports_next, flows, timers, lines, outcomes_from, outcomes_next, commands_from,
          commands_next, dead_letters_from, dead_letters_next, halt from block where lane = $1 and block = $2`,
       [head?.["lane"], head?.["block"]],
     );
