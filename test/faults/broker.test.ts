@@ -69,7 +69,7 @@ async function backlogOf(instance: Instance, lanes: number): Promise<number> {
   return (await Promise.all(names.map((name) => instance.metric(name)))).reduce((sum, count) => sum + count, 0);
 }
 
-test("a zombie that wakes with messages to publish is fenced by the broker and opens no writer again", async (context) => {
+test("a zombie that wakes with messages to publish adds nothing and fences nobody", async (context) => {
   needsOwnProcesses(context);
   const world = await openWorld({ stack, environment: { MILLRACE_LEASE_TTL_MS: "1000" } });
   const reader = await openIndependentReader(world);
@@ -78,13 +78,22 @@ test("a zombie that wakes with messages to publish is fenced by the broker and o
   await untilShared(world, [zombie, heir]);
   await waitFor("blocks", async () => (await blockCount(world)) > 40);
   // While the broker stands still, blocks are committed and nothing is published; then the zombie stands still with that.
-  const thawBroker = freezeBroker();
-  try {
-    await waitFor("a backlog in the zombie", async () => (await backlogOf(zombie, world.lanes)) > 0, 4_000);
-    zombie.freeze();
-  } finally {
-    thawBroker();
-  }
+  // Whether it has anything in hand at the moment when the broker stops is chance, so it is tried until it has.
+  await waitFor("a zombie that stands still with messages to publish", async () => {
+    const thawBroker = freezeBroker();
+    try {
+      const until = performance.now() + 500;
+      while (performance.now() < until) {
+        if ((await backlogOf(zombie, world.lanes)) === 0) continue;
+        zombie.freeze();
+        return true;
+      }
+      return false;
+    } finally {
+      thawBroker();
+      await sleep(300);
+    }
+  });
   const isHeirs = async (): Promise<boolean> =>
     [...(await owners(world)).values()].every((owner) => owner === heir.process);
   await waitFor("the heir to own every lane", isHeirs);
@@ -93,7 +102,8 @@ test("a zombie that wakes with messages to publish is fenced by the broker and o
     async () => (await backlogOf(heir, world.lanes)) === 0,
   );
   zombie.thaw();
-  await waitFor("the zombie to be fenced", () => zombie.log.some(({ message }) => message === "relay opens again"));
+  // What it does first is chance: it appends and is fenced by the broker, or hears first that its lanes are gone. Either way
+  // nothing of it is seen, and it must not open a writer, which would fence the heir.
   await untilShared(world, [zombie, heir]);
   await load.stop();
   await reader.settled();

@@ -218,7 +218,7 @@ async function losing(database: Database, between: () => Promise<unknown> = asyn
   };
   return {
     owner: ownerOn(pool as unknown as ConnectionPool),
-    lose: (what) => void proxy.failNextCommit({ lose: what, then: "close" }),
+    lose: (what) => void proxy.failNextCommit({ lose: what, how: "close" }),
   };
 }
 
