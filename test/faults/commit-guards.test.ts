@@ -1,7 +1,6 @@
 // Each guard of a block's commit by itself: what stops a block in each interleaving of two owners, two histories, and a
 // connection that is lost. scripts/guards.mjs takes the guards out one by one and sees these tests fail.
 import { expect, onTestFinished, test } from "vitest";
-import { AssertionFailed } from "../../src/domain/assert.ts";
 import type { Head } from "../../src/domain/head.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
