@@ -139,7 +139,7 @@ export class Processor {
       // it lost once more, and nobody would know.
       const opened = parts.publisher.open(number, taken.memory.head);
       parts.events.took(number, taken.memory.head);
-      if (!(await opened)) return await lane.run();
+      if (taken.accepted !== null && !(await opened)) return await lane.run();
       const moved = taken.accepted === null ? null : await this.#acceptPosition(lane, taken.accepted);
       if (moved !== null) return moved;
       if (held.cancelled) return { kind: "stopped" };
@@ -150,6 +150,7 @@ export class Processor {
         [parts.reportsTopic, reports.next],
       ]);
       parts.reader.open(number, offsets, running);
+      await opened; // reading ahead meanwhile; a lane that was halted or closed ends at once
       return await running.run();
     } catch (error) {
       if (error instanceof AssertionFailed) throw error;
