@@ -4,6 +4,7 @@
 
 import { hostname } from "node:os";
 import { folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./config-kinds.ts";
+import { ARMED_FAILPOINT } from "./failpoints.ts";
 
 export const ROLES = ["lanes"] as const;
 
@@ -277,7 +278,26 @@ const DATABASE = {
   }),
 };
 
-export const SETTINGS = { ...ADDRESSES, ...PROCESS, ...BLOCKS, ...READING, ...LEASES, ...RELAY, ...DATABASE };
+const TESTS = {
+  failpoints: list({
+    default: [],
+    pattern: ARMED_FAILPOINT,
+    expected: "name=kill or name=stop, @N behind it for the Nth time, several separated by commas",
+    reason:
+      "For tests alone: named moments (see ARCHITECTURE.md) at which the process kills or stops itself. None outside of tests.",
+  }),
+};
+
+export const SETTINGS = {
+  ...ADDRESSES,
+  ...PROCESS,
+  ...BLOCKS,
+  ...READING,
+  ...LEASES,
+  ...RELAY,
+  ...DATABASE,
+  ...TESTS,
+};
 
 export type SettingName = keyof typeof SETTINGS;
 

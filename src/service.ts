@@ -6,6 +6,7 @@ import { type Config, type TopicNames, topicNames } from "./config.ts";
 import { type Declared, loadDeclared, loadFlowText } from "./declared/load.ts";
 import { compileFlow } from "./domain/flow/compile.ts";
 import { makeRules, type Rules } from "./domain/rules.ts";
+import { armFailpoints } from "./failpoints.ts";
 import { openAdmin } from "./kafka/admin.ts";
 import { type Codec, createCodec } from "./kafka/codec.ts";
 import type { FetchOptions } from "./kafka/fetch-loops.ts";
@@ -65,6 +66,7 @@ const UNKNOWN_RESOLUTIONS = {
 /** @throws DatabaseUnreachable | KafkaUnreachable | RegistryUnreachable | NotSetUp | LanesDisagree | DeclaredFaults */
 export async function startService(parts: ServiceParts): Promise<Service> {
   const { config, addresses, kafka, logger, metrics } = parts;
+  arm(config, logger);
   const declared = loadDeclared(config.schemasDir, config.flowsDir);
   const database = databaseSettings(config, addresses.databaseUrl, "millrace_service");
   const rules = await withConnection(database, (connection) => loadRules(connection, config, declared));
@@ -101,6 +103,15 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       await Promise.all([health.close(), admin.close(), relayPool.close(), blockPool.close()]);
     },
   };
+}
+
+/** For tests; a process that may end itself says so before it does anything else. */
+function arm({ failpoints }: Config, logger: Logger): void {
+  armFailpoints(failpoints, (name, signal) =>
+    logger.warn({ failpoint: name, signal }, "FAILPOINT reached: this process signals itself"),
+  );
+  if (failpoints.length === 0) return;
+  logger.warn({ failpoints }, "FAILPOINTS ARMED: this process will kill or stop itself; unset MILLRACE_FAILPOINTS");
 }
 
 async function withConnection<T>(database: DatabaseSettings, work: (connection: Connection) => Promise<T>): Promise<T> {

@@ -15,6 +15,8 @@ const LONG_FUNCTIONS: Readonly<Record<string, number>> = {};
 const LONG_FILES: Readonly<Record<string, number>> = {};
 
 const BELOW = ["kafka", "store", "telemetry", "declared", "domain"];
+/** What takes a step that a test may want to be cut off at. */
+const STEPS = [...BELOW, "failpoints"];
 const SERVICE = ["processor", "relay", "workload", "stack"];
 
 /** Files that have no place in the picture below: what they use, and who uses them, is not judged. None may be added. */
@@ -26,16 +28,17 @@ const CIRCLES: readonly string[] = [];
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ["cli", "config", ...SERVICE, ...BELOW],
   cli: ["config", ...SERVICE, ...BELOW],
-  config: ["declared", "domain"],
-  processor: BELOW,
-  relay: BELOW,
+  config: ["declared", "domain", "failpoints"],
+  processor: STEPS,
+  relay: STEPS,
   workload: BELOW,
   stack: BELOW,
-  kafka: ["domain"],
-  store: ["domain"],
+  kafka: ["domain", "failpoints"],
+  store: ["domain", "failpoints"],
   telemetry: ["domain"],
   declared: ["domain"],
   domain: [],
+  failpoints: [],
 };
 
 /** Where each library is used: one place, behind our own words. */

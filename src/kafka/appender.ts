@@ -3,6 +3,7 @@
 // So a lost answer, a restart or a moved leader neither loses nor doubles nor reorders.
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert } from "../domain/assert.ts";
+import { reach } from "../failpoints.ts";
 import { BATCH_HEADER_BYTES, sizeInBatch, writeProduceBody, writeRecordBatch } from "./batch-write.ts";
 import type { KafkaClient } from "./client.ts";
 import { describeKafkaError, isFencing, isTransient } from "./errors.ts";
@@ -85,6 +86,7 @@ export class Appender {
   }
 
   async #appendOnce(topic: string, partition: number, body: Buffer): Promise<bigint> {
+    reach("relay.batched");
     const { topics } = await this.#client.produce(this.#client.leaderOrThrow(topic, partition), body);
     const answer = topics[0]?.partitions[0];
     if (topics[0]?.topicName !== topic || answer?.partition !== partition) {
@@ -93,6 +95,7 @@ export class Appender {
     if (answer.errorCode !== 0) throw namedError(answer.errorCode);
     const baseOffset = BigInt(answer.baseOffset);
     if (baseOffset < 0n) throw new WriterBroken("the broker knows the batch, but not where it is");
+    reach("relay.answered");
     return baseOffset;
   }
 

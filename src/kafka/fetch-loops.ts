@@ -8,6 +8,7 @@
 // A broker that was down at our start and leads a partition later gets its loop from the supervisor; loops made once at
 // start left lanes standing.
 import { setTimeout as sleep } from "node:timers/promises";
+import { reach } from "../failpoints.ts";
 import { type RecordSet, readRecordSet } from "./batch-read.ts";
 import type { KafkaClient } from "./client.ts";
 import { Unreadable } from "./compression.ts";
@@ -166,6 +167,7 @@ export class FetchLoops {
       }
       pauseMs = RETRY_FIRST_MS;
       this.#lastAnswerMs = performance.now();
+      reach("input.fetched");
       for (const part of answer.partitions) this.#handOn(part, feeds, startedAtMs);
       const { gatherMs } = this.#options;
       if (gatherMs > 0 && isSmall(answer)) await sleep(gatherMs);

@@ -4,6 +4,7 @@
 // encoders, and put our own client on them. What is used here is checked by test/unit/kafka-wire.test.ts.
 import { createRequire } from "node:module";
 import { connect, type Socket } from "node:net";
+import { reach } from "../failpoints.ts";
 import { type FetchAnswer, readFetchAnswer } from "./fetch-answer.ts";
 import type {
   ConnectionOptions,
@@ -32,6 +33,7 @@ type QueuePrototype = {
   pending: readonly unknown[];
   throttledUntil: number;
   scheduleCheckPendingRequests(): void;
+  sendSocketRequest(request: { readonly entry: { readonly apiKey: number } }): void;
 };
 
 const Broker = require("kafkajs/src/broker") as new (options: {
@@ -71,6 +73,13 @@ const { scheduleCheckPendingRequests } = RequestQueue.prototype;
 RequestQueue.prototype.scheduleCheckPendingRequests = function (this: QueuePrototype): void {
   if (this.pending.length === 0 && this.throttledUntil <= Date.now()) return;
   scheduleCheckPendingRequests.call(this);
+};
+
+// The only place that knows when a request's bytes were given to the socket.
+const { sendSocketRequest } = RequestQueue.prototype;
+RequestQueue.prototype.sendSocketRequest = function (this: QueuePrototype, request): void {
+  sendSocketRequest.call(this, request);
+  if (request.entry.apiKey === API_KEYS["Produce"]) reach("relay.sent");
 };
 
 const AUTHENTICATION_TIMEOUT_MS = 3_000;

@@ -10,6 +10,7 @@
 //   tails                nobody else can append any more, so what is last stays last
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert } from "../domain/assert.ts";
+import { reach } from "../failpoints.ts";
 import { Appender } from "./appender.ts";
 import { connectClient, type KafkaClient } from "./client.ts";
 import { asPortError, describeKafkaError, isCoordinatorBusy, isFencing } from "./errors.ts";
@@ -53,11 +54,13 @@ export async function openLaneWriter(settings: KafkaSettings, options: LaneWrite
   const client = await connectClient(settings, { topics }, openDeadlineMs);
   try {
     const identity = await fence(client, id, targets, until);
+    reach("writer.fenced");
     const tails = new Map<string, Tail>();
     for (const { topic, partition } of targets) {
       const read = (): Promise<Tail> => readTail(client, topic, partition);
       tails.set(topic, await client.repeating(`tail of ${topic}/${partition}`, until - performance.now(), read));
     }
+    reach("tails.read");
     const producerId = BigInt(identity.producerId);
     const { producerEpoch } = identity;
     const appender = new Appender(client, { name: id, producerId, producerEpoch, firstSequence: 0 }, appendDeadlineMs);
@@ -81,6 +84,7 @@ async function fence(
   const opened = await init();
   const ours = { transactionalId: id, producerId: opened.producerId, producerEpoch: opened.producerEpoch };
   await ask((broker) => broker.addPartitionsToTxn({ ...ours, topics: byTopic(targets) }));
+  reach("writer.begun");
   await ask((broker) => broker.endTxn({ ...ours, transactionResult: false }));
   return init();
 }

@@ -8,6 +8,7 @@ import { Undecidable } from "../domain/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
+import { reach } from "../failpoints.ts";
 import { Unencodable } from "../kafka/codec.ts";
 import {
   type BlockRows,
@@ -72,6 +73,7 @@ export async function commitBlock(
         const began = performance.now();
         const batch = prepare();
         committer.clock.add("intake", performance.now() - began);
+        reach("block.taken_in");
         return await attemptBlock(committer, connection, { lane, memory, batch }, attempt);
       } catch (error) {
         await leave(connection);
@@ -106,6 +108,7 @@ async function attemptBlock(
     at = now;
   };
   const situation = await readSituation(committer.maker.rules, connection, lane, batch);
+  reach("block.read");
   lap("read");
   const misplaced = compareHead(memory.head, situation) ?? compareClocks(committer, batch, situation as Situation);
   if (misplaced !== null) {
@@ -114,12 +117,14 @@ async function attemptBlock(
   }
   const block = makeBlock(committer.maker, lane, memory, batch, situation as Situation);
   attempt.block = block;
+  reach("block.decided");
   lap("decide");
   attempt.mayBeWritten = true; // from here on, a lost connection leaves the outcome unknown
   const answered = await writeBlock(connection, block.rows);
   lap("write");
   // A COMMIT of a failed dbTransaction is answered, without any error, with ROLLBACK.
   if (answered !== "COMMIT") return { kind: "again", reason: `COMMIT was answered with ${answered}` };
+  reach("block.answered");
   return { kind: "committed", block };
 }
 
@@ -241,6 +246,7 @@ async function resolveUnknown(
 async function askLane(connection: Connection, lane: number, before: Head, block: Block): Promise<CommitResult> {
   const situation = await beginBlock(connection, lane, { caseIds: [], paths: [] }).finally(() => leave(connection));
   if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };
+  reach("unknown.asked");
   const { epoch, block: number, digest } = situation.lane;
   const { after }: BlockRows = block.rows;
   if (epoch !== before.epoch) return { kind: "fenced" }; // the new owner reads what we left, whichever it is

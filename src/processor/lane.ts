@@ -6,6 +6,7 @@ import type { TimerInput } from "../domain/books.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
+import { reach } from "../failpoints.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { LaneSink, Run } from "../kafka/port.ts";
 import { ConnectionLost, DatabaseUnreachable } from "../store/database.ts";
@@ -154,6 +155,7 @@ export class Lane implements LaneSink {
         if (this.#stopping) return;
         if (this.waitingInputs() === 0) this.#waitingSinceMs = performance.now();
         this.#queueOf(run.topic).push(run);
+        reach("input.queued");
         this.#arriving.shift();
         this.#rouse();
       }
@@ -229,6 +231,7 @@ export class Lane implements LaneSink {
       this.#memory = { head: block.rows.after, house: this.#memory.house };
       this.#timers.learn(block.rows.timersArmed);
       this.#parts.publisher.committed(this.number, block);
+      reach("block.handed_over");
       this.#tell(block, performance.now() - began);
       return result;
     } finally {
@@ -275,7 +278,9 @@ export class Lane implements LaneSink {
     const watermarkMs = this.#watermarkMs();
     if (!this.#timers.mayBeDue(watermarkMs)) return [];
     try {
-      return await this.#timers.due(this.#memory.head.timer, watermarkMs);
+      const timers = await this.#timers.due(this.#memory.head.timer, watermarkMs);
+      if (timers.length > 0) reach("timers.read");
+      return timers;
     } catch (error) {
       if (error instanceof ConnectionLost || error instanceof DatabaseUnreachable) return null;
       throw error;

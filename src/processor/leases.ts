@@ -2,6 +2,7 @@
 // what tells the others that this process is gone; Kafka's consumer group has no say (measured: a killed owner's lanes
 // stand still for a tick or two instead of six seconds and more).
 
+import { reach } from "../failpoints.ts";
 import type { Connection } from "../store/database.ts";
 import {
   enterProcess,
@@ -60,7 +61,9 @@ export class Leases {
   /** @param open gives a direct session of its own: no pooler may stand between, it holds a session lock */
   static async enter(settings: LeaseSettings, owner: LeaseOwner, open: () => Promise<Connection>): Promise<Leases> {
     const session = await open();
-    return new Leases(settings, owner, open, session, await enterProcess(session, settings.label));
+    const process = await enterProcess(session, settings.label);
+    reach("process.entered");
+    return new Leases(settings, owner, open, session, process);
   }
 
   start(): void {
@@ -85,6 +88,7 @@ export class Leases {
     this.#stopping = true;
     await this.#done;
     await leaveProcess(this.#session, this.process).catch(() => undefined);
+    reach("process.left");
     await this.#session.close();
   }
 
@@ -119,6 +123,7 @@ export class Leases {
     const sentAtMs = Date.now();
     const tick = await tickLeases(this.#session, this.process, this.#settings.ttlMs, held);
     this.#renewedAtMs = performance.now();
+    reach("lease.renewed");
     this.#owner.ticked(tick, certainSkewMs(tick.clockMs, sentAtMs, Date.now()));
     for (const lane of held) if (!tick.mine.includes(lane)) this.#owner.lost(lane);
     if (!tick.entered) await reenterProcess(this.#session, this.process, this.#settings.label);
@@ -127,7 +132,9 @@ export class Leases {
     else if (this.#taking && tick.mine.length < share && tick.free.length > 0) {
       const wanted = tick.free.slice(0, share - tick.mine.length);
       const took = await takeLeases(this.#session, this.process, this.#settings.ttlMs, wanted);
-      if (took.length > 0) this.#owner.took(took);
+      if (took.length === 0) return;
+      reach("lease.taken");
+      this.#owner.took(took);
     }
   }
 }

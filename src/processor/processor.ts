@@ -2,6 +2,7 @@
 
 import { AssertionFailed } from "../domain/assert.ts";
 import type { HaltCause } from "../domain/halts.ts";
+import { reach } from "../failpoints.ts";
 import { KafkaRefused, KafkaUnreachable, type Reader, type TopicAdmin } from "../kafka/port.ts";
 import {
   type Connection,
@@ -151,6 +152,7 @@ export class Processor {
       ]);
       parts.reader.open(number, offsets, running);
       await opened; // reading ahead meanwhile; a lane that was halted or closed ends at once
+      reach("lane.opened");
       return await running.run();
     } catch (error) {
       if (error instanceof AssertionFailed) throw error;
@@ -182,7 +184,9 @@ export class Processor {
     const result = await lane.commit(() => batch);
     if (result.kind === "halt") return { kind: "halted", cause: result.cause, evidence: result.evidence };
     if (result.kind !== "committed") return { kind: "stopped" };
+    reach("position.committed");
     await markApplied((this.#leases as Leases).session, accepted.halt);
+    reach("position.applied");
     return null;
   }
 
@@ -218,10 +222,14 @@ export class Processor {
     this.#parts.reader.close(number);
     const until = performance.now() + this.#parts.drainMs;
     while (held.lane?.isBusy && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 2));
+    reach("return.idle");
     await this.#parts.publisher.drain(number, this.#parts.drainMs);
+    reach("return.drained");
     await this.#parts.publisher.close(number);
+    reach("return.closed");
     if (this.#held.get(number) === held) this.#held.delete(number);
     await this.#leases?.release(number);
+    reach("return.released");
     this.#parts.events.gaveBack(number, why);
   }
 
@@ -230,12 +238,15 @@ export class Processor {
   async #halt(number: number, held: Held, end: Extract<LaneEnd, { kind: "halted" }>): Promise<boolean> {
     const { events, database } = this.#parts;
     const halt = { epoch: held.epoch ?? -1n, cause: end.cause, evidence: end.evidence };
+    reach("halt.decided");
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
       try {
         const session = await connect(database, "service");
         const isOurs = await recordHalt(session, number, halt).finally(() => session.close());
-        if (isOurs) events.halted(number, end.cause, end.evidence);
-        return isOurs;
+        if (!isOurs) return false;
+        reach("halt.recorded");
+        events.halted(number, end.cause, end.evidence);
+        return true;
       } catch (error) {
         if (pauseMs >= 2_000) {
           // Until it is written down others would take the lane and halt in turn; that is harmless, only noisy.

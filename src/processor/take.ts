@@ -3,6 +3,7 @@
 
 import type { HaltCause } from "../domain/halts.ts";
 import { type Head, type InputPosition, recordHash } from "../domain/head.ts";
+import { reach } from "../failpoints.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
 import type { Connection } from "../store/database.ts";
 import { type AcceptedPosition, raiseEpoch, readAcceptedPosition, readHouseAccounts } from "../store/lanes.ts";
@@ -33,6 +34,7 @@ const BUSY_PAUSE_MAX_MS = 250;
 export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
   const head = await raise(parts, lane);
   if (head === null) return { kind: "lost" };
+  reach("epoch.raised");
   const counts = await parts.admin.partitionCounts([parts.intentsTopic, parts.reportsTopic]);
   for (const topic of [parts.intentsTopic, parts.reportsTopic]) {
     const partitions = counts.get(topic) ?? 0;
@@ -45,7 +47,9 @@ export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
     (accepted?.intentsAt == null ? await judgePosition(parts, lane, parts.intentsTopic, head.intents) : null) ??
     (accepted?.reportsAt == null ? await judgePosition(parts, lane, parts.reportsTopic, head.reports) : null);
   if (wrong !== null) return { kind: "halt", epoch: head.epoch, ...wrong };
-  return { kind: "taken", memory: { head, house: await readHouseAccounts(parts.session, lane) }, accepted };
+  const house = await readHouseAccounts(parts.session, lane);
+  reach("positions.judged");
+  return { kind: "taken", memory: { head, house }, accepted };
 }
 
 /** Asks until an earlier owner's block is done. That takes milliseconds, or, when it stands still in the middle of one,

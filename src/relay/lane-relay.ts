@@ -7,6 +7,7 @@
 
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
+import { reach } from "../failpoints.ts";
 import {
   Fenced,
   KafkaRefused,
@@ -190,6 +191,7 @@ export class LaneRelay {
       }
       if (!(await this.#load(topic, judged.published + 1n))) return null;
     }
+    reach("backlog.loaded");
     events.opened(this.#lane, this.backlog, performance.now() - began);
     return writer;
   }
@@ -247,6 +249,7 @@ export class LaneRelay {
       }
       const { baseOffset } = await writer.append(this.#parts.topics[topic], batch.map(toRecord));
       queue.published(batch.length, baseOffset);
+      reach("relay.acknowledged");
       this.#parts.events.published(this.#lane, topic, batch.length);
     }
   }
@@ -280,7 +283,9 @@ export class LaneRelay {
         producerId: writer.producerId,
         producerEpoch: writer.producerEpoch,
       };
+      reach("mark.due");
       await this.#parts.store.mark(this.#lane, this.epoch, topic, mark);
+      reach("mark.written");
       this.#queues[topic].marked = publishedTo;
     }
   }

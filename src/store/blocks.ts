@@ -3,6 +3,7 @@
 
 import type { Account, CaseData, CaseRecord, Line, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
+import { reach } from "../failpoints.ts";
 import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
 import { byteaArray, plainArray, readTimestampMs, textArray, timestamp, timestampMicros } from "./literals.ts";
 import { begin, commit } from "./sql/begin.ts";
@@ -185,10 +186,12 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
   };
   const values = WRITE_BLOCK_PARAMETERS.map((name) => named[name]);
   const warningsBefore = connection.warnings;
-  const [written, done] = (await connection.answers([
+  const answering = connection.answers([
     { statement: writeBlockStatement, values },
     { statement: commit, values: [] },
-  ])) as [PromiseSettledResult<Result>, PromiseSettledResult<Result>];
+  ]);
+  reach("block.sent");
+  const [written, done] = (await answering) as [PromiseSettledResult<Result>, PromiseSettledResult<Result>];
   if (written.status === "rejected") throw written.reason;
   // An error at COMMIT proves nothing, and a warning says that it is on this server's disk alone (a cancelled synchronous
   // wait): either way only the lane's row tells, asked on another connection.
