@@ -4,6 +4,7 @@
 
 import { hostname } from "node:os";
 import { folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./config-kinds.ts";
+import { SECURITY, SECURITY_RULES } from "./config-security.ts";
 import { ARMED_FAILPOINT } from "./failpoints.ts";
 
 export const ROLES = ["lanes"] as const;
@@ -42,6 +43,7 @@ const PROCESS = {
     default: `${hostname()
       .replace(/[^A-Za-z0-9_.-]/g, "-")
       .slice(0, 48)}-${process.pid}`,
+    defaultTold: "the machine's name and the process id",
     pattern: /^[A-Za-z0-9_.-]{1,64}$/,
     expected: "1 to 64 letters, digits, dots, dashes or underscores",
     reason: "A label in logs and lists. Ownership goes by a fresh id per process, so two may bear one name.",
@@ -290,6 +292,7 @@ const TESTS = {
 
 export const SETTINGS = {
   ...ADDRESSES,
+  ...SECURITY,
   ...PROCESS,
   ...BLOCKS,
   ...READING,
@@ -351,4 +354,5 @@ export const RULES: readonly Rule[] = [
     expected: "lockTimeoutMs not to be above statementTimeoutMs, which would always end the wait first",
     holds: (config) => config.lockTimeoutMs <= config.statementTimeoutMs,
   },
+  ...SECURITY_RULES,
 ];

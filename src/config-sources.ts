@@ -10,6 +10,9 @@ import { type Located, type Place } from "./domain/located.ts";
 
 export const DEFAULT_CONFIG_FILE = "millrace.yaml";
 
+/** Names the JSON Schema of the file, for editors; it sets nothing. */
+const SCHEMA_KEY = "$schema";
+
 export type Origin =
   | { readonly kind: "default" }
   | { readonly kind: "file"; readonly place: Place }
@@ -117,7 +120,10 @@ function readEntries(root: Located, folder: string): Pick<Read, "given" | "fault
   const faults: ConfigFault[] = [];
   for (const entry of root.entries) {
     const where = placeText(entry.keyPlace);
-    if (isSettingName(entry.key)) {
+    if (entry.key === SCHEMA_KEY) {
+      if (entry.value.kind === "scalar" && typeof entry.value.value === "string") continue;
+      faults.push({ where: placeText(entry.value.place), message: "$schema: expected the address of a JSON Schema" });
+    } else if (isSettingName(entry.key)) {
       const origin: Origin = { kind: "file", place: entry.value.place };
       given.push({ name: entry.key, raw: plainValue(entry.value), origin, folder });
     } else {

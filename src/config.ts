@@ -1,9 +1,11 @@
 // Settings become a `Config`: command line before environment before file before default. Whatever is wrong is said at
 // once, with the place of each fault, because a person who mends one fault per start mends five in five restarts.
 
+import { accessSync, constants, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Setting } from "./config-kinds.ts";
+import { shownValue } from "./config-secrets.ts";
 import { type Config, RULES, type Rule, SETTING_NAMES, SETTINGS, type SettingName } from "./config-settings.ts";
 import {
   type ConfigFault,
@@ -69,13 +71,28 @@ type Checked =
 function checkGiven(given: Given): Checked {
   const setting: Setting<unknown> = SETTINGS[given.name];
   const parsed = setting.check.safeParse(given.raw);
-  if (parsed.success) {
-    const value = setting.isPath ? resolve(given.folder, String(parsed.data)) : parsed.data;
-    return { kind: "value", value };
+  const refused = (found: string): Checked => {
+    const message = `${given.name}: found ${found}, expected ${setting.expected}`;
+    return { kind: "fault", fault: { where: printOrigin(given.origin), message } };
+  };
+  if (!parsed.success) return refused(setting.secret === "no" ? describe(given.raw) : describeSecret(given.raw));
+  const value = setting.isPath ? resolve(given.folder, String(parsed.data)) : parsed.data;
+  const why = setting.isFile ? whyUnreadable(String(value)) : null;
+  return why === null ? { kind: "value", value } : refused(`${String(value)} (${why})`);
+}
+
+/** What somebody gave for a secret may be one, or hold one. */
+function describeSecret(raw: unknown): string {
+  return raw === null || raw === undefined || raw === "" ? "nothing" : "something else (not shown)";
+}
+
+function whyUnreadable(path: string): string | null {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isDirectory() ? "a folder" : null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? "unreadable";
   }
-  const found = setting.secret && typeof given.raw === "string" ? "something else (not shown)" : describe(given.raw);
-  const message = `${given.name}: found ${found}, expected ${setting.expected}`;
-  return { kind: "fault", fault: { where: printOrigin(given.origin), message } };
 }
 
 /** The folder `schemas` of the package: beside `src` in a clone and beside `dist` when built or installed. */
@@ -93,10 +110,14 @@ function withDefaults(values: ReadonlyMap<SettingName, { readonly value: unknown
 
 function brokenRule(rule: Rule, config: Config, origins: Origins): ConfigFault {
   const told = rule.names.map((name) => ({ name, origin: origins.get(name) ?? { kind: "default" as const } }));
-  const found = told.map(({ name, origin }) => `${name} ${String(config[name])} (${printOrigin(origin)})`);
+  const found = told.map(({ name, origin }) => `${name} ${shownText(name, config[name])} (${printOrigin(origin)})`);
   const culprit = told.find(({ origin }) => origin.kind !== "default") ?? told[0];
   const where = culprit === undefined ? "defaults" : printOrigin(culprit.origin);
   return { where, message: `found ${found.join(" and ")}, expected ${rule.expected}` };
+}
+
+function shownText(name: SettingName, value: unknown): string {
+  return value === "" || value === null ? "(unset)" : String(shownValue(name, value));
 }
 
 /** Faults of the file by line and column; then the others as they came. */

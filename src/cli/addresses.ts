@@ -1,6 +1,7 @@
 // Where Kafka, Postgres and the registry are: as configured, or a local stack that runs.
 
 import type { Config } from "../config.ts";
+import { urlWithPassword } from "../config-secrets.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import type { Output } from "./output.ts";
 
@@ -13,6 +14,8 @@ export type Addresses = {
   readonly schemaRegistryUrl: string;
 };
 
+type AddressSettings = Pick<Config, AddressName | "databasePasswordFile" | "schemaRegistryPasswordFile">;
+
 const ENVIRONMENT: Record<AddressName, string> = {
   kafkaBrokers: "KAFKA_BROKERS",
   databaseUrl: "DATABASE_URL",
@@ -23,14 +26,14 @@ const ALL = ["kafkaBrokers", "databaseUrl", "schemaRegistryUrl"] as const;
 /** @param need those that the verb uses
  *  @throws CommandFailed 2 when some of them are configured and some are not, 3 when none is and no stack runs */
 export async function resolveAddresses(
-  config: Pick<Config, AddressName>,
+  config: AddressSettings,
   out: Output,
   need: readonly AddressName[] = ALL,
 ): Promise<Addresses> {
   const given: Addresses = {
     kafkaBrokers: config.kafkaBrokers,
-    databaseUrl: config.databaseUrl ?? "",
-    schemaRegistryUrl: config.schemaRegistryUrl ?? "",
+    databaseUrl: urlWithPassword(config.databaseUrl ?? "", config.databasePasswordFile),
+    schemaRegistryUrl: urlWithPassword(config.schemaRegistryUrl ?? "", config.schemaRegistryPasswordFile),
   };
   const missing = need.filter((name) => given[name].length === 0);
   if (missing.length === 0) {

@@ -112,7 +112,7 @@ async function openSite(run: BenchRun, admin: DatabaseSettings, database: string
   };
   await millrace(["migrate"], environment);
   const messages = await openMessages({ ...config, topicPrefix }, stack.schemaRegistryUrl);
-  const kafka = quietKafka(stack.kafkaBrokers.split(","), "bench");
+  const kafka = quietKafka(config, stack.kafkaBrokers.split(","), "bench");
   const { parts } = await stackStatus({ dir: stack.dir });
   return {
     kafka,

@@ -1,8 +1,10 @@
-// millrace config check | explain: what the settings are, where each comes from, and what is wrong with them.
+// millrace config check | explain | schema: what the settings are, where each comes from, and what is wrong with them.
 
 import type { Command } from "commander";
 import { loadConfig, type Origin, printConfigFault, printOrigin } from "../config.ts";
 import type { Setting } from "../config-kinds.ts";
+import { configSchema } from "../config-schema.ts";
+import { shownValue } from "../config-secrets.ts";
 import { environmentName, SETTING_NAMES, SETTINGS, type SettingName } from "../config-settings.ts";
 import { suggest } from "../config-suggest.ts";
 import { type CliContext, withExamples } from "./context.ts";
@@ -25,6 +27,13 @@ export function register(program: Command, context: CliContext): void {
     .description("Prints settings with value, origin, unit, bounds and reason; all of them unless some are named.")
     .action((names: readonly string[]) => explainConfig(context, names));
   withExamples(explain, "millrace config explain", "millrace config explain blockRowsMax leaseTtlMs --json");
+  const schema = verb
+    .command("schema")
+    .description(
+      "Prints the JSON Schema (2020-12) of the file of settings, with which editors complete and underline. One line with --json.",
+    )
+    .action(() => context.out.row(configSchema(), JSON.stringify(configSchema(), null, 2)));
+  withExamples(schema, "millrace config schema > millrace.schema.json");
 }
 
 function load(context: CliContext) {
@@ -62,7 +71,7 @@ async function explainConfig(context: CliContext, names: readonly string[]): Pro
 
 function explainOne(out: Output, name: SettingName, value: unknown, origin: Origin): void {
   const setting: Setting<unknown> = SETTINGS[name];
-  const shown = setting.secret && typeof value === "string" ? withoutPassword(value) : value;
+  const shown = shownValue(name, value);
   const { unit, expected, reason } = setting;
   const from = printOrigin(origin);
   const fields = {
@@ -85,11 +94,4 @@ function explainOne(out: Output, name: SettingName, value: unknown, origin: Orig
 
 function isUnset(value: unknown): boolean {
   return value === null || value === "" || (Array.isArray(value) && value.length === 0);
-}
-
-function withoutPassword(text: string): string {
-  const url = new URL(text);
-  if (url.password !== "") url.password = "***";
-  if (url.searchParams.has("password")) url.searchParams.set("password", "***");
-  return url.href;
 }

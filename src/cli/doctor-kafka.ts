@@ -18,7 +18,7 @@ export async function checkKafka(
   lanes: number | null,
 ): Promise<void> {
   const admin = await doctor.check("kafka", async () => ({
-    value: await openAdmin(quietKafka(brokers, "doctor")),
+    value: await openAdmin(quietKafka(config, brokers, "doctor")),
     found: `reached, ${brokers.join(", ")}`,
   }));
   if (admin === null) return;

@@ -22,7 +22,7 @@ export async function readLogs(
   const byLane = new Map<number, LaneLog>();
   let failure: Error | null = null;
   try {
-    const admin = await openAdmin(quietKafka(brokers, "lane"));
+    const admin = await openAdmin(quietKafka(config, brokers, "lane"));
     try {
       const counts = await admin.partitionCounts([intents, reports]);
       const ask = async (topic: string, lane: number): Promise<PartitionBounds | null> =>

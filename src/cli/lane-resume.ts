@@ -3,6 +3,7 @@
 import { type Config, topicNames } from "../config.ts";
 import { remedyText } from "../domain/halts.ts";
 import { openAdmin } from "../kafka/admin.ts";
+import type { KafkaSettings } from "../kafka/port.ts";
 import { type Resumed, resumeLane } from "../store/reads-lanes.ts";
 import type { CliContext } from "./context.ts";
 import { withDatabase } from "./database.ts";
@@ -34,7 +35,7 @@ export async function resumeHalted(
     config,
     offsets.length > 0 ? ["kafkaBrokers", "databaseUrl"] : ["databaseUrl"],
   );
-  await requireInLog(addresses.kafkaBrokers, lane, offsets);
+  await requireInLog(quietKafka(config, addresses.kafkaBrokers, "lane"), lane, offsets);
   const { databaseUrl } = addresses;
   const resumed = await withDatabase({ config, databaseUrl, verb: "lane", mode: "write" }, (connection) =>
     resumeLane(connection, lane, { reason, intentsAt, reportsAt }),
@@ -62,9 +63,9 @@ function offsetsOf(config: Config, intentsAt: bigint | null, reportsAt: bigint |
 
 /** An offset outside the log would halt the lane at once.
  *  @throws CommandFailed 1 with the log's bounds */
-async function requireInLog(brokers: readonly string[], lane: number, offsets: readonly LogOffset[]): Promise<void> {
+async function requireInLog(kafka: KafkaSettings, lane: number, offsets: readonly LogOffset[]): Promise<void> {
   if (offsets.length === 0) return;
-  const admin = await openAdmin(quietKafka(brokers, "lane"));
+  const admin = await openAdmin(kafka);
   try {
     for (const { flag, topic, offset } of offsets) {
       const { low, end } = await admin.bounds(topic, lane);

@@ -27,7 +27,7 @@ export async function runLoad(context: CliContext, config: Config, asked: LoadPl
   const lines = file === null || file === "-" ? null : await checkLines(file, config);
   const addresses = await context.addresses(config, ["kafkaBrokers", "schemaRegistryUrl"]);
   const messages = await openMessages(config, addresses.schemaRegistryUrl);
-  const kafka = quietKafka(addresses.kafkaBrokers, "load");
+  const kafka = quietKafka(config, addresses.kafkaBrokers, "load");
   const lanes = await countPartitions(kafka, messages.topics.intents);
   await send(context, { plan, kafka, lanes, messages, total: totalOf(plan, lines) });
 }

@@ -32,7 +32,7 @@ async function migrate(context: CliContext, options: MigrateOptions): Promise<vo
   const addresses = await context.addresses(config);
   const { setUp } = await import("../setup.ts");
   const { quietKafka } = await import("./kafka-settings.ts");
-  const done = await setUp(config, addresses, lanes, quietKafka(addresses.kafkaBrokers, "migrate"));
+  const done = await setUp(config, addresses, lanes, quietKafka(config, addresses.kafkaBrokers, "migrate"));
   if (options.lanes !== undefined && done.lanes !== lanes) {
     context.out.warn(`there are ${done.lanes} lanes already; changing their number is an operation of its own`);
   }

@@ -33,7 +33,7 @@ async function outcomes(context: CliContext, options: OutcomesOptions): Promise<
   const { readOutcomes } = await import("../workload/outcomes.ts");
   const { outcomeLine } = await import("../workload/outcomes-json.ts");
   const { codec, topics } = await openMessages(config, addresses.schemaRegistryUrl);
-  const kafka = quietKafka(addresses.kafkaBrokers, "outcomes");
+  const kafka = quietKafka(config, addresses.kafkaBrokers, "outcomes");
   const admin = await openAdmin(kafka);
   const stop = context.io.interruption();
   try {

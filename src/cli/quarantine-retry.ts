@@ -35,7 +35,7 @@ export async function retryQuarantined(context: CliContext, text: string, sets: 
   const messages = await openMessages(config, addresses.schemaRegistryUrl);
   const access = { config, databaseUrl: addresses.databaseUrl, verb: "quarantine", mode: "write" } as const;
   await withDatabase(access, async (connection) => {
-    const kafka = quietKafka(addresses.kafkaBrokers, "quarantine");
+    const kafka = quietKafka(config, addresses.kafkaBrokers, "quarantine");
     await retry(context, { config, connection, messages, kafka, id, edits });
   });
 }

@@ -35,6 +35,7 @@ async function run(context: CliContext, options: RunOptions): Promise<void> {
   );
   const addresses = await context.addresses(config);
   const { startService } = await import("../service.ts");
+  const { kafkaAccess } = await import("../config-secrets.ts");
   const { createLogger } = await import("../telemetry/logger.ts");
   const { createMetrics } = await import("../telemetry/metrics.ts");
   const { ownVersion } = await import("./version.ts");
@@ -48,6 +49,7 @@ async function run(context: CliContext, options: RunOptions): Promise<void> {
   const kafka = {
     brokers: addresses.kafkaBrokers,
     clientId: `millrace-${config.instance}`,
+    access: kafkaAccess(config),
     log: (level: "error" | "warn" | "info" | "debug", fields: Record<string, unknown>, message: string) => {
       metrics.kafkaLogLine(level);
       logger[level](fields, message);

@@ -62,7 +62,7 @@ async function auditAll(context: CliContext, config: Config, addresses: Addresse
   const { openAdmin } = await import("../kafka/admin.ts");
   const { quietKafka } = await import("./kafka-settings.ts");
   const { audit } = await import("../workload/audit/audit.ts");
-  const kafka = quietKafka(addresses.kafkaBrokers, "verify");
+  const kafka = quietKafka(config, addresses.kafkaBrokers, "verify");
   const admin = await openAdmin(kafka);
   const bar = await startProgress(context.out, context.io.stderr, { title: "verify", total: 1, unit: "blocks" });
   try {

@@ -5,7 +5,7 @@
 // A broker object is never repaired. When a connection breaks, the object is dropped and a new one takes its place, so
 // that nobody meets it half disconnected.
 import { setTimeout as sleep } from "node:timers/promises";
-import { asPortError, describeKafkaError, isConnectionLoss, isTransient } from "./errors.ts";
+import { asPortError, describeKafkaError, isConnectionLoss, isTransient, isTurnedAway } from "./errors.ts";
 import type { FetchAnswer } from "./fetch-answer.ts";
 import { logSink } from "./logs.ts";
 import { KafkaRefused, type KafkaSettings, KafkaUnreachable } from "./port.ts";
@@ -59,6 +59,7 @@ export class KafkaClient {
       logger: createWireLogger(logSink(settings)),
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       requestTimeoutMs,
+      access: settings.access,
     };
   }
 
@@ -279,7 +280,8 @@ export class KafkaClient {
       try {
         return await attempt();
       } catch (error) {
-        if (this.#closed || !isTransient(error) || performance.now() + pauseMs > until) throw asPortError(error, doing);
+        const isOver = this.#closed || performance.now() + pauseMs > until;
+        if (isOver || !isTransient(error) || isTurnedAway(error)) throw asPortError(error, doing);
         await sleep(pauseMs);
         await this.refresh().catch(() => {});
       }
@@ -304,9 +306,17 @@ function connectionLost(broker: WireBroker, why: string): Error {
 
 function unreachable(brokers: readonly string[], last: unknown): KafkaUnreachable {
   const { type, message } = describeKafkaError(last);
+  if (isTurnedAway(last)) {
+    return new KafkaUnreachable(
+      `Kafka at ${brokers.join(", ")} does not let us in (${type === null || message.includes(type) ? message : `${type}: ${message}`})`,
+      "Check the login (kafkaSasl, kafkaUser, kafkaPassword or its file) and certificates (kafkaTls, kafkaTlsCaFile).",
+      { cause: last },
+    );
+  }
   return new KafkaUnreachable(
     `no Kafka broker answers at ${brokers.join(", ")} (${type ?? message})`,
-    "Start Kafka (`millrace stack up` for a local one) or set KAFKA_BROKERS to brokers that can be reached from here.",
+    "Start Kafka (`millrace stack up` for a local one) or set KAFKA_BROKERS to brokers that can be reached from here; " +
+      "a listener that wants TLS or a login needs kafkaTls and kafkaSasl.",
     { cause: last },
   );
 }

@@ -53,6 +53,26 @@ export function isTransient(error: unknown): boolean {
   return last?.type !== undefined && last.retriable === true;
 }
 
+const TURNED_AWAY_NAMES: ReadonlySet<string> = new Set(["KafkaJSSASLAuthenticationError"]);
+const TURNED_AWAY_TYPES: ReadonlySet<string> = new Set([
+  "SASL_AUTHENTICATION_FAILED",
+  "UNSUPPORTED_SASL_MECHANISM",
+  "ILLEGAL_SASL_STATE",
+]);
+/** Of OpenSSL and Node: a certificate that is not in order, or a listener that does not speak TLS. */
+const TURNED_AWAY_CODES = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+/** True when a login was refused or the certificates are not in order: a moment later is no better, and an account may be
+ *  locked for trying. */
+export function isTurnedAway(error: unknown): boolean {
+  return chain(error).some(
+    ({ name, type, code }) =>
+      TURNED_AWAY_NAMES.has(name) ||
+      (type !== undefined && TURNED_AWAY_TYPES.has(type)) ||
+      (typeof code === "string" && TURNED_AWAY_CODES.test(code)),
+  );
+}
+
 /** True when the connection that it happened on is of no more use. */
 export function isConnectionLoss(error: unknown): boolean {
   return chain(error).some((link) => TRANSIENT_NAMES.has(link.name) || link instanceof RangeError);

@@ -99,6 +99,18 @@ export class KafkaRefused extends Error {
   }
 }
 
+/** How to get into the cluster. */
+export type KafkaAccess = {
+  /** PEM texts; null where Node's own authorities do, and where brokers ask for no certificate of ours */
+  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null;
+  readonly login: KafkaLogin | null;
+};
+export type KafkaLogin = {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly user: string;
+  readonly password: string;
+};
+
 export type TopicSpec = {
   readonly topic: string;
   readonly partitions: number;
@@ -152,6 +164,8 @@ export interface Producer {
 export type KafkaSettings = {
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** left out: not encrypted, and nobody asks who we are */
+  readonly access?: KafkaAccess;
   /** called for each line that the client library logs, already ranked: expected noise arrives as debug */
   readonly log: (level: "error" | "warn" | "info" | "debug", fields: Record<string, unknown>, message: string) => void;
 };

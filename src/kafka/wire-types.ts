@@ -106,9 +106,16 @@ export type LogEntry = {
   readonly log: Readonly<Record<string, unknown>> & { readonly message: string };
 };
 
+/** Options of Node's `tls.connect`. */
+export type TlsOptions = { readonly ca?: string; readonly cert?: string; readonly key?: string };
+
+/** KafkaJS keeps its own state in it: one object a broker. */
+export type SaslOptions = { readonly mechanism: string; readonly username: string; readonly password: string };
+
 export type SocketOptions = {
   readonly host: string;
   readonly port: number;
+  readonly ssl?: TlsOptions | null;
   readonly onConnect: () => void;
 };
 
@@ -118,6 +125,8 @@ export type ConnectionOptions = {
   readonly clientId: string;
   readonly logger: WireLogger;
   readonly socketFactory: (options: SocketOptions) => Socket;
+  readonly ssl: TlsOptions | null;
+  readonly sasl: SaslOptions | null;
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
   readonly enforceRequestTimeout: boolean;

@@ -3,16 +3,20 @@
 // fenced by a transactional id. So we use its connections (framing, time-outs, authentication) and its protocol
 // encoders, and put our own client on them. What is used here is checked by test/unit/kafka-wire.test.ts.
 import { createRequire } from "node:module";
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { reach } from "../failpoints.ts";
 import { type FetchAnswer, readFetchAnswer } from "./fetch-answer.ts";
+import type { KafkaAccess } from "./port.ts";
 import type {
   ConnectionOptions,
   LogEntry,
   MetadataAnswer,
   ProduceAnswer,
   ProtocolRequest,
+  SaslOptions,
   SocketOptions,
+  TlsOptions,
   WireBroker,
   WireConnectionPool,
   WireLogger,
@@ -91,10 +95,26 @@ export function createWireLogger(write: (entry: LogEntry) => void): WireLogger {
 
 // Requests are written whole, so waiting for more bytes (Nagle) would only delay the pipelined ones. While a broker is
 // away many requests wait for one socket, each with a listener of its own: that is no leak.
-function openSocket({ host, port, onConnect }: SocketOptions): Socket {
-  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, onConnect);
-  return socket.setMaxListeners(0);
+function openSocket({ host, port, ssl, onConnect }: SocketOptions): Socket {
+  const plain = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+  if (!ssl) return connect(plain, onConnect).setMaxListeners(0);
+  // An IP address has no place in the name that is asked for; the certificate is compared with it all the same.
+  const socket = connectTls({ ...plain, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect);
+  // Node takes these for the TCP socket only when it makes that one itself from plain options of its own.
+  return socket.setNoDelay(true).setKeepAlive(true, plain.keepAliveInitialDelay).setMaxListeners(0);
 }
+
+function tlsOptions({ tls }: KafkaAccess): TlsOptions | null {
+  if (tls === null) return null;
+  const given = Object.entries(tls).filter(([, pem]) => pem !== null);
+  return Object.fromEntries(given) as TlsOptions;
+}
+
+function saslOptions({ login }: KafkaAccess): SaslOptions | null {
+  return login === null ? null : { mechanism: login.mechanism, username: login.user, password: login.password };
+}
+
+const OPEN_ACCESS: KafkaAccess = { tls: null, login: null };
 
 export type BrokerAddress = { readonly nodeId: number | null; readonly host: string; readonly port: number };
 export type BrokerOptions = {
@@ -102,16 +122,20 @@ export type BrokerOptions = {
   readonly logger: WireLogger;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly access: KafkaAccess | undefined;
 };
 
 /** A broker that is not connected yet. */
 export function createBroker({ nodeId, host, port }: BrokerAddress, options: BrokerOptions): WireBroker {
+  const { access = OPEN_ACCESS } = options;
   const connectionPool = new ConnectionPool({
     host,
     port,
     clientId: options.clientId,
     logger: options.logger,
     socketFactory: openSocket,
+    ssl: tlsOptions(access),
+    sasl: saslOptions(access),
     connectionTimeout: options.connectTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     enforceRequestTimeout: true,

@@ -190,7 +190,7 @@ export async function connect(settings: DatabaseSettings, kind: SessionKind): Pr
   const options = [...session, ...(settings.role === null ? [] : [`role=${settings.role}`])];
   // A process that stands still in the middle of a block holds its lane's row; its heir waits for as long as this.
   const idleMs = kind === "service" ? settings.lockTimeoutMs : settings.statementTimeoutMs * 2;
-  const client = new pg.Client({
+  const client = openClient(settings.url, {
     connectionString: settings.url,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     statement_timeout: settings.statementTimeoutMs,
@@ -211,6 +211,16 @@ export async function connect(settings: DatabaseSettings, kind: SessionKind): Pr
     throw unreachable(settings.url, error);
   }
   return new Connection(client, settings.statementTimeoutMs);
+}
+
+/** The URL may name files of certificates (`sslrootcert`), which are read here.
+ *  @throws DatabaseUnreachable */
+export function openClient(url: string, config: pg.ClientConfig): pg.Client {
+  try {
+    return new pg.Client(config);
+  } catch (error) {
+    throw unreachable(url, error);
+  }
 }
 
 function unreachable(url: string, error: unknown): DatabaseUnreachable {

@@ -2,8 +2,7 @@
 
 import { readdirSync } from "node:fs";
 import { runner } from "node-pg-migrate";
-import pg from "pg";
-import { DatabaseUnreachable } from "./database.ts";
+import { DatabaseUnreachable, openClient } from "./database.ts";
 
 export type Migrated = { readonly applied: readonly string[] };
 
@@ -11,7 +10,7 @@ export type Migrated = { readonly applied: readonly string[] };
  *  @param directory  of numbered .sql files
  *  @throws DatabaseUnreachable | the server's own error when a migration fails (nothing of it is kept) */
 export async function migrateDatabase(url: string, directory: string): Promise<Migrated> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  const client = openClient(url, { connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on("error", () => undefined);
   try {
     await client.connect();

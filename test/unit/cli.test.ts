@@ -246,7 +246,13 @@ describe("output", () => {
 });
 
 describe("addresses", () => {
-  const NONE = { kafkaBrokers: [], databaseUrl: null, schemaRegistryUrl: null };
+  const NONE = {
+    kafkaBrokers: [],
+    databaseUrl: null,
+    schemaRegistryUrl: null,
+    databasePasswordFile: "",
+    schemaRegistryPasswordFile: "",
+  };
   const resolve = (config: Partial<Record<AddressName, unknown>>, need?: readonly AddressName[]) => {
     const { texts, io } = captured();
     const out = createOutput({ json: false, quiet: false, color: false, ...io });

@@ -53,6 +53,8 @@ test("finds connections that can be asked, rejected and dropped", () => {
     connectionTimeout: 1,
     requestTimeout: 1,
     enforceRequestTimeout: true,
+    ssl: null,
+    sasl: null,
     maxInFlightRequests: null,
   });
   expect(pool.pool).toHaveLength(2);
