@@ -244,6 +244,7 @@ async function assertTopics(admin: TopicAdmin, config: Config, lanes: number): P
 function readerOptions(config: Config): FetchOptions {
   return {
     gatherMs: config.fetchGatherMs,
+    headers: "drop",
     maxWaitMs: config.fetchWaitMs,
     maxBytes: config.fetchBytesMax,
     partitionMaxBytes: config.fetchPartitionBytesMax,

@@ -13,7 +13,7 @@ import {
   type TopicAdmin,
   type TopicSpec,
 } from "./port.ts";
-import { readBounds, readRecordAt, readTail } from "./tail.ts";
+import { readBounds, readOffsetAt, readRecordAt, readTail } from "./tail.ts";
 
 const DEADLINE_MS = 10_000;
 const LEADERS_POLL_MS = 50;
@@ -106,6 +106,19 @@ class ClusterAdmin implements TopicAdmin {
 
   bounds(topic: string, partition: number): Promise<PartitionBounds> {
     return this.#reading(`bounds of ${topic}/${partition}`, topic, () => readBounds(this.#client, topic, partition));
+  }
+
+  offsetAt(topic: string, partition: number, timeMs: number): Promise<bigint | null> {
+    const doing = `offset of a time in ${topic}/${partition}`;
+    return this.#reading(doing, topic, () => readOffsetAt(this.#client, topic, partition, timeMs));
+  }
+
+  async setTopicSettings(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    const resources = [{ type: TOPIC_RESOURCE, name: topic, configEntries }];
+    await this.#client.repeating(`settings of ${topic}`, DEADLINE_MS, () =>
+      this.#client.call(this.#client.controllerId(), (broker) => broker.alterConfigs({ resources })),
+    );
   }
 
   recordAt(topic: string, partition: number, offset: bigint): Promise<InputRecord | null> {

@@ -7,7 +7,7 @@ import { reach } from "../failpoints.ts";
 import { BATCH_HEADER_BYTES, sizeInBatch, writeProduceBody, writeRecordBatch } from "./batch-write.ts";
 import type { KafkaClient } from "./client.ts";
 import { describeKafkaError, isFencing, isTransient } from "./errors.ts";
-import { Fenced, type OutgoingRecord, WriterBroken } from "./port.ts";
+import { Fenced, type RawRecord, WriterBroken } from "./port.ts";
 import { protocolError } from "./wire.ts";
 
 export const BATCH_RECORDS_MAX = 5_000;
@@ -33,23 +33,31 @@ export class Appender {
   readonly #client: KafkaClient;
   readonly #identity: AppenderIdentity;
   readonly #deadlineMs: number;
+  readonly #batchBytesMax: number;
   readonly #sequences = new Map<string, number>();
   readonly #inFlight = new Set<string>();
   #ended: Error | null = null;
 
-  constructor(client: KafkaClient, identity: AppenderIdentity, deadlineMs: number) {
+  /** @param batchBytesMax what the topics take, where that is known to be more than usual */
+  constructor(
+    client: KafkaClient,
+    identity: AppenderIdentity,
+    deadlineMs: number,
+    batchBytesMax: number = BATCH_BYTES_MAX,
+  ) {
     this.#client = client;
     this.#identity = identity;
     this.#deadlineMs = deadlineMs;
+    this.#batchBytesMax = batchBytesMax;
   }
 
   /** One batch. Resolves when all in-sync replicas have it.
-   *  @param records 1 to 5,000, together at most 1 MiB in the batch
+   *  @param records 1 to 5,000, together at most `batchBytesMax` in the batch
    *  @throws Fenced | WriterBroken; after either every append fails */
-  async append(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ baseOffset: bigint }> {
+  async append(topic: string, partition: number, records: readonly RawRecord[]): Promise<{ baseOffset: bigint }> {
     const where = `${topic}/${partition}`;
     assert(records.length > 0 && records.length <= BATCH_RECORDS_MAX, `a batch of ${records.length} records`);
-    assert(bytesInBatch(records) <= BATCH_BYTES_MAX, `a batch of ${bytesInBatch(records)} bytes`);
+    assert(bytesInBatch(records) <= this.#batchBytesMax, `a batch of ${bytesInBatch(records)} bytes`);
     assert(!this.#inFlight.has(where), `one batch in flight for ${where}`);
     if (this.#ended !== null) throw this.#ended;
     this.#inFlight.add(where);
@@ -123,7 +131,7 @@ function namedError(code: number): Error {
 }
 
 /** What the records take in one batch, header included; at most a few bytes a record too high. */
-export function bytesInBatch(records: readonly OutgoingRecord[]): number {
+export function bytesInBatch(records: readonly RawRecord[]): number {
   let bytes = BATCH_HEADER_BYTES;
   for (const record of records) bytes += sizeInBatch(record);
   return bytes;

@@ -26,15 +26,24 @@ export type RecordSet = {
   readonly bytes: number;
 };
 
+/** Headers are of use to tools alone: the service never looks at them. */
+export type HeaderUse = "drop" | "keep";
+
 type Reading = { records: InputRecord[]; nextOffset: bigint; bytes: number };
 type AbortedSoFar = { readonly waiting: AbortedKafkaTransaction[]; readonly now: Set<bigint> };
 
 /** @param set     record batches as fetched; the last one may be cut off
  *  @param wanted  records before it are left out: a batch is always sent whole
  *  @param aborted as the fetch answered, in order of `firstOffset`
+ *  @param headers "keep" hands them on as they lie there
  *  @throws Unreadable when the batch at the wanted offset is damaged, of an older format, or compressed in a way not
  *          known here; a later one only ends the set, and is met again at its own offset */
-export function readRecordSet(set: Buffer, wanted: bigint, aborted: readonly AbortedKafkaTransaction[]): RecordSet {
+export function readRecordSet(
+  set: Buffer,
+  wanted: bigint,
+  aborted: readonly AbortedKafkaTransaction[],
+  headers: HeaderUse = "drop",
+): RecordSet {
   const reading: Reading = { records: [], nextOffset: wanted, bytes: 0 };
   const abortedSoFar = { waiting: [...aborted], now: new Set<bigint>() };
   for (let at = 0; at + HEADER_BYTES <= set.length; ) {
@@ -42,7 +51,7 @@ export function readRecordSet(set: Buffer, wanted: bigint, aborted: readonly Abo
     if (length >= HEADER_BYTES && at + length > set.length) break;
     try {
       if (length < HEADER_BYTES) throw new Unreadable(`a batch says it is ${length} bytes long`);
-      readBatch(set.subarray(at, at + length), wanted, abortedSoFar, reading);
+      readBatch(set.subarray(at, at + length), { wanted, headers }, abortedSoFar, reading);
     } catch (error) {
       if (error instanceof Unreadable && reading.nextOffset > wanted) break;
       throw error;
@@ -52,7 +61,9 @@ export function readRecordSet(set: Buffer, wanted: bigint, aborted: readonly Abo
   return reading;
 }
 
-function readBatch(batch: Buffer, wanted: bigint, aborted: AbortedSoFar, reading: Reading): void {
+type Wish = { readonly wanted: bigint; readonly headers: HeaderUse };
+
+function readBatch(batch: Buffer, wish: Wish, aborted: AbortedSoFar, reading: Reading): void {
   checkBatch(batch);
   const { firstOffset, lastOffset, attributes, producerId } = headOf(batch);
   for (let [next] = aborted.waiting; next && next.firstOffset <= lastOffset; [next] = aborted.waiting) {
@@ -61,8 +72,8 @@ function readBatch(batch: Buffer, wanted: bigint, aborted: AbortedSoFar, reading
   }
   if (attributes & CONTROL_FLAG) {
     if (markerKind(batch) === ABORT_MARKER) aborted.now.delete(producerId);
-  } else if (!(attributes & KAFKA_TRANSACTION_FLAG && aborted.now.has(producerId)) && lastOffset >= wanted) {
-    const { records, bytes } = readRecords(batch, firstOffset, wanted);
+  } else if (!(attributes & KAFKA_TRANSACTION_FLAG && aborted.now.has(producerId)) && lastOffset >= wish.wanted) {
+    const { records, bytes } = readRecords(batch, firstOffset, wish);
     for (const record of records) reading.records.push(record);
     reading.bytes += bytes;
   }
@@ -96,7 +107,11 @@ function markerKind(batch: Buffer): number {
   return cursor.bytes()?.readInt16BE(2) ?? -1;
 }
 
-function readRecords(batch: Buffer, firstOffset: bigint, wanted: bigint): { records: InputRecord[]; bytes: number } {
+function readRecords(
+  batch: Buffer,
+  firstOffset: bigint,
+  { wanted, headers }: Wish,
+): { records: InputRecord[]; bytes: number } {
   const records: InputRecord[] = [];
   const attributes = batch.readInt16BE(21);
   const baseTimeMs = Number(batch.readBigInt64BE(27));
@@ -116,9 +131,12 @@ function readRecords(batch: Buffer, firstOffset: bigint, wanted: bigint): { reco
       const offset = firstOffset + BigInt(cursor.varint());
       const key = cursor.bytes();
       const value = cursor.bytes();
-      cursor.at = end; // behind the headers, which nothing here uses
-      if (offset >= wanted)
-        records.push({ offset, appendedAtMs: appendTimeMs ?? baseTimeMs + timeDeltaMs, key, value });
+      const appendedAtMs = appendTimeMs ?? baseTimeMs + timeDeltaMs;
+      // One byte says that there are none.
+      if (offset >= wanted && headers === "keep" && cursor.at + 1 < end)
+        records.push({ offset, appendedAtMs, key, value, headers: kept.subarray(cursor.at, end) });
+      else if (offset >= wanted) records.push({ offset, appendedAtMs, key, value });
+      cursor.at = end;
     }
   } catch (error) {
     if (error instanceof RangeError) throw new Unreadable("a record ends behind its batch");

@@ -1,7 +1,7 @@
-// Writes record batches, format 2 (KIP-98), without compression and headers.
+// Writes record batches, format 2 (KIP-98), without compression.
 import { assert } from "../domain/assert.ts";
 import { crc32c } from "./crc32c.ts";
-import type { OutgoingRecord } from "./port.ts";
+import type { RawRecord } from "./port.ts";
 
 const HEADER_BYTES = 61;
 const FRAME_BYTES = 12; // base offset and length stand before what the length counts
@@ -17,10 +17,12 @@ export type BatchIdentity = {
 
 /** One uncompressed batch. Encoded once and sent again as the same bytes, so that the broker knows a repeat.
  *  @param records at least one */
-export function writeRecordBatch(records: readonly OutgoingRecord[], identity: BatchIdentity, nowMs: number): Buffer {
+export function writeRecordBatch(records: readonly RawRecord[], identity: BatchIdentity, nowMs: number): Buffer {
   assert(records.length > 0, "a batch has records");
   let length = HEADER_BYTES;
-  const sizes = records.map((record, i) => recordBytes(record, i));
+  const baseTimeMs = records[0]?.timeMs ?? nowMs;
+  let maxTimeMs = baseTimeMs;
+  const sizes = records.map((record, i) => recordBytes(record, i, (record.timeMs ?? baseTimeMs) - baseTimeMs));
   for (const size of sizes) length += varintBytes(size) + size;
   const batch = Buffer.allocUnsafe(length);
   batch.writeBigInt64BE(0n, 0);
@@ -29,8 +31,7 @@ export function writeRecordBatch(records: readonly OutgoingRecord[], identity: B
   batch.writeInt8(MAGIC, 16);
   batch.writeInt16BE(0, 21);
   batch.writeInt32BE(records.length - 1, 23);
-  batch.writeBigInt64BE(BigInt(nowMs), 27);
-  batch.writeBigInt64BE(BigInt(nowMs), 35);
+  batch.writeBigInt64BE(BigInt(baseTimeMs), 27);
   batch.writeBigInt64BE(identity.producerId, 43);
   batch.writeInt16BE(identity.producerEpoch, 51);
   batch.writeInt32BE(identity.firstSequence, 53);
@@ -39,26 +40,35 @@ export function writeRecordBatch(records: readonly OutgoingRecord[], identity: B
   for (const [i, record] of records.entries()) {
     at = writeVarint(batch, at, sizes[i] ?? 0);
     batch[at++] = 0; // attributes
-    batch[at++] = 0; // time after the batch's first
+    const timeMs = record.timeMs ?? baseTimeMs;
+    if (timeMs > maxTimeMs) maxTimeMs = timeMs;
+    at = writeVarlong(batch, at, timeMs - baseTimeMs);
     at = writeVarint(batch, at, i);
     at = writeBytes(batch, at, record.key);
     at = writeBytes(batch, at, record.value);
-    batch[at++] = 0; // no headers
+    if (record.headers === undefined) batch[at++] = 0;
+    else at += record.headers.copy(batch, at);
   }
+  batch.writeBigInt64BE(BigInt(maxTimeMs), 35);
   assert(at === length, "the batch has the length that was reckoned");
   batch.writeUInt32BE(crc32c(batch, CRC_FROM), 17);
   return batch;
 }
 
 /** Upper bound of what `record` takes in a batch. */
-export function sizeInBatch(record: OutgoingRecord): number {
-  return recordBytes(record, 0x7fff) + 5;
+export function sizeInBatch(record: RawRecord): number {
+  return recordBytes(record, 0x7fff, record.timeMs === undefined ? 0 : TIME_DELTA_MAX_MS) + 5;
 }
 
 export const BATCH_HEADER_BYTES = HEADER_BYTES;
 
-function recordBytes(record: OutgoingRecord, index: number): number {
-  return 3 + varintBytes(index) + sizedBytes(record.key) + sizedBytes(record.value);
+/** Beyond any two times that lie in one batch, in milliseconds; eight bytes as a varlong. */
+const TIME_DELTA_MAX_MS = 2 ** 48;
+
+function recordBytes(record: RawRecord, index: number, timeDeltaMs: number): number {
+  const headersBytes = record.headers?.length ?? 1; // one byte says that there are none
+  const framing = 1 + varlongBytes(timeDeltaMs) + varintBytes(index) + headersBytes;
+  return framing + sizedBytes(record.key) + sizedBytes(record.value);
 }
 
 function sizedBytes(bytes: Buffer | null): number {
@@ -82,6 +92,25 @@ function writeVarint(into: Buffer, at: number, value: number): number {
   }
   into[next++] = rest;
   return next;
+}
+
+function varlongBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = zigzag(value); rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;
+  return bytes;
+}
+
+/** As `writeVarint`, for up to 52 bits: bit operations end at 32. */
+function writeVarlong(into: Buffer, at: number, value: number): number {
+  let next = at;
+  let rest = zigzag(value);
+  for (; rest >= 128; rest = Math.floor(rest / 128)) into[next++] = (rest % 128) | 0x80;
+  into[next++] = rest;
+  return next;
+}
+
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
 }
 
 function writeBytes(into: Buffer, at: number, bytes: Buffer | null): number {

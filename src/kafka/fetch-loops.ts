@@ -9,7 +9,7 @@
 // start left lanes standing.
 import { setTimeout as sleep } from "node:timers/promises";
 import { reach } from "../failpoints.ts";
-import { type RecordSet, readRecordSet } from "./batch-read.ts";
+import { type HeaderUse, type RecordSet, readRecordSet } from "./batch-read.ts";
 import type { KafkaClient } from "./client.ts";
 import { Unreadable } from "./compression.ts";
 import { describeKafkaError } from "./errors.ts";
@@ -43,6 +43,7 @@ export type FetchOptions = {
   readonly partitionMaxBytes: number;
   /** how long records may gather after a small answer before the next fetch; 0: not at all */
   readonly gatherMs: number;
+  readonly headers: HeaderUse;
 };
 
 export const FETCH_DEFAULTS: FetchOptions = {
@@ -50,6 +51,7 @@ export const FETCH_DEFAULTS: FetchOptions = {
   maxBytes: 4 << 20,
   partitionMaxBytes: 512 << 10,
   gatherMs: 0,
+  headers: "drop",
 };
 
 const READ_COMMITTED = 1;
@@ -240,7 +242,7 @@ export class FetchLoops {
   #decode(name: string, feed: Feed, part: FetchedPartition, startedAtMs: number): void {
     let set: RecordSet;
     try {
-      set = readRecordSet(part.recordSet, feed.next, part.aborted);
+      set = readRecordSet(part.recordSet, feed.next, part.aborted, this.#options.headers);
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
       this.#feeds.delete(name);

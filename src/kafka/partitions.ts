@@ -11,6 +11,9 @@ export type PartitionStart = { readonly topic: string; readonly partition: numbe
 export type PartitionReaderOptions = Partial<FetchOptions> & {
   /** reading pauses while more than this waits to be taken */
   readonly aheadMaxBytes?: number;
+  /** false leaves a partition out of the next fetch; asked before each. For a reader that has enough of one partition
+   *  and waits for another. */
+  readonly wants?: (topic: string, partition: number) => boolean;
 };
 
 const AHEAD_MAX_BYTES = 16 << 20;
@@ -19,23 +22,25 @@ const AHEAD_MAX_BYTES = 16 << 20;
 export async function openPartitionReader(
   settings: KafkaSettings,
   starts: readonly PartitionStart[],
-  { aheadMaxBytes = AHEAD_MAX_BYTES, ...fetch }: PartitionReaderOptions = {},
+  { aheadMaxBytes = AHEAD_MAX_BYTES, wants = () => true, ...fetch }: PartitionReaderOptions = {},
 ): Promise<PartitionReader> {
   const client = await connectClient(settings, { topics: [...new Set(starts.map(({ topic }) => topic))] });
-  return new QueueReader(new FetchLoops(client, { ...FETCH_DEFAULTS, ...fetch }), starts, aheadMaxBytes);
+  return new QueueReader(new FetchLoops(client, { ...FETCH_DEFAULTS, ...fetch }), starts, { aheadMaxBytes, wants });
 }
+
+type Ahead = Required<Pick<PartitionReaderOptions, "aheadMaxBytes" | "wants">>;
 
 class QueueReader implements PartitionReader {
   readonly #loops: FetchLoops;
-  readonly #aheadMaxBytes: number;
+  readonly #ahead: Ahead;
   readonly #waker = new Waker();
   #queue: PartitionRun[] = [];
   #queuedBytes = 0;
   #failure: Error | null = null;
 
-  constructor(loops: FetchLoops, starts: readonly PartitionStart[], aheadMaxBytes: number) {
+  constructor(loops: FetchLoops, starts: readonly PartitionStart[], ahead: Ahead) {
     this.#loops = loops;
-    this.#aheadMaxBytes = aheadMaxBytes;
+    this.#ahead = ahead;
     for (const start of starts) {
       assert(loops.add(this.#feed(start)) === undefined, `${start.topic}/${start.partition} is named once`);
     }
@@ -65,7 +70,7 @@ class QueueReader implements PartitionReader {
       topic,
       partition,
       next: offset,
-      hasRoom: () => this.#queuedBytes < this.#aheadMaxBytes,
+      hasRoom: () => this.#queuedBytes < this.#ahead.aheadMaxBytes && this.#ahead.wants(topic, partition),
       received: ({ records, nextOffset, bytes }: RecordSet) => {
         this.#queue.push({ topic, partition, records, nextOffset });
         this.#queuedBytes += bytes;

@@ -7,6 +7,8 @@ export type InputRecord = {
   readonly appendedAtMs: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  /** as they lie in the batch: their number, then each; there only when the reader keeps them and the record has some */
+  readonly headers?: Buffer;
 };
 
 /** Consecutive records of one partition, at least one. `nextOffset` is where reading goes on; it may lie beyond the last
@@ -52,6 +54,17 @@ export interface Reader {
 }
 
 export type OutgoingRecord = { readonly key: Buffer | null; readonly value: Buffer };
+
+/** Any record that a topic may hold. */
+export type RawRecord = {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** as an `InputRecord` has them; none when left out */
+  readonly headers?: Buffer;
+  /** the producer's time, milliseconds since the epoch; that of sending when left out. A topic with append time puts its
+   *  own in its place. */
+  readonly timeMs?: number;
+};
 
 /** The last visible record of an output partition. `record` is null when nothing readable is left:
  *  `end === 0n` never written, `end > 0n` expired or only aborted. */
@@ -128,6 +141,10 @@ export interface TopicAdmin {
   createTopics(topics: readonly TopicSpec[]): Promise<void>;
   topicSettings(topic: string): Promise<Map<string, string>>;
   bounds(topic: string, partition: number): Promise<PartitionBounds>;
+  /** the first offset whose record was appended at `timeMs` or later; null when there is none */
+  offsetAt(topic: string, partition: number, timeMs: number): Promise<bigint | null>;
+  /** replaces the settings of a topic: one that is left out has the broker's default again */
+  setTopicSettings(topic: string, settings: Readonly<Record<string, string>>): Promise<void>;
   /** the record at exactly this offset, or null */
   recordAt(topic: string, partition: number, offset: bigint): Promise<InputRecord | null>;
   tail(topic: string, partition: number): Promise<Tail>;
@@ -157,7 +174,7 @@ export interface PartitionReader {
  *  nothing is lost, doubled or reordered when a leader moves or a reply is lost. */
 export interface Producer {
   /** resolves when every record is acknowledged by all in-sync replicas */
-  send(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ baseOffset: bigint }>;
+  send(topic: string, partition: number, records: readonly RawRecord[]): Promise<{ baseOffset: bigint }>;
   close(): Promise<void>;
 }
 

@@ -3,11 +3,13 @@
 // with `idempotent: true`.
 import { Appender, BATCH_BYTES_MAX, bytesInBatch } from "./appender.ts";
 import { connectClient, type KafkaClient } from "./client.ts";
-import { KafkaRefused, type KafkaSettings, type OutgoingRecord, type Producer, WriterBroken } from "./port.ts";
+import { KafkaRefused, type KafkaSettings, type Producer, type RawRecord, WriterBroken } from "./port.ts";
 
 export type ProducerOptions = {
   /** of one send, repeats included */
   readonly deadlineMs?: number;
+  /** of one send as a whole; the brokers' usual limit when left out */
+  readonly batchBytesMax?: number;
 };
 
 const DEADLINE_MS = 60_000;
@@ -15,6 +17,7 @@ const CONNECT_DEADLINE_MS = 10_000;
 
 /** @throws KafkaUnreachable within 10 s */
 export async function openProducer(settings: KafkaSettings, options: ProducerOptions = {}): Promise<Producer> {
+  const { deadlineMs = DEADLINE_MS, batchBytesMax = BATCH_BYTES_MAX } = options;
   const client = await connectClient(settings, { topics: [] }, CONNECT_DEADLINE_MS);
   try {
     const identity = await client.repeating("asking for a producer id", CONNECT_DEADLINE_MS, () =>
@@ -27,7 +30,8 @@ export async function openProducer(settings: KafkaSettings, options: ProducerOpt
     const { producerEpoch } = identity;
     return new ToolProducer(
       client,
-      new Appender(client, { name, producerId, producerEpoch, firstSequence: 0 }, options.deadlineMs ?? DEADLINE_MS),
+      new Appender(client, { name, producerId, producerEpoch, firstSequence: 0 }, deadlineMs, batchBytesMax),
+      batchBytesMax,
     );
   } catch (error) {
     await client.close();
@@ -38,17 +42,19 @@ export async function openProducer(settings: KafkaSettings, options: ProducerOpt
 class ToolProducer implements Producer {
   readonly #client: KafkaClient;
   readonly #appender: Appender;
+  readonly #batchBytesMax: number;
   readonly #knowing = new Map<string, Promise<void>>();
 
-  constructor(client: KafkaClient, appender: Appender) {
+  constructor(client: KafkaClient, appender: Appender, batchBytesMax: number) {
+    this.#batchBytesMax = batchBytesMax;
     this.#client = client;
     this.#appender = appender;
   }
 
-  async send(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ baseOffset: bigint }> {
+  async send(topic: string, partition: number, records: readonly RawRecord[]): Promise<{ baseOffset: bigint }> {
     const bytes = bytesInBatch(records);
-    if (bytes > BATCH_BYTES_MAX) {
-      throw new KafkaRefused(`a batch of ${bytes} bytes; brokers take ${BATCH_BYTES_MAX}`, "MESSAGE_TOO_LARGE");
+    if (bytes > this.#batchBytesMax) {
+      throw new KafkaRefused(`a batch of ${bytes} bytes; brokers take ${this.#batchBytesMax}`, "MESSAGE_TOO_LARGE");
     }
     await this.#know(topic);
     return this.#appender.append(topic, partition, records);

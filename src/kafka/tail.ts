@@ -28,6 +28,22 @@ export async function readBounds(client: KafkaClient, topic: string, partition: 
   return { low, end };
 }
 
+/** Where the first record of this time or a later one lies; null when there is none. */
+export async function readOffsetAt(
+  client: KafkaClient,
+  topic: string,
+  partition: number,
+  timeMs: number,
+): Promise<bigint | null> {
+  const topics = [{ topic, partitions: [{ partition, timestamp: timeMs }] }];
+  const nodeId = client.leaderOrThrow(topic, partition);
+  const { responses } = await client.call(nodeId, (broker) =>
+    broker.listOffsets({ isolationLevel: READ_COMMITTED, topics }),
+  );
+  const offset = BigInt(responses[0]?.partitions[0]?.offset ?? "-1");
+  return offset < 0n ? null : offset;
+}
+
 /** What is visible from `offset` on, as one fetch brings it.
  *  @throws the protocol's error, OFFSET_OUT_OF_RANGE among them | Unreadable */
 async function readFrom(client: KafkaClient, topic: string, partition: number, offset: bigint): Promise<RecordSet> {

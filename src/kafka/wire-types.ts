@@ -70,6 +70,13 @@ export type WireBroker = {
   describeConfigs(args: { resources: readonly { type: number; name: string }[] }): Promise<{
     resources: readonly { configEntries: readonly { configName: string; configValue: string | null }[] }[];
   }>;
+  alterConfigs(args: {
+    resources: readonly {
+      type: number;
+      name: string;
+      configEntries: readonly { name: string; value: string }[];
+    }[];
+  }): Promise<unknown>;
   offsetCommit(args: {
     groupId: string;
     groupGenerationId: number;

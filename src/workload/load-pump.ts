@@ -2,7 +2,7 @@
 // loop is open: every record has its time, whether earlier ones are acknowledged or not, until the window is full.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { OutgoingRecord, Producer } from "../kafka/port.ts";
+import type { OutgoingRecord, Producer, RawRecord } from "../kafka/port.ts";
 
 export type Outbound = { readonly partition: number; readonly record: OutgoingRecord };
 
@@ -10,6 +10,10 @@ export type Outbound = { readonly partition: number; readonly record: OutgoingRe
 export interface Source {
   next(): Promise<readonly Outbound[] | null>;
 }
+
+/** What the pump sends: any record, from any source of them. */
+export type Sendable = { readonly partition: number; readonly record: RawRecord };
+export type SendableSource = { next(): Promise<readonly Sendable[] | null> };
 
 export type PumpOptions = {
   readonly topic: string;
@@ -42,21 +46,21 @@ const RECORD_OVERHEAD_BYTES = 32;
 const FULL_ENOUGH_RECORDS = 500;
 
 /** @throws what the producer throws; what was queued behind is not sent then */
-export function pump(producer: Producer, source: Source, options: PumpOptions): Promise<Pumped> {
+export function pump(producer: Producer, source: SendableSource, options: PumpOptions): Promise<Pumped> {
   return new Pump(producer, source, options).run();
 }
 
 class Lane {
-  readonly records: OutgoingRecord[] = [];
+  readonly records: RawRecord[] = [];
   isSending = false;
 }
 
 class Pump {
   readonly #producer: Producer;
-  readonly #source: Source;
+  readonly #source: SendableSource;
   readonly #options: PumpOptions;
   readonly #lanes: readonly Lane[];
-  #chunk: readonly Outbound[] = [];
+  #chunk: readonly Sendable[] = [];
   #chunkAt = 0;
   #isDrained = false;
   #taken = 0;
@@ -67,7 +71,7 @@ class Pump {
   #failure: Error | null = null;
   #wake: () => void = () => {};
 
-  constructor(producer: Producer, source: Source, options: PumpOptions) {
+  constructor(producer: Producer, source: SendableSource, options: PumpOptions) {
     this.#producer = producer;
     this.#source = source;
     this.#options = options;
@@ -97,7 +101,7 @@ class Pump {
     const due = this.#due();
     while (this.#taken < due && this.#hasRoom()) {
       if (this.#chunkAt === this.#chunk.length && !(await this.#nextChunk())) return;
-      const { partition, record } = this.#chunk[this.#chunkAt++] as Outbound;
+      const { partition, record } = this.#chunk[this.#chunkAt++] as Sendable;
       this.#lanes[partition]?.records.push(record);
       this.#waitingBytes += bytesOf(record);
       this.#taken += 1;
@@ -141,7 +145,7 @@ class Pump {
     );
   }
 
-  #sent(partition: number, lane: Lane, batch: readonly OutgoingRecord[]): void {
+  #sent(partition: number, lane: Lane, batch: readonly RawRecord[]): void {
     lane.isSending = false;
     this.#sending -= 1;
     this.#acknowledged += batch.length;
@@ -174,16 +178,16 @@ export function wallMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
-function bytesOf({ key, value }: OutgoingRecord): number {
-  return (key?.length ?? 0) + value.length + RECORD_OVERHEAD_BYTES;
+function bytesOf({ key, value, headers }: RawRecord): number {
+  return (key?.length ?? 0) + (value?.length ?? 0) + (headers?.length ?? 0) + RECORD_OVERHEAD_BYTES;
 }
 
 /** How many of the first records make one batch; at least one. */
-function batchSize(records: readonly OutgoingRecord[]): number {
+function batchSize(records: readonly RawRecord[]): number {
   let bytes = 0;
   const most = Math.min(records.length, BATCH_RECORDS);
   for (let count = 0; count < most; count++) {
-    bytes += bytesOf(records[count] as OutgoingRecord);
+    bytes += bytesOf(records[count] as RawRecord);
     if (bytes > BATCH_BYTES && count > 0) return count;
   }
   return most;

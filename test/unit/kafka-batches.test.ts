@@ -6,14 +6,20 @@ import { readRecordSet } from "../../src/kafka/batch-read.ts";
 import { sizeInBatch, writeRecordBatch } from "../../src/kafka/batch-write.ts";
 import { Unreadable } from "../../src/kafka/compression.ts";
 import { crc32c } from "../../src/kafka/crc32c.ts";
-import type { OutgoingRecord } from "../../src/kafka/port.ts";
+import type { OutgoingRecord, RawRecord } from "../../src/kafka/port.ts";
 
 // KafkaJS's own decoder is the second opinion on what we write.
 const require = createRequire(import.meta.url);
 const KafkaJsDecoder = require("kafkajs/src/protocol/decoder") as new (bytes: Buffer) => object;
-const kafkaJsDecode = require("kafkajs/src/protocol/recordBatch/v0/decoder") as (
-  decoder: object,
-) => Promise<{ records: { key: Buffer | null; value: Buffer; offset: string; timestamp: string }[] }>;
+const kafkaJsDecode = require("kafkajs/src/protocol/recordBatch/v0/decoder") as (decoder: object) => Promise<{
+  records: {
+    key: Buffer | null;
+    value: Buffer;
+    offset: string;
+    timestamp: string;
+    headers?: Record<string, unknown>;
+  }[];
+}>;
 
 const NOW_MS = 1_700_000_000_123;
 const IDENTITY = { producerId: 77n, producerEpoch: 3, firstSequence: 41 };
@@ -51,6 +57,13 @@ function marker(kind: Buffer, baseOffset: bigint): Buffer {
 const valuesOf = (set: { records: readonly { value: Buffer | null }[] }): string[] =>
   set.records.map(({ value }) => String(value));
 
+/** Headers as they lie in a record, each with its own name as value. */
+function headersOf(names: readonly string[]): Buffer {
+  const sized = (text: string): Buffer =>
+    Buffer.concat([Buffer.from([Buffer.byteLength(text) * 2]), Buffer.from(text)]);
+  return Buffer.concat([Buffer.from([names.length * 2]), ...names.flatMap((name) => [sized(name), sized(name)])]);
+}
+
 const anyRecord = fc.record({
   key: fc.option(fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))),
   value: fc.uint8Array({ maxLength: 9_000 }).map((bytes) => Buffer.from(bytes)),
@@ -68,6 +81,35 @@ describe("writing", () => {
         expect(theirs.records.map(({ key, value }) => ({ key, value }))).toEqual(records);
         expect(theirs.records.at(-1)?.offset).toBe(String(999 + records.length));
         expect(theirs.records[0]?.timestamp).toBe(String(NOW_MS));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("keeps null values, headers and times, and reads headers only when they are wanted", async () => {
+    const record = fc.record({
+      key: fc.option(fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes))),
+      value: fc.option(fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))),
+      names: fc.array(fc.string({ maxLength: 9 }), { maxLength: 4 }),
+      timeMs: fc.integer({ min: 0, max: 2 ** 45 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 40 }), async (made) => {
+        const records: RawRecord[] = made.map(({ names, ...rest }) =>
+          names.length === 0 ? rest : { ...rest, headers: headersOf(names) },
+        );
+        const batch = stored(writeRecordBatch(records, IDENTITY, NOW_MS), 0n);
+        const kept = readRecordSet(batch, 0n, [], "keep").records;
+        expect(kept.map(({ offset: _offset, appendedAtMs, ...rest }) => ({ ...rest, timeMs: appendedAtMs }))).toEqual(
+          records,
+        );
+        expect(readRecordSet(batch, 0n, []).records.every((one) => one.headers === undefined)).toBe(true);
+        const theirs = await kafkaJsDecode(new KafkaJsDecoder(batch));
+        expect(theirs.records.map(({ headers }) => Object.keys(headers ?? {}).sort())).toEqual(
+          made.map(({ names }) => [...new Set(names)].sort()),
+        );
+        expect(theirs.records.map(({ timestamp }) => timestamp)).toEqual(made.map(({ timeMs }) => String(timeMs)));
+        expect(batch.length).toBeLessThanOrEqual(records.reduce((bytes, one) => bytes + sizeInBatch(one), 61));
       }),
       { numRuns: 60 },
     );

@@ -20,6 +20,7 @@ test("finds the broker's methods with the parameters that we pass", () => {
     "endTxn",
     "createTopics",
     "describeConfigs",
+    "alterConfigs",
     "offsetCommit",
     "deleteRecords",
   ];
@@ -34,6 +35,7 @@ test("finds the broker's methods with the parameters that we pass", () => {
       "async endTxn({ transactionalId, producerId, producerEpoch, transactionResult })",
       "async createTopics({ topics, validateOnly = false, timeout = 5000 })",
       "async describeConfigs({ resources, includeSynonyms = false })",
+      "async alterConfigs({ resources, validateOnly = false })",
       "async offsetCommit({ groupId, groupGenerationId, memberId, retentionTime, topics })",
       "async deleteRecords({ topics })",
     ]
