@@ -167,3 +167,28 @@ test("says within about 10 s which brokers do not answer, and what to do", async
     expect(error.remedy).toContain("KAFKA_BROKERS");
   }
 });
+
+test("finds offsets by append time", async () => {
+  const topic = await freshTopic(1, { "message.timestamp.type": "CreateTime" });
+  const admin = await testAdmin();
+  const producer = closing(await openProducer(kafkaSettings()));
+  const timed = (timeMs: number) => ({ key: null, value: Buffer.from(String(timeMs)), timeMs });
+  await producer.send(topic, 0, [timed(1_000), timed(2_000), timed(3_000)]);
+  expect(await admin.offsetAt(topic, 0, 0)).toBe(0n);
+  expect(await admin.offsetAt(topic, 0, 1_001)).toBe(1n);
+  expect(await admin.offsetAt(topic, 0, 3_000)).toBe(2n);
+  expect(await admin.offsetAt(topic, 0, 3_001)).toBe(null);
+});
+
+test("a topic that goes over to append time keeps the times that its records had", async () => {
+  const topic = await freshTopic(1, { "message.timestamp.type": "CreateTime", "retention.ms": "-1" });
+  const admin = await testAdmin();
+  const producer = closing(await openProducer(kafkaSettings()));
+  await producer.send(topic, 0, [{ key: null, value: null, timeMs: 86_400_000 }]);
+  await admin.setTopicSettings(topic, { "message.timestamp.type": "LogAppendTime", "retention.ms": "-1" });
+  expect((await admin.topicSettings(topic)).get("message.timestamp.type")).toBe("LogAppendTime");
+  const before = Date.now();
+  await producer.send(topic, 0, [{ key: null, value: null, timeMs: 86_400_000 }]);
+  expect(await admin.recordAt(topic, 0, 0n)).toMatchObject({ appendedAtMs: 86_400_000, value: null });
+  expect((await admin.recordAt(topic, 0, 1n))?.appendedAtMs).toBeGreaterThanOrEqual(before - 1_000);
+});
