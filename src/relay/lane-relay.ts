@@ -138,7 +138,8 @@ export class LaneRelay {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#rouse();
+    // Of the topics that have nothing to publish too: a lane that is given back would stand still for their patience.
+    for (const topic of OUTGOING_TOPICS) this.#queues[topic].letGo();
     await this.#writer?.close().catch(() => undefined);
     await this.#done;
   }

@@ -99,6 +99,11 @@ export class OutgoingQueue {
     if (this.length > 0) this.#wake?.();
   }
 
+  /** Ends a wait although nothing is there. */
+  letGo(): void {
+    this.#wake?.();
+  }
+
   /** Until something is there, at most `ms`. */
   wait(ms: number): Promise<void> {
     return new Promise((resolve) => {

@@ -76,6 +76,10 @@ describe("the outgoing queue", () => {
     queue.rouse();
     await woken;
     await new OutgoingQueue(0n).wait(5);
+    const empty = new OutgoingQueue(0n);
+    const left = empty.wait(60_000);
+    empty.letGo();
+    await left;
   });
 
   test("keeps the sequence over any pushes and publications", () => {
