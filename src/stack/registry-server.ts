@@ -1,7 +1,7 @@
 // A small schema registry for local runs, speaking the part of the Confluent API that clients of Avro use.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { COMPATIBILITY_LEVELS, type CompatibilityLevel } from "../kafka/compatibility.ts";
-import { type Registered, RegistryRefusal, Subjects } from "./registry-subjects.ts";
+import { REGISTRY_MODES, type Registered, type RegistryMode, RegistryRefusal, Subjects } from "./registry-subjects.ts";
 import { textOf } from "./unavailable.ts";
 
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
@@ -18,7 +18,7 @@ const ROUTES: readonly Route[] = [
   { pattern: "GET subjects/*/versions", answer: (call) => call.subjects.versionsOf(word(call, 0)) },
   {
     pattern: "POST subjects/*/versions",
-    answer: (call) => idOf(call.subjects.register(word(call, 0), schemaOf(call))),
+    answer: (call) => idOf(register(call)),
   },
   { pattern: "GET subjects/*/versions/*", answer: (call) => call.subjects.version(word(call, 0), word(call, 1)) },
   {
@@ -34,7 +34,8 @@ const ROUTES: readonly Route[] = [
   { pattern: "GET config/*", answer: (call) => ({ compatibilityLevel: call.subjects.levelOf(word(call, 0)) }) },
   { pattern: "PUT config/*", answer: (call) => setLevel(call, word(call, 0)) },
   { pattern: "DELETE config/*", answer: (call) => dropLevel(call) },
-  { pattern: "GET mode", answer: () => ({ mode: "READWRITE" }) },
+  { pattern: "GET mode", answer: ({ subjects }) => ({ mode: subjects.mode() }) },
+  { pattern: "PUT mode", answer: (call) => setMode(call) },
   { pattern: "POST compatibility/subjects/*/versions", answer: (call) => verdict(call, null) },
   { pattern: "POST compatibility/subjects/*/versions/*", answer: (call) => verdict(call, word(call, 1)) },
 ];
@@ -103,6 +104,21 @@ function schemaOf({ body }: Call): string {
 }
 
 const idOf = ({ id }: Registered): { id: number } => ({ id });
+
+/** With an id the body is what another registry holds under it; that takes mode IMPORT. */
+function register(call: Call): Registered {
+  const { id } = call.body;
+  if (id === undefined || id === null) return call.subjects.register(word(call, 0), schemaOf(call));
+  return call.subjects.import(word(call, 0), schemaOf(call), Number(id));
+}
+
+function setMode(call: Call): { mode: RegistryMode } {
+  const asked = String(call.body["mode"]).toUpperCase();
+  const mode = REGISTRY_MODES.find((one) => one === asked);
+  if (mode === undefined) throw new RegistryRefusal(422, 42204, `Invalid mode ${asked}`);
+  call.subjects.setMode(mode);
+  return { mode };
+}
 
 function setLevel(call: Call, subject: string | null): { compatibility: CompatibilityLevel } {
   const asked = String(call.body["compatibility"]).toUpperCase();

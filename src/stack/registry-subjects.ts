@@ -1,4 +1,5 @@
-// What the small registry knows, kept in one file: ids are given once and never again, also after a restart.
+// What the small registry knows, kept in one file: ids are given once and never again, also after a restart. In mode
+// IMPORT they are given by whoever registers, so that a registry can hold what another one has under the same ids.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { type CompatibilityLevel, flawOf, incompatibilities } from "../kafka/compatibility.ts";
 
@@ -12,10 +13,17 @@ type Subject = {
 /** The form of the file. */
 type Contents = {
   level: CompatibilityLevel;
-  /** the schema of id 1 first; the same text has one id under all subjects */
-  schemas: string[];
+  mode?: RegistryMode;
+  /** by id; the same text has one id under all subjects, unless it was imported under several. Files of earlier releases
+   *  have a list, with the schema of id 1 first. */
+  schemas: Record<string, string> | string[];
   subjects: Record<string, Subject>;
 };
+
+export const REGISTRY_MODES = ["READWRITE", "IMPORT"] as const;
+export type RegistryMode = (typeof REGISTRY_MODES)[number];
+
+const ID_MAX = 2 ** 31 - 1;
 
 export type Registered = {
   readonly subject: string;
@@ -39,16 +47,21 @@ export class RegistryRefusal extends Error {
 export class Subjects {
   private readonly file: string;
   private ownLevel: CompatibilityLevel;
-  private readonly schemas: string[];
+  private readonly schemas: Map<number, string>;
+  private ownMode: RegistryMode;
   private readonly subjects: Map<string, Subject>;
 
   /** @param file is made by the first change; an existing one is read */
   constructor(file: string) {
-    const nothing: Contents = { level: "BACKWARD", schemas: [], subjects: {} };
+    const nothing: Contents = { level: "BACKWARD", schemas: {}, subjects: {} };
     const contents = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Contents) : nothing;
     this.file = file;
     this.ownLevel = contents.level;
-    this.schemas = contents.schemas;
+    this.ownMode = contents.mode ?? "READWRITE";
+    const { schemas } = contents;
+    this.schemas = Array.isArray(schemas)
+      ? new Map(schemas.map((text, at) => [at + 1, text]))
+      : new Map(Object.entries(schemas).map(([id, text]) => [Number(id), text]));
     this.subjects = new Map(Object.entries(contents.subjects));
   }
 
@@ -65,6 +78,26 @@ export class Subjects {
     this.entry(subject).schemaIds.push(this.idFor(text));
     this.save();
     return this.version(subject, "latest");
+  }
+
+  /** Registers a schema under a given id, without a look at earlier versions. Safe to repeat.
+   *  @throws RegistryRefusal 422 when it is not an Avro schema, the mode is another, or the id is another schema's */
+  import(subject: string, schema: string, id: number): Registered {
+    if (this.ownMode !== "IMPORT") {
+      throw new RegistryRefusal(422, 42205, `Subject ${subject} is not in import mode`);
+    }
+    if (!Number.isInteger(id) || id < 1 || id > ID_MAX)
+      throw new RegistryRefusal(422, 42201, `Invalid schema id ${id}`);
+    const text = canonical(schema);
+    const known = this.schemas.get(id);
+    if (known !== undefined && known !== text) {
+      throw new RegistryRefusal(422, 42205, `Overwrite new schema with id ${id} is not permitted.`);
+    }
+    this.schemas.set(id, text);
+    const { schemaIds } = this.entry(subject);
+    if (!schemaIds.includes(id)) schemaIds.push(id);
+    this.save();
+    return this.version(subject, String(schemaIds.indexOf(id) + 1));
   }
 
   /** @returns sentences why the schema does not fit the given earlier versions; empty when it does */
@@ -101,7 +134,7 @@ export class Subjects {
 
   /** @throws RegistryRefusal 40403 */
   schema(id: number): string {
-    const schema = this.schemas[id - 1];
+    const schema = this.schemas.get(id);
     if (schema === undefined) throw new RegistryRefusal(404, 40403, `Schema ${id} not found`);
     return schema;
   }
@@ -120,6 +153,15 @@ export class Subjects {
 
   names(): string[] {
     return [...this.subjects.keys()].filter((name) => this.textsOf(name).length > 0);
+  }
+
+  mode(): RegistryMode {
+    return this.ownMode;
+  }
+
+  setMode(mode: RegistryMode): void {
+    this.ownMode = mode;
+    this.save();
   }
 
   level(): CompatibilityLevel {
@@ -163,14 +205,21 @@ export class Subjects {
   }
 
   private idFor(text: string): number {
-    const at = this.schemas.indexOf(text);
-    return at < 0 ? this.schemas.push(text) : at + 1;
+    let highest = 0;
+    for (const [id, known] of this.schemas) {
+      if (known === text) return id;
+      highest = Math.max(highest, id);
+    }
+    if (highest === ID_MAX) throw new RegistryRefusal(500, 50001, "every schema id is given");
+    this.schemas.set(highest + 1, text);
+    return highest + 1;
   }
 
   // An id that a producer has written into messages must not be forgotten: on disk before it is answered.
   private save(): void {
     const subjects = Object.fromEntries(this.subjects);
-    const contents: Contents = { level: this.ownLevel, schemas: this.schemas, subjects };
+    const schemas = Object.fromEntries(this.schemas);
+    const contents: Contents = { level: this.ownLevel, mode: this.ownMode, schemas, subjects };
     const next = `${this.file}.next`;
     const descriptor = openSync(next, "w");
     writeSync(descriptor, `${JSON.stringify(contents, null, 2)}\n`);

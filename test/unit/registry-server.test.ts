@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -137,4 +137,32 @@ test("serves the client library: registers, finds and reads a schema back", asyn
   );
   const reader = new SchemaRegistry({ host: url });
   expect(await reader.decode(await client.encode(id, { id: "x" }))).toEqual({ id: "x" });
+});
+
+test("takes schemas of another registry under the ids that they have there, in mode IMPORT alone", async () => {
+  const importing = (schema: string, id: number, subject = SUBJECT) =>
+    call("POST", `/subjects/${subject}/versions`, { schema, id });
+  expect(await importing(FIRST, 40)).toMatchObject({ status: 422, body: { error_code: 42205 } });
+  expect(await call("PUT", "/mode", { mode: "IMPORT" })).toEqual({ status: 200, body: { mode: "IMPORT" } });
+  expect(await importing(FIRST, 40)).toEqual({ status: 200, body: { id: 40 } });
+  expect(await importing(FIRST, 40)).toEqual({ status: 200, body: { id: 40 } });
+  expect(await importing(INCOMPATIBLE, 7)).toEqual({ status: 200, body: { id: 7 } });
+  expect(await importing(SECOND, 40)).toMatchObject({ status: 422, body: { error_code: 42205 } });
+  expect(await importing(SECOND, 0)).toMatchObject({ status: 422 });
+  await call("PUT", "/mode", { mode: "READWRITE" });
+  await close();
+  await open();
+  expect(await register(FIRST)).toEqual({ status: 200, body: { id: 40 } });
+  expect(await register(SECOND, "other-value")).toEqual({ status: 200, body: { id: 41 } });
+  expect(await call("GET", "/schemas/ids/7/schema")).toEqual({ status: 200, body: JSON.parse(INCOMPATIBLE) });
+  expect(await call("GET", "/schemas/ids/8")).toMatchObject({ status: 404, body: { error_code: 40403 } });
+});
+
+test("reads the file of an earlier release, in which schemas were a list", async () => {
+  await close();
+  const contents = { level: "BACKWARD", schemas: [JSON.stringify(JSON.parse(FIRST))], subjects: {} };
+  writeFileSync(join(dir, "subjects.json"), JSON.stringify(contents));
+  await open();
+  expect(await call("GET", "/schemas/ids/1/schema")).toEqual({ status: 200, body: JSON.parse(FIRST) });
+  expect(await register(SECOND)).toEqual({ status: 200, body: { id: 2 } });
 });
