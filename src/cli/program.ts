@@ -31,6 +31,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import("./demo.ts"),
   },
   { name: "load", summary: "publish intents: JSON lines or generated ones", load: () => import("./load.ts") },
+  {
+    name: "replay",
+    summary: "records of a topic again, as they are or as new payments",
+    load: () => import("./replay.ts"),
+  },
   { name: "outcomes", summary: "what became of intents, as JSON lines", load: () => import("./outcomes.ts") },
   { name: "ledger", summary: "balances now and as of a cut, lines, trial balance", load: () => import("./ledger.ts") },
   { name: "case", summary: "a case: its states, inputs, outcomes and lines", load: () => import("./case.ts") },

@@ -25,6 +25,8 @@ export type PumpOptions = {
   /** stops taking from the source; what is queued is still sent */
   readonly stop: AbortSignal | null;
   readonly progress: (acknowledged: number, waiting: number) => void;
+  /** of one send, for a topic that takes less than usual; one record is sent however large it is */
+  readonly batchBytes?: number;
 };
 
 export type Pumped = {
@@ -136,7 +138,7 @@ class Pump {
     if (lane.isSending || lane.records.length === 0 || this.#failure !== null) return;
     const isWorthWaiting = this.#options.rate === null && !this.#isDrained && this.#hasRoom();
     if (isWorthWaiting && lane.records.length < FULL_ENOUGH_RECORDS) return;
-    const batch = lane.records.splice(0, batchSize(lane.records));
+    const batch = lane.records.splice(0, batchSize(lane.records, this.#options.batchBytes ?? BATCH_BYTES));
     lane.isSending = true;
     this.#sending += 1;
     this.#producer.send(this.#options.topic, partition, batch).then(
@@ -183,12 +185,12 @@ function bytesOf({ key, value, headers }: RawRecord): number {
 }
 
 /** How many of the first records make one batch; at least one. */
-function batchSize(records: readonly RawRecord[]): number {
+function batchSize(records: readonly RawRecord[], bytesMax: number): number {
   let bytes = 0;
   const most = Math.min(records.length, BATCH_RECORDS);
   for (let count = 0; count < most; count++) {
     bytes += bytesOf(records[count] as RawRecord);
-    if (bytes > BATCH_BYTES && count > 0) return count;
+    if (bytes > bytesMax && count > 0) return count;
   }
   return most;
 }
