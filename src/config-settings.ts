@@ -249,7 +249,17 @@ const RELAY = {
   }),
 };
 
+export const STANDBY = ["auto", "required", "optional"] as const;
+
 const DATABASE = {
+  standby: oneOf({
+    names: STANDBY,
+    default: "auto",
+    reason:
+      "Whether `run` refuses a Postgres whose commits wait for no synchronous standby: losing that machine would lose " +
+      "committed blocks whose outcomes are out. `auto` refuses unless Postgres is on this machine; `optional` accepts it, " +
+      "as where the storage itself is copied.",
+  }),
   statementTimeoutMs: wholeNumber({
     default: 10_000,
     min: 100,

@@ -3,25 +3,29 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Config, type TopicNames, topicNames } from "./config.ts";
+import { needsStandby } from "./config-standby.ts";
 import { type Declared, loadDeclared, loadFlowText } from "./declared/load.ts";
 import { compileFlow } from "./domain/flow/compile.ts";
 import { makeRules, type Rules } from "./domain/rules.ts";
 import { armFailpoints } from "./failpoints.ts";
 import { openAdmin } from "./kafka/admin.ts";
 import { type Codec, createCodec } from "./kafka/codec.ts";
+import { hoursUntil, readRetentionMs } from "./kafka/expiry.ts";
 import type { FetchOptions } from "./kafka/fetch-loops.ts";
 import type { KafkaSettings, Reader, TopicAdmin } from "./kafka/port.ts";
 import { openReader } from "./kafka/reader.ts";
 import { openRegistry } from "./kafka/registry.ts";
 import { openLaneWriter } from "./kafka/writer.ts";
+import { HaltedLanes } from "./processor/halted-lanes.ts";
 import type { LaneLimits } from "./processor/lane.ts";
 import { Processor } from "./processor/processor.ts";
+import { keepUp, requireStandby, type Upkeep } from "./processor/upkeep.ts";
 import { Relay } from "./relay/relay.ts";
 import { type Addresses, databaseSettings, LanesDisagree, REGISTRY_TIMEOUT_MS, topicSchemas } from "./setup.ts";
 import { type Connection, ConnectionPool, connect, type DatabaseSettings } from "./store/database.ts";
 import { ownsLane } from "./store/lanes.ts";
 import { readBlockDigest, readMarks, readMessages, writeMark } from "./store/outbox.ts";
-import { countLanes, createPartitionsAhead, registerFlows } from "./store/setup.ts";
+import { countLanes, registerFlows } from "./store/setup.ts";
 import type { Health } from "./telemetry/health.ts";
 import { startHealthServer } from "./telemetry/health.ts";
 import type { Logger } from "./telemetry/logger.ts";
@@ -50,7 +54,9 @@ export class NotSetUp extends Error {
 
 const RELAY_CONNECTIONS = 2;
 const RELAY_MARK_MS = 1_000;
-const PARTITIONS_EVERY_MS = 3_600_000;
+const HALTS_EVERY_MS = 1_000;
+/** How long the line that says that a lane has halted waits for the hours that are left. */
+const HALT_LINE_WAIT_MS = 3_000;
 const LAG_OFFSETS_EVERY_MS = 10_000;
 const READER_SILENT_MAX_MS = 30_000;
 const COMMIT_UNKNOWN_MS = 20_000;
@@ -69,6 +75,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   arm(config, logger);
   const declared = loadDeclared(config.schemasDir, config.flowsDir);
   const database = databaseSettings(config, addresses.databaseUrl, "millrace_service");
+  const needsOne = needsStandby(config.standby, database.url);
+  const standby = await withConnection(database, (connection) => requireStandby(connection, needsOne, logger));
   const rules = await withConnection(database, (connection) => loadRules(connection, config, declared));
   const codec = await openCodec(config, addresses, declared);
   const admin = await openAdmin(kafka);
@@ -77,11 +85,32 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const reader = await openReader(kafka, [names.intents, names.reports], readerOptions(config));
   const relayPool = new ConnectionPool(database, RELAY_CONNECTIONS);
   const blockPool = new ConnectionPool(database, config.blockConnections);
+  // Rare questions have a connection of their own for a moment, so that no block or message waits for them.
+  const aside: Aside = { lend: (work) => withConnection(database, work) };
+  const halted = new HaltedLanes({
+    pool: aside,
+    admin,
+    topics: [names.intents, names.reports],
+    failed: (error) => logger.warn({ error }, "halted lanes cannot be looked at"),
+  });
   const joined: { processor: Processor | null } = { processor: null };
   const relay = makeRelay({ parts, names, codec, pool: relayPool, joined });
-  const processor = makeProcessor({ parts, names, rules, codec, reader, admin, database, pool: blockPool, relay });
+  const processor = makeProcessor({
+    parts,
+    names,
+    rules,
+    codec,
+    reader,
+    admin,
+    database,
+    pool: blockPool,
+    relay,
+    halted,
+  });
   joined.processor = processor;
-  watch(metrics, processor, relay);
+  const upkeep = keepUp({ pool: aside, logger, partitionsAheadHours: config.partitionsAheadHours, standby });
+  const retentionMs = await readRetentionMs(admin, names.intents);
+  watch({ metrics, processor, relay, halted, upkeep, retentionMs });
   const health = await startHealthServer({
     host: config.httpHost,
     port: config.httpPort,
@@ -89,15 +118,15 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     live: () => liveness(reader),
     ready: () => readiness(config, processor),
   });
-  const partitions = keepPartitions(database, config, logger);
   const offsets = tellLagTools(admin, config, processor);
+  const following = setInterval(() => void halted.follow(processor.lastTick?.halted ?? []), HALTS_EVERY_MS);
   await processor.start();
   logger.info({ httpPort: health.port, lanes: rules.lanes, process: processor.process }, "running");
   return {
     httpPort: health.port,
     stop: async () => {
-      clearInterval(partitions);
-      clearInterval(offsets);
+      for (const timer of [offsets, following]) clearInterval(timer);
+      upkeep.stop();
       await processor.stop();
       await reader.stop();
       await Promise.all([health.close(), admin.close(), relayPool.close(), blockPool.close()]);
@@ -119,6 +148,8 @@ async function withConnection<T>(database: DatabaseSettings, work: (connection: 
   return work(connection).finally(() => connection.close());
 }
 
+type Aside = Pick<ConnectionPool, "lend">;
+
 type ProcessorMaking = {
   readonly parts: ServiceParts;
   readonly names: TopicNames;
@@ -129,6 +160,7 @@ type ProcessorMaking = {
   readonly database: DatabaseSettings;
   readonly pool: ConnectionPool;
   readonly relay: Relay;
+  readonly halted: HaltedLanes;
 };
 
 function makeProcessor({
@@ -141,6 +173,7 @@ function makeProcessor({
   database,
   pool,
   relay,
+  halted,
 }: ProcessorMaking): Processor {
   const { config, logger, metrics } = parts;
   const phases = new BlockPhases();
@@ -153,7 +186,10 @@ function makeProcessor({
     publisher: relay,
     intentsTopic: names.intents,
     reportsTopic: names.reports,
-    events: processorEvents(logger, metrics, phases),
+    events: processorEvents(logger, metrics, phases, async (lane) => {
+      const atMs = await halted.expiryWithin(lane, HALT_LINE_WAIT_MS);
+      return atMs === null ? null : hoursUntil(atMs, Date.now());
+    }),
     crash: parts.crash,
     drainMs: config.stopDeadlineMs / 2,
     limits: laneLimits(config),
@@ -315,17 +351,45 @@ function makeRelay({ parts, names, codec, pool, joined }: RelayMaking): Relay {
   });
 }
 
-function watch(metrics: Metrics, processor: Processor, relay: Relay): void {
+type Watching = {
+  readonly metrics: Metrics;
+  readonly processor: Processor;
+  readonly relay: Relay;
+  readonly halted: HaltedLanes;
+  readonly upkeep: Upkeep;
+  /** of the inputs; null when they are kept for ever */
+  readonly retentionMs: number | null;
+};
+
+function watch({ metrics, processor, relay, halted, upkeep, retentionMs }: Watching): void {
+  const secondsUntil = (atMs: number | null): number | null => (atMs === null ? null : (atMs - Date.now()) / 1000);
   metrics.watchLanes(() =>
     processor.lanes.map((lane) => {
       const oldestMs = lane.oldestInputMs();
-      const lagSeconds = oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000);
-      return { lane: lane.number, lagRecords: lane.lagRecords(), lagSeconds, haltedBy: null };
+      const { schemaWaitSinceMs } = lane;
+      return {
+        lane: lane.number,
+        lagRecords: lane.lagRecords(),
+        lagSeconds: oldestMs === null ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
+        expireSeconds: oldestMs === null || retentionMs === null ? null : secondsUntil(oldestMs + retentionMs),
+        schemaWaitSeconds: schemaWaitSinceMs === null ? null : (Date.now() - schemaWaitSinceMs) / 1000,
+      };
     }),
   );
   metrics.watchRelay(() =>
     relay.lanes.map((lane) => ({ lane, backlogMessages: relay.backlog(lane), ageSeconds: relay.ageMs(lane) / 1000 })),
   );
+  metrics.watchSystem(() => ({
+    halted: halted.lanes.map(({ lane, cause, expireAtMs }) => ({
+      lane,
+      cause,
+      expireSeconds: expireAtMs === null ? null : Math.max(0, secondsUntil(expireAtMs) ?? 0),
+    })),
+    lanesFree: processor.lastTick?.free.length ?? 0,
+    clockSkewSeconds: processor.skewMs / 1000,
+    partitionsAheadSeconds: secondsUntil(upkeep.partitionsUntilMs),
+    hasStandby: upkeep.hasStandby,
+  }));
 }
 
 function liveness(reader: Reader): Health {
@@ -346,20 +410,6 @@ function readiness(config: Config, processor: Processor): Health {
   if (Math.abs(processor.skewMs) > config.clockSkewMaxMs)
     reasons.push(`the database's clock is ${Math.round(processor.skewMs)} ms from ours`);
   return { ok: reasons.length === 0, reasons };
-}
-
-function keepPartitions(database: DatabaseSettings, config: Config, logger: Logger): NodeJS.Timeout {
-  const keep = async (): Promise<void> => {
-    try {
-      const hours = config.partitionsAheadHours;
-      const made = await withConnection(database, (connection) => createPartitionsAhead(connection, hours));
-      if (made > 0) logger.info({ made }, "partitions created ahead");
-    } catch (error) {
-      logger.error({ error }, "partitions could not be created ahead");
-    }
-  };
-  void keep();
-  return setInterval(() => void keep(), PARTITIONS_EVERY_MS);
 }
 
 /** Truth is in the lane row; what Kafka's own tools show as a group's offsets is told them now and then. */

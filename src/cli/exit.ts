@@ -47,6 +47,7 @@ const BY_NAME: ReadonlyMap<string, ExitCode> = new Map([
   ["SchemaRefused", EXIT.failed],
   ["SchemaMissing", EXIT.failed],
   ["NotSetUp", EXIT.failed],
+  ["StandbyMissing", EXIT.failed],
   ["LanesDisagree", EXIT.failed],
   ["FlowVersionChanged", EXIT.usage],
   ["DeclaredFaults", EXIT.usage],

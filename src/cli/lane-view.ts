@@ -1,7 +1,8 @@
 // How a lane is shown: its fields for --json, and the same for people.
 
 import type { TopicNames } from "../config.ts";
-import { haltAdvice, remedyText, suggestedOffset } from "../domain/halts.ts";
+import { haltAdvice, haltRunbook, remedyText, suggestedOffset } from "../domain/halts.ts";
+import { hoursUntil } from "../kafka/expiry.ts";
 import type { PartitionBounds } from "../kafka/port.ts";
 import type { HaltShown, LaneShown, Outgoing, PastHalt } from "../store/reads-lanes.ts";
 import type { LaneLog } from "./lane-logs.ts";
@@ -48,6 +49,7 @@ export function laneFields(lane: LaneShown, log: LaneLog): Fields {
     deadLettersNext: position(lane.deadLetters.next),
     unpublished: [lane.outcomes, lane.commands, lane.deadLetters].reduce((sum, topic) => sum + waiting(topic), 0),
     accounts: position(lane.accounts),
+    hoursUntilInputsExpire: log.expireAtMs === null ? null : hoursUntil(log.expireAtMs, Date.now()),
     haltedBy: halt?.cause ?? null,
   };
 }
@@ -76,6 +78,7 @@ export function haltFields({ halt, haltedAtMs, cause, evidence }: HaltShown): Fi
     remedy,
     resuming: remedyText(cause),
     next,
+    runbook: haltRunbook(cause),
   };
 }
 
@@ -107,6 +110,15 @@ export function laneText(out: Output, fields: Fields, log: LaneLog): string[] {
     `  reports   next ${fields["reportsNext"]}, lag ${fields["reportsLag"] ?? "?"}; ${logText(log.reports)}`,
     `  outcomes  next ${fields["outcomesNext"]}, published up to ${fields["outcomesPublished"]}`,
     `  accounts  ${fields["accounts"]}`,
+    ...expiryText(fields["hoursUntilInputsExpire"]),
+  ];
+}
+
+/** Said only where something waits: a lane without a backlog has nothing to lose. */
+function expiryText(hours: unknown): string[] {
+  if (typeof hours !== "number") return [];
+  return [
+    `  expiring  ${hours === 0 ? "inputs that wait may leave their log now" : `${hours} hours until the first input that waits may leave its log`}`,
   ];
 }
 
@@ -122,6 +134,7 @@ export function haltText(out: Output, lane: number, shown: HaltShown, topics: To
     `  ${next}`,
     `  ${remedyText(shown.cause)}`,
     `  go on with: ${resumeCommand(lane, shown, topics)}`,
+    `  step by step: ${haltRunbook(shown.cause)}`,
   ];
 }
 

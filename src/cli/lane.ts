@@ -70,11 +70,7 @@ async function listLanes(context: CliContext, options: { limit?: string }): Prom
   );
   requireLanes(lanes.length);
   const shown = lanes.slice(0, limit ?? lanes.length);
-  const { byLane, failure } = await readLogs(
-    config,
-    kafkaBrokers,
-    shown.map(({ lane }) => lane),
-  );
+  const { byLane, failure } = await readLogs(config, kafkaBrokers, shown);
   out.table(
     LANE_COLUMNS,
     shown.map((lane) => laneFields(lane, byLane.get(lane.lane) ?? UNKNOWN_LOG)),
@@ -97,7 +93,7 @@ async function showLane(context: CliContext, text: string): Promise<void> {
       past: await readPastHalts(connection, number),
     }),
   );
-  const { byLane, failure } = await readLogs(config, kafkaBrokers, [number]);
+  const { byLane, failure } = await readLogs(config, kafkaBrokers, [lane]);
   const log = byLane.get(number) ?? UNKNOWN_LOG;
   const fields = laneFields(lane, log);
   const halt = lane.halt === null ? null : haltFields(lane.halt);

@@ -138,6 +138,11 @@ export function haltAdvice(cause: string): HaltAdvice {
   return isHaltCause(cause) ? ADVICE[cause] : UNKNOWN;
 }
 
+/** Where the repository tells what to do after a halt, step by step. */
+export function haltRunbook(cause: string): string {
+  return isHaltCause(cause) ? `docs/runbooks/halts/${cause}.md` : "docs/runbooks/README.md";
+}
+
 const REMEDIES: Record<HaltRemedy, string> = {
   mend: "Resuming alone succeeds once the cause is mended; until then the lane halts again, and no position helps.",
   accept:

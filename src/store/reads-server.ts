@@ -2,7 +2,7 @@
 
 import type { Connection } from "./database.ts";
 import { readTimestampMs } from "./literals.ts";
-import { showMigrations, showServer } from "./sql/show-server.ts";
+import { showMigrations, showServer, showStandby } from "./sql/show-server.ts";
 
 export type ServerShown = {
   readonly version: string;
@@ -34,6 +34,24 @@ export async function readServer(connection: Connection, clockMs: () => number):
     clockAheadMs: readTimestampMs(row["clock_at"]) - (askedMs + answeredMs) / 2,
     mayServe: row["may_serve"] as boolean | null,
   };
+}
+
+export type StandbyShown = {
+  /** commits of this session wait until a standby has them */
+  readonly isWaitedFor: boolean;
+  /** as Postgres has it: `synchronous_standby_names` */
+  readonly names: string;
+  /** those connected, with their state, as far as we may see them */
+  readonly standbys: readonly string[];
+};
+
+/** A commit waits when standbys are named and `synchronous_commit` asks for more than the own disk. That a named one is
+ *  there need not be asked: while it is not, commits wait for it. */
+export async function readStandby(connection: Connection): Promise<StandbyShown> {
+  const row = (await connection.run(showStandby, [])).rows[0] ?? {};
+  const names = (row["names"] as string).trim();
+  const isRemote = ["on", "remote_apply", "remote_write"].includes(row["synchronous_commit"] as string);
+  return { isWaitedFor: names !== "" && isRemote, names, standbys: row["standbys"] as string[] };
 }
 
 /** Names of the migrations that ran; none when the database was never migrated. */

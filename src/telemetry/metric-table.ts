@@ -103,14 +103,68 @@ export const METRICS = {
     kind: "gauge",
     unit: "lanes",
     labels: [],
-    meaning: "Lanes of this process that are halted. Worth a page: somebody has to decide (`millrace lane list`).",
+    meaning:
+      "Lanes that are halted. Each instance tells of all of them, because a halted lane has no owner. Worth a page: " +
+      "somebody has to decide (`millrace lane list`).",
   },
   laneHalted: {
     name: "millrace_lane_halted",
     kind: "gauge",
     unit: "lanes",
     labels: ["lane", "cause"],
-    meaning: "1 for each lane of this process that is halted, with its cause.",
+    meaning: "1 for each lane that is halted, with its cause; each instance tells of all of them.",
+  },
+  lanesFree: {
+    name: "millrace_lanes_free",
+    kind: "gauge",
+    unit: "lanes",
+    labels: [],
+    meaning: "Lanes that nobody owns and that are not halted, as this process last saw: 0 but for moments.",
+  },
+  inputsExpireSeconds: {
+    name: "millrace_inputs_expire_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["lane"],
+    meaning:
+      "Time until the first input of a lane that is in no block may leave its log by retention. For lanes held here that " +
+      "have a backlog, and for halted ones with inputs waiting.",
+  },
+  schemaWaitSeconds: {
+    name: "millrace_schema_wait_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["lane"],
+    meaning: "How long a lane held here has been waiting for a schema that the registry does not give out.",
+  },
+  clockSkewSeconds: {
+    name: "millrace_clock_skew_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: [],
+    meaning: "How far the database's clock is ahead of this process's for certain; negative when it is behind.",
+  },
+  partitionsAheadSeconds: {
+    name: "millrace_partitions_ahead_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: [],
+    meaning: "Time that is left until the end of the time partitions that this process made or found made.",
+  },
+  synchronousStandby: {
+    name: "millrace_synchronous_standby",
+    kind: "gauge",
+    unit: "",
+    labels: [],
+    meaning: "1 while commits wait for a synchronous standby, 0 while a block is on one machine only.",
+  },
+  producerIdChanges: {
+    name: "millrace_producer_id_changes_total",
+    kind: "counter",
+    unit: "lanes",
+    labels: [],
+    meaning:
+      "Times that a broker had forgotten a lane's producer id, so that an older owner would not have been fenced.",
   },
   fenced: {
     name: "millrace_fenced_total",

@@ -23,8 +23,28 @@ export type LaneFigures = {
   readonly lane: number;
   readonly lagRecords: number;
   readonly lagSeconds: number;
-  /** a short name such as `position_missing`, or null while the lane goes on */
-  readonly haltedBy: string | null;
+  /** until its oldest waiting input may leave the log; null when none waits or nothing ever leaves */
+  readonly expireSeconds: number | null;
+  /** since when it waits for the schema registry; null while it does not */
+  readonly schemaWaitSeconds: number | null;
+};
+
+/** One lane of the whole system that is halted. */
+export type HaltedFigures = {
+  readonly lane: number;
+  readonly cause: string;
+  readonly expireSeconds: number | null;
+};
+
+/** What this process knows of the whole. */
+export type SystemFigures = {
+  readonly halted: readonly HaltedFigures[];
+  readonly lanesFree: number;
+  readonly clockSkewSeconds: number;
+  /** null before they were made or found made */
+  readonly partitionsAheadSeconds: number | null;
+  /** null before it was asked for */
+  readonly hasStandby: boolean | null;
 };
 
 export type RelayFigures = {
@@ -43,9 +63,11 @@ export type Metrics = {
   /** a line of the Kafka client, at the level it came to after demotion */
   kafkaLogLine(level: LogLevel): void;
   reconnected(to: (typeof KNOWN_LABELS.reconnects)[number]): void;
+  producerIdChanged(): void;
   /** `read` is asked at every scrape for the lanes owned then; must not throw */
   watchLanes(read: () => readonly LaneFigures[]): void;
   watchRelay(read: () => readonly RelayFigures[]): void;
+  watchSystem(read: () => SystemFigures): void;
   /** the whole page in Prometheus's text format */
   page(): Promise<{ readonly contentType: string; readonly text: string }>;
 };
@@ -58,7 +80,7 @@ export function createMetrics(settings: MetricsSettings): Metrics {
   collectDefaultMetrics({ register: registry });
   const counters = createCounters(registry);
   const histograms = createHistograms(registry);
-  const watched: Watched = { lanes: () => [], relay: () => [] };
+  const watched: Watched = { lanes: () => [], relay: () => [], system: () => NOTHING_SEEN };
   createLaneGauges(registry, watched);
   const build = new Gauge({ ...options(METRICS.build), registers: [registry] });
   build.set({ ...settings, node: process.version }, 1);
@@ -70,17 +92,33 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     unknownCommit: (resolution) => counters.unknownCommits.inc({ resolution }),
     kafkaLogLine: (level) => counters.kafkaLogLines.inc({ level }),
     reconnected: (to) => counters.reconnects.inc({ to }),
+    producerIdChanged: () => counters.producerIdChanges.inc(),
     watchLanes: (read) => {
       watched.lanes = read;
     },
     watchRelay: (read) => {
       watched.relay = read;
     },
+    watchSystem: (read) => {
+      watched.system = read;
+    },
     page: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
 
-type Watched = { lanes: () => readonly LaneFigures[]; relay: () => readonly RelayFigures[] };
+type Watched = {
+  lanes: () => readonly LaneFigures[];
+  relay: () => readonly RelayFigures[];
+  system: () => SystemFigures;
+};
+
+const NOTHING_SEEN: SystemFigures = {
+  halted: [],
+  lanesFree: 0,
+  clockSkewSeconds: 0,
+  partitionsAheadSeconds: null,
+  hasStandby: null,
+};
 
 function options(declared: MetricDeclaration): { name: string; help: string; labelNames: string[] } {
   return { name: declared.name, help: declared.meaning, labelNames: [...declared.labels] };
@@ -97,6 +135,7 @@ function createCounters(registry: Registry) {
     unknownCommits: new Counter({ ...options(METRICS.unknownCommits), registers }),
     kafkaLogLines: new Counter({ ...options(METRICS.kafkaLogLines), registers }),
     reconnects: new Counter({ ...options(METRICS.reconnects), registers }),
+    producerIdChanges: new Counter({ ...options(METRICS.producerIdChanges), registers }),
   };
   for (const result of KNOWN_LABELS.intents) counters.intents.inc({ result }, 0);
   for (const at of KNOWN_LABELS.fenced) counters.fenced.inc({ at }, 0);
@@ -129,30 +168,58 @@ function countBlock(counters: Counters, histograms: Histograms, figures: BlockFi
   }
 }
 
+type Gauges = (declared: MetricDeclaration, fill: (gauge: Gauge) => void) => void;
+
 /** Each gauge is emptied and filled anew at a scrape. */
 function createLaneGauges(registry: Registry, watched: Watched): void {
-  const perLane = (declared: MetricDeclaration, fill: (gauge: Gauge) => void): void => {
+  const gauges: Gauges = (declared, fill) => {
     const collect = function (this: Gauge): void {
       this.reset();
       fill(this);
     };
     new Gauge({ ...options(declared), registers: [registry], collect });
   };
-  perLane(METRICS.lagRecords, (gauge) => {
+  createHeldGauges(gauges, watched);
+  createSystemGauges(gauges, watched);
+}
+
+function createHeldGauges(gauges: Gauges, watched: Watched): void {
+  gauges(METRICS.lagRecords, (gauge) => {
     for (const { lane, lagRecords } of watched.lanes()) gauge.set({ lane }, lagRecords);
   });
-  perLane(METRICS.lagSeconds, (gauge) => {
+  gauges(METRICS.lagSeconds, (gauge) => {
     for (const { lane, lagSeconds } of watched.lanes()) gauge.set({ lane }, lagSeconds);
   });
-  perLane(METRICS.lanesHeld, (gauge) => gauge.set(watched.lanes().length));
-  perLane(METRICS.lanesHalted, (gauge) => gauge.set(watched.lanes().filter((lane) => lane.haltedBy !== null).length));
-  perLane(METRICS.laneHalted, (gauge) => {
-    for (const { lane, haltedBy } of watched.lanes()) if (haltedBy !== null) gauge.set({ lane, cause: haltedBy }, 1);
+  gauges(METRICS.schemaWaitSeconds, (gauge) => {
+    for (const { lane, schemaWaitSeconds } of watched.lanes())
+      if (schemaWaitSeconds !== null) gauge.set({ lane }, schemaWaitSeconds);
   });
-  perLane(METRICS.relayBacklog, (gauge) => {
+  gauges(METRICS.lanesHeld, (gauge) => gauge.set(watched.lanes().length));
+  gauges(METRICS.relayBacklog, (gauge) => {
     for (const { lane, backlogMessages } of watched.relay()) gauge.set({ lane }, backlogMessages);
   });
-  perLane(METRICS.relayAgeSeconds, (gauge) => {
+  gauges(METRICS.relayAgeSeconds, (gauge) => {
     for (const { lane, ageSeconds } of watched.relay()) gauge.set({ lane }, ageSeconds);
+  });
+}
+
+function createSystemGauges(gauges: Gauges, watched: Watched): void {
+  gauges(METRICS.lanesHalted, (gauge) => gauge.set(watched.system().halted.length));
+  gauges(METRICS.laneHalted, (gauge) => {
+    for (const { lane, cause } of watched.system().halted) gauge.set({ lane, cause }, 1);
+  });
+  gauges(METRICS.inputsExpireSeconds, (gauge) => {
+    for (const { lane, expireSeconds } of [...watched.lanes(), ...watched.system().halted])
+      if (expireSeconds !== null) gauge.set({ lane }, expireSeconds);
+  });
+  gauges(METRICS.lanesFree, (gauge) => gauge.set(watched.system().lanesFree));
+  gauges(METRICS.clockSkewSeconds, (gauge) => gauge.set(watched.system().clockSkewSeconds));
+  gauges(METRICS.partitionsAheadSeconds, (gauge) => {
+    const { partitionsAheadSeconds } = watched.system();
+    if (partitionsAheadSeconds !== null) gauge.set(partitionsAheadSeconds);
+  });
+  gauges(METRICS.synchronousStandby, (gauge) => {
+    const { hasStandby } = watched.system();
+    if (hasStandby !== null) gauge.set(hasStandby ? 1 : 0);
   });
 }

@@ -1,5 +1,6 @@
 // What the service's parts tell, as log lines and metrics. One line a block at debug, lifecycle at info.
 
+import { haltRunbook } from "../domain/halts.ts";
 import type { Logger } from "./logger.ts";
 import type { BlockPhase, Metrics } from "./metrics.ts";
 
@@ -34,7 +35,13 @@ type Facts = {
   readonly nowMs: number;
 };
 
-export function processorEvents(logger: Logger, metrics: Metrics, phases: BlockPhases) {
+/** @param hoursLeft until the lane's inputs may leave their log; null when that is not known or never */
+export function processorEvents(
+  logger: Logger,
+  metrics: Metrics,
+  phases: BlockPhases,
+  hoursLeft: (lane: number) => Promise<number | null>,
+) {
   return {
     took: (lane: number, head: { readonly epoch: bigint; readonly block: bigint }) =>
       logger.info({ lane, epoch: head.epoch, block: head.block }, "lane taken"),
@@ -43,9 +50,18 @@ export function processorEvents(logger: Logger, metrics: Metrics, phases: BlockP
       logger.info({ lane, why }, "lane given back");
     },
     halted: (lane: number, cause: string, evidence: Record<string, unknown>) =>
-      logger.error(
-        { lane, cause, evidence, next: `millrace lane show ${lane}` },
-        "lane halted; it waits for `millrace lane resume`",
+      void hoursLeft(lane).then((hours) =>
+        logger.error(
+          {
+            lane,
+            cause,
+            evidence,
+            hoursUntilInputsExpire: hours,
+            runbook: haltRunbook(cause),
+            next: `millrace lane show ${lane}`,
+          },
+          "lane halted; it waits for `millrace lane resume`",
+        ),
       ),
     committed: (lane: number, block: number, counts: Counts, facts: Facts) => {
       const quarantined = [...counts.quarantined.values()].reduce((sum, count) => sum + count, 0);
@@ -76,10 +92,12 @@ export function relayEvents(logger: Logger, metrics: Metrics) {
       metrics.reconnected("kafka");
       logger.warn({ lane, reason }, "relay opens again");
     },
-    producerChanged: (lane: number, expected: bigint, found: bigint) =>
+    producerChanged: (lane: number, expected: bigint, found: bigint) => {
+      metrics.producerIdChanged();
       logger.error(
         { lane, expected, found },
         "the broker forgot the lane's producer id; an older owner would not be fenced",
-      ),
+      );
+    },
   };
 }

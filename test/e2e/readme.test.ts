@@ -4,22 +4,18 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { EXIT } from "../../src/cli/exit.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { topicNames } from "../../src/config.ts";
 import { environmentName, SETTING_NAMES, SETTINGS } from "../../src/config-settings.ts";
 import { QUARANTINE_REASONS, REFUSAL_CODES, REFUSALS } from "../../src/domain/refusals.ts";
+import { blocksOf, findCommands, helpFor, knowsFlag, proseOf, spansOf, unknownCommands } from "../support/commands.ts";
 import { ROOT } from "../support/source.ts";
 
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 const file = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
-type Block = { readonly language: string; readonly text: string };
-
-const blocks: readonly Block[] = [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(
-  ([, language = "", text = ""]) => ({ language, text }),
-);
-const prose = readme.replace(/^```.*?^```$/gms, "");
-const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text);
+const blocks = blocksOf(readme);
+const prose = proseOf(readme);
+const spans = spansOf(readme);
 
 describe("the examples", () => {
   test.each([
@@ -39,7 +35,7 @@ describe("the examples", () => {
 });
 
 describe("commands", () => {
-  const commands = findCommands();
+  const commands = findCommands(readme);
 
   test("are found where they stand", () => {
     expect(commands.map(({ text }) => text)).toEqual(
@@ -48,20 +44,13 @@ describe("commands", () => {
   });
 
   test("exist, with every flag", async () => {
-    const wrong: string[] = [];
-    for (const { text, words } of commands) {
-      const help = await helpFor(words);
-      const flags = words.filter((word) => word.startsWith("--"));
-      if (help === null) wrong.push(`${text}: no such command`);
-      else wrong.push(...flags.filter((flag) => !knows(help, flag)).map((flag) => `${text}: no ${flag}`));
-    }
-    expect(wrong).toEqual([]);
+    expect(await unknownCommands(commands)).toEqual([]);
   });
 
   test("and flags that stand alone are those of some verb", async () => {
     const verbs = ["verify", "load", "run", "outcomes", "migrate"];
     const help = (await Promise.all(verbs.map((verb) => helpFor([verb])))).join("\n");
-    expect(spans.filter((text) => /^--\S+$/.test(text) && !knows(help, text))).toEqual([]);
+    expect(spans.filter((text) => /^--\S+$/.test(text) && !knowsFlag(help, text))).toEqual([]);
   });
 
   test("of npm are scripts of the package", () => {
@@ -119,56 +108,3 @@ test("the defaults that it tells are the program's", () => {
 
 /** The one topic that is named although nothing makes it; the README says so. */
 const NOT_YET = "payments.public.rates.v1";
-
-type Named = { readonly text: string; readonly words: readonly string[] };
-
-/** `millrace …` in code spans, in blocks of shell, and behind the `$` of what was printed; up to a comment, a pipe or
- *  the next command. */
-function findCommands(): Named[] {
-  const lines = blocks.flatMap(({ language, text }) =>
-    text.split("\n").filter((line) => language === "sh" || line.startsWith("$ ")),
-  );
-  return [...spans, ...lines].flatMap((line) =>
-    [...line.matchAll(/\bmillrace ([a-z][^#|;&>)`]*)/g)].map(([, rest = ""]) => {
-      const words = rest.replace(/ \d$/, "").trim().split(/\s+/);
-      return { text: `millrace ${words.join(" ")}`, words };
-    }),
-  );
-}
-
-/** The help of the command that the words begin with; null when there is none. */
-async function helpFor(words: readonly string[]): Promise<string | null> {
-  const [verb = "", action] = words;
-  const help = await helpOf([verb]);
-  const hasActions = help?.includes("\nCommands:") === true && action !== undefined;
-  return hasActions ? helpOf([verb, action]) : help;
-}
-
-const asked = new Map<string, Promise<string | null>>();
-
-function helpOf(words: readonly string[]): Promise<string | null> {
-  const name = words.join(" ");
-  const help = asked.get(name) ?? askHelp(words);
-  asked.set(name, help);
-  return help;
-}
-
-async function askHelp(words: readonly string[]): Promise<string | null> {
-  let text = "";
-  const write = (part: string): void => {
-    text += part;
-  };
-  const stream = { isTTY: false, write };
-  const code = await runCli([...words, "--help"], {
-    stdout: stream,
-    stderr: stream,
-    workingDir: ROOT,
-    interruption: () => new AbortController().signal,
-    environment: {},
-  });
-  return code === EXIT.ok && text.includes(`Usage: millrace ${words.join(" ")} `) ? text : null;
-}
-
-function knows(help: string, flag: string): boolean {
-  return new RegExp(`${flag}(?![\\w-])`).test(help);
-}

@@ -199,6 +199,47 @@ describe("a log that is not the one that was read", () => {
   });
 });
 
+describe("a halted lane with inputs waiting", () => {
+  const RETENTION_HOURS = 30 * 24;
+
+  test("tells in show, log and metrics how many hours are left, and which page says what to do", async () => {
+    await Promise.all([...system.instances].map((instance) => instance.stop()));
+    await system.query(`update lane set intents_last_hash = '\\x00' where lane = 1`);
+    await system.publish([producing.payIn(HOLDERS[1] as string, 4)]);
+    published += 1;
+    const instance = await system.start();
+    await untilHalted(system, 1);
+    const runbook = "docs/runbooks/halts/last_record_differs.md";
+    const lane = await shown(1);
+    expect(lane["halt"]).toMatchObject({ runbook });
+    expect(lane["hoursUntilInputsExpire"]).toBeGreaterThan(RETENTION_HOURS - 1);
+    expect(lane["hoursUntilInputsExpire"]).toBeLessThanOrEqual(RETENTION_HOURS);
+    const people = (await run("show", "1")).stdout;
+    expect(people).toContain(`step by step: ${runbook}`);
+    expect(people).toMatch(/expiring {2}7\d\d(\.\d)? hours until the first input that waits/);
+    // A lane without a backlog has nothing to lose.
+    expect((await shown(2))["hoursUntilInputsExpire"]).toBeNull();
+    const line = () => instance.log.find(({ message }) => message.startsWith("lane halted"));
+    await waitFor("the line that says that the lane has halted", () => line() !== undefined);
+    expect(line()).toMatchObject({ level: "error", lane: 1, runbook, cause: "last_record_differs" });
+    expect(line()?.["hoursUntilInputsExpire"]).toBe(lane["hoursUntilInputsExpire"]);
+  });
+
+  test("is told by an instance that does not own it, until it is resumed", async () => {
+    const [instance] = system.instances;
+    const page = async () => (await fetch(`http://127.0.0.1:${instance?.httpPort}/metrics`)).text();
+    const halted = 'millrace_lane_halted{lane="1",cause="last_record_differs"} 1';
+    await waitFor("the metric of the halted lane", async () => (await page()).includes(halted));
+    expect(await page()).toMatch(/millrace_inputs_expire_seconds\{lane="1"\} 2[56]\d{5}/);
+    expect(await page()).toContain("millrace_lanes_halted 1");
+    const at = String((await shown(1))["intentsNext"]);
+    expect((await run("resume", "1", "--reason", "it is the right log", "--intents-at", at)).code).toBe(0);
+    await system.readOutcomes({ until: published });
+    await waitFor("the metric to go", async () => !(await page()).includes("millrace_lane_halted{"));
+    expect(await page()).toContain("millrace_lanes_halted 0");
+  });
+});
+
 describe("lane resume", () => {
   test("refuses a lane that is not halted, and wants a reason and offsets that are such", async () => {
     const idle = await run("resume", "1", "--reason", "nothing");

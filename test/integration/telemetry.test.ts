@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type Health, type HealthServer, HealthServerFailed, startHealthServer } from "../../src/telemetry/health.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { METRICS } from "../../src/telemetry/metric-table.ts";
-import { createMetrics } from "../../src/telemetry/metrics.ts";
+import { createMetrics, type LaneFigures } from "../../src/telemetry/metrics.ts";
 
 const WELL: Health = { ok: true, reasons: [] };
 const servers: HealthServer[] = [];
@@ -54,23 +54,44 @@ describe("metrics over HTTP", () => {
 
   test("lanes are read at the scrape, and a lane that was given up leaves nothing behind", async () => {
     const { metrics, base } = await start();
-    let lanes = [
-      { lane: 3, lagRecords: 12, lagSeconds: 0.5, haltedBy: null as string | null },
-      { lane: 4, lagRecords: 0, lagSeconds: 0, haltedBy: "position_missing" },
+    const calm = { expireSeconds: null, schemaWaitSeconds: null };
+    let lanes: readonly LaneFigures[] = [
+      { lane: 3, lagRecords: 12, lagSeconds: 0.5, expireSeconds: 3600, schemaWaitSeconds: 2 },
+      { lane: 4, lagRecords: 0, lagSeconds: 0, ...calm },
     ];
     metrics.watchLanes(() => lanes);
     metrics.watchRelay(() => [{ lane: 3, backlogMessages: 9, ageSeconds: 0.25 }]);
     const first = await scrape(base);
     expect(first).toContain('millrace_lag_records{lane="3"} 12');
     expect(first).toContain('millrace_lag_seconds{lane="3"} 0.5');
+    expect(first).toContain('millrace_inputs_expire_seconds{lane="3"} 3600');
+    expect(first).toContain('millrace_schema_wait_seconds{lane="3"} 2');
+    expect(first).not.toContain('_seconds{lane="4"} null');
     expect(first).toContain("millrace_lanes_held 2");
-    expect(first).toContain("millrace_lanes_halted 1");
-    expect(first).toContain('millrace_lane_halted{lane="4",cause="position_missing"} 1');
     expect(first).toContain('millrace_relay_backlog_messages{lane="3"} 9');
     lanes = [];
     const second = await scrape(base);
     expect(second).toContain("millrace_lanes_held 0");
     expect(second).not.toContain('millrace_lag_records{lane="3"}');
+    expect(second).not.toContain('millrace_inputs_expire_seconds{lane="3"}');
+  });
+
+  test("halted lanes are told with cause and the time that is left, and are gone when resumed", async () => {
+    const { metrics, base } = await start();
+    const seen = { lanesFree: 1, clockSkewSeconds: -0.25, partitionsAheadSeconds: 7200, hasStandby: false };
+    let halted = [{ lane: 4, cause: "inputs_expired", expireSeconds: 0 as number | null }];
+    metrics.watchSystem(() => ({ ...seen, halted }));
+    const first = await scrape(base);
+    expect(first).toContain("millrace_lanes_halted 1");
+    expect(first).toContain('millrace_lane_halted{lane="4",cause="inputs_expired"} 1');
+    expect(first).toContain('millrace_inputs_expire_seconds{lane="4"} 0');
+    expect(first).toContain("millrace_lanes_free 1");
+    expect(first).toContain("millrace_clock_skew_seconds -0.25");
+    expect(first).toContain("millrace_partitions_ahead_seconds 7200");
+    expect(first).toContain("millrace_synchronous_standby 0");
+    halted = [];
+    const second = await scrape(base);
+    expect(second).toContain("millrace_lanes_halted 0");
     expect(second).not.toContain("millrace_lane_halted{");
   });
 

@@ -9,6 +9,7 @@ import { loadConfig, printConfigFault } from "../../src/config.ts";
 import { configSchema } from "../../src/config-schema.ts";
 import { kafkaAccess, shownValue, urlWithPassword } from "../../src/config-secrets.ts";
 import { type Config, SETTING_NAMES, SETTINGS } from "../../src/config-settings.ts";
+import { needsStandby } from "../../src/config-standby.ts";
 import { ROOT } from "../support/source.ts";
 
 let workingDir: string;
@@ -177,4 +178,17 @@ describe("docs/examples/millrace.yaml", () => {
     const [, target = ""] = /^\$schema: (\S+)$/m.exec(text) ?? [];
     expect(readFileSync(join(path, "..", target), "utf8")).toContain("millrace");
   });
+});
+
+test.each([
+  ["auto", "postgres://a@localhost:5432/d", false],
+  ["auto", "postgres://a@127.0.0.1/d", false],
+  ["auto", "postgres://a@[::1]/d", false],
+  ["auto", "postgres:///d?host=/run/postgresql", false],
+  ["auto", "postgres://a@db.example.com/d", true],
+  ["auto", "postgres://a@localhost/d?host=db", true],
+  ["required", "postgres://a@localhost/d", true],
+  ["optional", "postgres://a@db.example.com/d", false],
+] as const)("standby %s and %s: a standby is asked for: %s", (standby, url, expected) => {
+  expect(needsStandby(standby, url)).toBe(expected);
 });

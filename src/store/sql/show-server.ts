@@ -11,5 +11,14 @@ export const showServer = statement(
      to_regclass('millrace.migration') is not null as has_migrations`,
 );
 
+// Purpose: whether commits wait for a standby, and for which. The list of standbys is for superusers and members of
+// pg_monitor; others see rows without content. Locks: none. Rows: one.
+export const showStandby = statement(
+  "show_standby",
+  `select current_setting('synchronous_standby_names') as names, current_setting('synchronous_commit') as synchronous_commit,
+     (select coalesce(array_agg(application_name || ' ' || sync_state order by application_name), '{}')
+      from pg_stat_replication where sync_state is not null) as standbys`,
+);
+
 // Purpose: migrations that ran. Rows: one a migration.
 export const showMigrations = statement("show_migrations", `select name from migration order by id`);

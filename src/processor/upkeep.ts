@@ -1,0 +1,78 @@
+// What a running service looks after beside its lanes: the coming partitions, and whether commits wait for a standby.
+
+import type { Connection, ConnectionPool } from "../store/database.ts";
+import { readStandby } from "../store/reads-server.ts";
+import { createPartitionsAhead } from "../store/setup.ts";
+import type { Logger } from "../telemetry/logger.ts";
+
+/** Commits must wait for a synchronous standby, and do not. */
+export class StandbyMissing extends Error {
+  override name = "StandbyMissing";
+  readonly remedy =
+    "name a standby in Postgres (synchronous_standby_names), or accept it with standby: optional (MILLRACE_STANDBY=optional)";
+}
+
+const PARTITIONS_EVERY_MS = 3_600_000;
+const STANDBY_EVERY_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const RUNBOOK = "docs/runbooks/alarms/no_synchronous_standby.md";
+
+/** A block that is on one machine only is lost with it, though its outcomes are out.
+ *  @param isNeeded whether to refuse then, instead of only saying it
+ *  @returns whether commits wait for a standby
+ *  @throws StandbyMissing */
+export async function requireStandby(connection: Connection, isNeeded: boolean, logger: Logger): Promise<boolean> {
+  const { isWaitedFor } = await readStandby(connection);
+  if (isWaitedFor) return true;
+  const found = "no commit waits for a synchronous standby: losing the database's machine loses committed blocks";
+  if (isNeeded) throw new StandbyMissing(found);
+  logger.warn({ runbook: RUNBOOK }, found);
+  return false;
+}
+
+export type Upkeep = {
+  /** until when time partitions are made; null before that was seen to */
+  readonly partitionsUntilMs: number | null;
+  readonly hasStandby: boolean;
+  stop(): void;
+};
+
+export type UpkeepParts = {
+  readonly pool: Pick<ConnectionPool, "lend">;
+  readonly logger: Logger;
+  readonly partitionsAheadHours: number;
+  /** as it was at the start */
+  readonly standby: boolean;
+};
+
+/** Looks after both from now on; what fails is logged and tried again at the next turn. */
+export function keepUp({ pool, logger, partitionsAheadHours, standby }: UpkeepParts): Upkeep {
+  const seen = { partitionsUntilMs: null as number | null, hasStandby: standby };
+  const makePartitions = async (): Promise<void> => {
+    try {
+      const made = await pool.lend((connection) => createPartitionsAhead(connection, partitionsAheadHours));
+      seen.partitionsUntilMs = Date.now() + partitionsAheadHours * HOUR_MS;
+      if (made > 0) logger.info({ made }, "partitions created ahead");
+    } catch (error) {
+      logger.error({ error }, "partitions could not be created ahead");
+    }
+  };
+  const lookForStandby = async (): Promise<void> => {
+    const found = await pool.lend(readStandby).catch(() => null);
+    if (found !== null) seen.hasStandby = found.isWaitedFor;
+  };
+  void makePartitions();
+  const timers = [
+    setInterval(() => void makePartitions(), PARTITIONS_EVERY_MS),
+    setInterval(() => void lookForStandby(), STANDBY_EVERY_MS),
+  ];
+  return {
+    get partitionsUntilMs() {
+      return seen.partitionsUntilMs;
+    },
+    get hasStandby() {
+      return seen.hasStandby;
+    },
+    stop: () => timers.forEach((timer) => clearInterval(timer)),
+  };
+}
