@@ -87,12 +87,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const blockPool = new ConnectionPool(database, config.blockConnections);
   // Rare questions have a connection of their own for a moment, so that no block or message waits for them.
   const aside: Aside = { lend: (work) => withConnection(database, work) };
-  const halted = new HaltedLanes({
-    pool: aside,
-    admin,
-    topics: [names.intents, names.reports],
-    failed: (error) => logger.warn({ error }, "halted lanes cannot be looked at"),
-  });
+  const halted = new HaltedLanes({ pool: aside, admin, topics: [names.intents, names.reports], logger });
   const joined: { processor: Processor | null } = { processor: null };
   const relay = makeRelay({ parts, names, codec, pool: relayPool, joined });
   const processor = makeProcessor({

@@ -30,6 +30,8 @@ export type CliContext = {
    *  @param need those that this verb uses; all three unless named
    *  @throws CommandFailed 2 when only some of them are configured, 3 when there is no stack either */
   addresses(config: Config, need?: readonly AddressName[]): Promise<Addresses>;
+  /** every verb with all that is below it, where else only the one that runs is loaded */
+  wholeProgram(): Promise<Command>;
 };
 
 export type GlobalOptions = {
@@ -39,7 +41,7 @@ export type GlobalOptions = {
   readonly config?: string;
 };
 
-export function createContext(program: Command, io: Io): CliContext {
+export function createContext(program: Command, io: Io, wholeProgram: () => Promise<Command>): CliContext {
   let made: Output | null = null;
   const context: CliContext = {
     io,
@@ -53,6 +55,7 @@ export function createContext(program: Command, io: Io): CliContext {
     },
     config: (flags = [], usage = usageCheck()) => readConfig(context, flags, usage),
     addresses: (config, need) => resolveAddresses(config, context.out, need),
+    wholeProgram,
   };
   return context;
 }

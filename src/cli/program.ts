@@ -62,6 +62,11 @@ export const VERBS: readonly Verb[] = [
   { name: "bench", summary: "measure throughput and latency", load: () => import("./bench.ts") },
   { name: "doctor", summary: "check every dependency and setting", load: () => import("./doctor.ts") },
   { name: "config", summary: "check and explain the settings", load: () => import("./config.ts") },
+  {
+    name: "completion",
+    summary: "a script with which your shell completes commands",
+    load: () => import("./completion.ts"),
+  },
 ];
 
 /** Runs one command line.
@@ -70,7 +75,11 @@ export const VERBS: readonly Verb[] = [
 export async function runCli(argv: readonly string[], io: Io): Promise<ExitCode> {
   try {
     const program = createProgram(io);
-    await addVerbs(program, createContext(program, io), verbIn(argv));
+    await addVerbs(
+      program,
+      createContext(program, io, () => wholeProgram(io)),
+      verbIn(argv),
+    );
     const faults = optionFaults(program, argv);
     if (faults.length > 0) throw usageFailed(faults);
     await program.parseAsync([...argv], { from: "user" });
@@ -102,6 +111,14 @@ function createProgram(io: Io): Command {
     })
     .addHelpText("after", "\nExample:\n  millrace stack up && millrace stack status --json")
     .exitOverride();
+}
+
+/** Every verb in full: what completion is made of. */
+async function wholeProgram(io: Io): Promise<Command> {
+  const program = createProgram(io);
+  const context = createContext(program, io, async () => program);
+  for (const verb of VERBS) (await verb.load()).register(program, context);
+  return program;
 }
 
 /** The chosen verb in full; of the others the line that help and misspellings need. */

@@ -5,6 +5,7 @@ import { type LogPosition, readFirstExpiryMs } from "../kafka/expiry.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
 import type { ConnectionPool } from "../store/database.ts";
 import { type LaneShown, readLanes } from "../store/reads-lanes.ts";
+import type { Logger } from "../telemetry/logger.ts";
 
 export type HaltedLane = {
   readonly lane: number;
@@ -17,7 +18,7 @@ export type HaltedLanesParts = {
   readonly pool: Pick<ConnectionPool, "lend">;
   readonly admin: TopicAdmin;
   readonly topics: readonly [intents: string, reports: string];
-  readonly failed: (error: unknown) => void;
+  readonly logger: Logger;
 };
 
 /** Retention may be changed meanwhile, and inputs go on arriving. */
@@ -50,7 +51,7 @@ export class HaltedLanes {
       this.#seen = seen;
       this.#readAtMs = performance.now();
     } catch (error) {
-      this.#parts.failed(error); // the next call asks again
+      this.#parts.logger.warn({ error }, "halted lanes cannot be looked at; asked again in a second");
     } finally {
       this.#reading = false;
     }

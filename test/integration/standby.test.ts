@@ -31,7 +31,7 @@ describe("a synchronous standby", () => {
     const world = await openWorld({ lanes: 2 });
     // For this database alone, and for commits of none but new sessions: they would wait for a standby that never comes.
     await world.query(`select set_config('synchronous_commit', 'local', false)`);
-    await world.query(`alter system set synchronous_standby_names = 'standby-1'`);
+    await world.query(`alter system set synchronous_standby_names = 'standby_1'`);
     await world.query(`select pg_reload_conf()`);
     try {
       const verb = startVerb(

@@ -128,7 +128,10 @@ describe("global options", () => {
 describe("every verb", () => {
   test.each(VERBS)("$name and what is below it have help with an example", async ({ load }) => {
     const program = new Command("millrace");
-    (await load()).register(program, createContext(program, captured().io));
+    (await load()).register(
+      program,
+      createContext(program, captured().io, async () => program),
+    );
     const pending = [...program.commands];
     for (let command = pending.pop(); command !== undefined; command = pending.pop()) {
       const path: string[] = [];
@@ -144,7 +147,10 @@ describe("every verb", () => {
     "$name registers itself under its name with the summary of the list",
     async ({ name, summary, load }) => {
       const program = new Command("millrace");
-      (await load()).register(program, createContext(program, captured().io));
+      (await load()).register(
+        program,
+        createContext(program, captured().io, async () => program),
+      );
       expect(program.commands.map((command) => [command.name(), command.summary()])).toEqual([[name, summary]]);
     },
   );
@@ -179,7 +185,7 @@ describe("usage checks", () => {
     const { io } = captured({ MILLRACE_LOG_LEVEL: "loud" });
     const usage = usageCheck();
     usage.fault("--from: missing");
-    const context = createContext(new Command("p"), io);
+    const context = createContext(new Command("p"), io, async () => new Command("p"));
     const flags = flagValues({ httpPort: ["--http-port", "x"], roles: ["--roles", undefined] });
     await expect(context.config(flags, usage)).rejects.toThrow(
       /^--from: missing\nenvironment MILLRACE_LOG_LEVEL: .*\n--http-port: httpPort: found "x"/,
