@@ -4,11 +4,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert } from "../domain/assert.ts";
 import { reach } from "../failpoints.ts";
-import { BATCH_HEADER_BYTES, sizeInBatch, writeProduceBody, writeRecordBatch } from "./batch-write.ts";
+import {
+  BATCH_HEADER_BYTES,
+  type ProducePart,
+  sizeInBatch,
+  writeProduceBody,
+  writeRecordBatch,
+} from "./batch-write.ts";
 import type { KafkaClient } from "./client.ts";
 import { describeKafkaError, isFencing, isTransient } from "./errors.ts";
 import { Fenced, type RawRecord, WriterBroken } from "./port.ts";
 import { protocolError } from "./wire.ts";
+import type { ProduceAnswer, ProducedPartition } from "./wire-types.ts";
 
 export const BATCH_RECORDS_MAX = 5_000;
 /** The brokers' usual `message.max.bytes`. */
@@ -18,7 +25,7 @@ const SEQUENCES = 2 ** 31;
 const REPEAT_FIRST_MS = 20;
 const REPEAT_MAX_MS = 400;
 /** How long the leader may wait for its replicas. Below the request's time-out, so that its answer reaches us. */
-const REPLICAS_TIMEOUT_MS = 4_000;
+export const REPLICAS_TIMEOUT_MS = 4_000;
 
 export type AppenderIdentity = {
   /** for messages: the lane's writer id, or what it is for */
@@ -29,8 +36,37 @@ export type AppenderIdentity = {
   readonly firstSequence: number;
 };
 
+/** Sends one batch once. Its leader's answer for it, whatever it says; rejects when none came. */
+export type SendBatch = (part: ProducePart) => Promise<ProducedPartition>;
+
+/** Each batch in a request of its own, at once. */
+export function sendAlone(client: KafkaClient): SendBatch {
+  return async (part) => {
+    const body = writeProduceBody([part], REPLICAS_TIMEOUT_MS);
+    return answerFor(part, await client.produce(client.leaderOrThrow(part.topic, part.partition), body));
+  };
+}
+
+/** @throws WriterBroken when the answer says nothing about this partition */
+export function answerFor({ topic, partition }: ProducePart, { topics }: ProduceAnswer): ProducedPartition {
+  for (const { topicName, partitions } of topics) {
+    const found = topicName === topic ? partitions.find((one) => one.partition === partition) : undefined;
+    if (found !== undefined) return found;
+  }
+  const told = topics.flatMap(({ topicName, partitions }) => partitions.map((one) => `${topicName}/${one.partition}`));
+  throw new WriterBroken(`the answer is for ${told.join(", ") || "nothing"}, not for ${topic}/${partition}`);
+}
+
+export type AppenderOptions = {
+  /** what the topics take, where that is known to be more than usual */
+  readonly batchBytesMax?: number;
+  /** how a batch gets to its leader: `sendAlone` when left out */
+  readonly send?: SendBatch;
+};
+
 export class Appender {
   readonly #client: KafkaClient;
+  readonly #send: SendBatch;
   readonly #identity: AppenderIdentity;
   readonly #deadlineMs: number;
   readonly #batchBytesMax: number;
@@ -38,17 +74,12 @@ export class Appender {
   readonly #inFlight = new Set<string>();
   #ended: Error | null = null;
 
-  /** @param batchBytesMax what the topics take, where that is known to be more than usual */
-  constructor(
-    client: KafkaClient,
-    identity: AppenderIdentity,
-    deadlineMs: number,
-    batchBytesMax: number = BATCH_BYTES_MAX,
-  ) {
+  constructor(client: KafkaClient, identity: AppenderIdentity, deadlineMs: number, options: AppenderOptions = {}) {
     this.#client = client;
+    this.#send = options.send ?? sendAlone(client);
     this.#identity = identity;
     this.#deadlineMs = deadlineMs;
-    this.#batchBytesMax = batchBytesMax;
+    this.#batchBytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
   }
 
   /** One batch. Resolves when all in-sync replicas have it.
@@ -64,8 +95,7 @@ export class Appender {
     try {
       const firstSequence = this.#sequences.get(where) ?? this.#identity.firstSequence;
       const batch = writeRecordBatch(records, { ...this.#identity, firstSequence }, Date.now());
-      const body = writeProduceBody(topic, partition, batch, REPLICAS_TIMEOUT_MS);
-      const baseOffset = await this.#untilAppended(topic, partition, body);
+      const baseOffset = await this.#untilAppended({ topic, partition, batch });
       this.#sequences.set(where, (firstSequence + records.length) % SEQUENCES);
       return { baseOffset };
     } finally {
@@ -77,15 +107,15 @@ export class Appender {
     this.#ended ??= why;
   }
 
-  async #untilAppended(topic: string, partition: number, body: Buffer): Promise<bigint> {
+  async #untilAppended(part: ProducePart): Promise<bigint> {
     const until = performance.now() + this.#deadlineMs;
     for (let pauseMs = REPEAT_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, REPEAT_MAX_MS)) {
       try {
-        return await this.#appendOnce(topic, partition, body);
+        return await this.#appendOnce(part);
       } catch (error) {
         if (this.#ended !== null) throw this.#ended;
         const isLate = performance.now() > until;
-        if (!isTransient(error) || isLate) throw this.#endWith(error, `${topic}/${partition}`, isLate);
+        if (!isTransient(error) || isLate) throw this.#endWith(error, `${part.topic}/${part.partition}`, isLate);
       }
       await sleep(pauseMs);
       await this.#client.refresh().catch(() => {});
@@ -93,13 +123,9 @@ export class Appender {
     }
   }
 
-  async #appendOnce(topic: string, partition: number, body: Buffer): Promise<bigint> {
+  async #appendOnce(part: ProducePart): Promise<bigint> {
     reach("relay.batched");
-    const { topics } = await this.#client.produce(this.#client.leaderOrThrow(topic, partition), body);
-    const answer = topics[0]?.partitions[0];
-    if (topics[0]?.topicName !== topic || answer?.partition !== partition) {
-      throw new WriterBroken(`the answer is for ${topics[0]?.topicName}/${answer?.partition}`);
-    }
+    const answer = await this.#send(part);
     if (answer.errorCode !== 0) throw namedError(answer.errorCode);
     const baseOffset = BigInt(answer.baseOffset);
     if (baseOffset < 0n) throw new WriterBroken("the broker knows the batch, but not where it is");

@@ -120,18 +120,44 @@ function writeBytes(into: Buffer, at: number, bytes: Buffer | null): number {
   return from + bytes.length;
 }
 
-/** The body of a Produce request (versions 3 to 7) for one batch of one partition. */
-export function writeProduceBody(topic: string, partition: number, batch: Buffer, timeoutMs: number): Buffer {
-  const name = Buffer.from(topic);
-  const head = Buffer.allocUnsafe(2 + 2 + 4 + 4 + 2 + name.length + 4 + 4 + 4);
+/** What one Produce request carries for one partition. */
+export type ProducePart = { readonly topic: string; readonly partition: number; readonly batch: Buffer };
+
+/** The body of a Produce request (versions 3 to 7).
+ *  @param parts at least one, each partition once */
+export function writeProduceBody(parts: readonly ProducePart[], timeoutMs: number): Buffer {
+  assert(parts.length > 0, "a request carries batches");
+  const byTopic = new Map<string, ProducePart[]>();
+  for (const part of parts) {
+    const known = byTopic.get(part.topic);
+    if (known === undefined) byTopic.set(part.topic, [part]);
+    else known.push(part);
+  }
+  const head = Buffer.allocUnsafe(2 + 2 + 4 + 4);
   let at = head.writeInt16BE(-1, 0); // no transactional id: fencing goes by producer id and epoch
   at = head.writeInt16BE(-1, at); // acknowledged by all in-sync replicas
   at = head.writeInt32BE(timeoutMs, at);
-  at = head.writeInt32BE(1, at);
-  at = head.writeInt16BE(name.length, at);
+  head.writeInt32BE(byTopic.size, at);
+  const pieces: Buffer[] = [head];
+  for (const [topic, own] of byTopic) {
+    pieces.push(topicHead(topic, own.length));
+    for (const { partition, batch } of own) pieces.push(partitionHead(partition, batch.length), batch);
+  }
+  return Buffer.concat(pieces);
+}
+
+function topicHead(topic: string, partitions: number): Buffer {
+  const name = Buffer.from(topic);
+  const head = Buffer.allocUnsafe(2 + name.length + 4);
+  let at = head.writeInt16BE(name.length, 0);
   at += name.copy(head, at);
-  at = head.writeInt32BE(1, at);
-  at = head.writeInt32BE(partition, at);
-  head.writeInt32BE(batch.length, at);
-  return Buffer.concat([head, batch]);
+  head.writeInt32BE(partitions, at);
+  return head;
+}
+
+function partitionHead(partition: number, bytes: number): Buffer {
+  const head = Buffer.allocUnsafe(4 + 4);
+  head.writeInt32BE(partition, 0);
+  head.writeInt32BE(bytes, 4);
+  return head;
 }

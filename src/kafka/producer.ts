@@ -1,8 +1,10 @@
-// A producer for tools: idempotent appends under a producer id of its own, many partitions side by side on one client.
+// A producer for tools: idempotent appends under a producer id of its own, many partitions side by side on one client,
+// those of one broker in one request.
 // KafkaJS's producer is not used: when a leader moves or an answer is lost it can lose, double or reorder records even
 // with `idempotent: true`.
 import { Appender, BATCH_BYTES_MAX, bytesInBatch } from "./appender.ts";
 import { connectClient, type KafkaClient } from "./client.ts";
+import { sendGathered } from "./gather.ts";
 import { KafkaRefused, type KafkaSettings, type Producer, type RawRecord, WriterBroken } from "./port.ts";
 
 export type ProducerOptions = {
@@ -26,13 +28,10 @@ export async function openProducer(settings: KafkaSettings, options: ProducerOpt
       ),
     );
     const producerId = BigInt(identity.producerId);
-    const name = `producer ${settings.clientId}`;
     const { producerEpoch } = identity;
-    return new ToolProducer(
-      client,
-      new Appender(client, { name, producerId, producerEpoch, firstSequence: 0 }, deadlineMs, batchBytesMax),
-      batchBytesMax,
-    );
+    const as = { name: `producer ${settings.clientId}`, producerId, producerEpoch, firstSequence: 0 };
+    const appender = new Appender(client, as, deadlineMs, { batchBytesMax, send: sendGathered(client) });
+    return new ToolProducer(client, appender, batchBytesMax);
   } catch (error) {
     await client.close();
     throw error;

@@ -99,11 +99,14 @@ export type MetadataAnswer = {
   }[];
 };
 
+export type ProducedPartition = {
+  readonly partition: number;
+  readonly errorCode: number;
+  readonly baseOffset: string;
+};
+
 export type ProduceAnswer = {
-  readonly topics: readonly {
-    topicName: string;
-    partitions: readonly { partition: number; errorCode: number; baseOffset: string }[];
-  }[];
+  readonly topics: readonly { readonly topicName: string; readonly partitions: readonly ProducedPartition[] }[];
 };
 
 /** KafkaJS's levels: 1 error, 2 warn, 4 info, 5 debug. */
