@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { openAdmin } from "../kafka/admin.ts";
@@ -13,26 +13,44 @@ import { type StackInfo, stackDown, stackStatus, stackUp } from "../stack/stack.
 import { connect, type DatabaseSettings } from "../store/database.ts";
 import type { BenchFigures, BenchSite, BenchWishes } from "../workload/bench.ts";
 import { type Environment, millrace } from "../workload/bench-child.ts";
+import type { BenchLine } from "../workload/bench-document.ts";
 import { BENCHMARKS } from "../workload/bench-list.ts";
+import { hostFacts } from "../workload/report/build.ts";
+import type { HostFacts } from "../workload/report/report.ts";
+import { openDocuments, openReports, type ReportFolder } from "./bench-files.ts";
 import { openMessages } from "./codec.ts";
 import type { CliContext } from "./context.ts";
 import { CommandFailed, EXIT, Interrupted } from "./exit.ts";
 import { quietKafka } from "./kafka-settings.ts";
 import { ownVersion } from "./version.ts";
 
-export type BenchPlan = { readonly names: readonly string[]; readonly wishes: BenchWishes };
+export type BenchPlan = {
+  readonly names: readonly string[];
+  readonly wishes: BenchWishes;
+  /** folder for reports; null: none are kept */
+  readonly report: string | null;
+  /** into the repository's documents */
+  readonly isWritten: boolean;
+};
 
 /** @throws CommandFailed | Interrupted | StackUnavailable; its stack is down and its folder gone either way */
-export async function runBenchmarks(context: CliContext, config: Config, { names, wishes }: BenchPlan): Promise<void> {
+export async function runBenchmarks(context: CliContext, config: Config, plan: BenchPlan): Promise<void> {
+  const { names, wishes } = plan;
+  const documents = plan.isWritten ? openDocuments() : null;
+  const report = plan.report === null ? null : openReports(context, plan.report);
+  const startedMs = performance.now();
+  const lines: BenchLine[] = [];
   const stop = context.io.interruption();
   const dir = mkdtempSync(join(tmpdir(), "millrace-bench-"));
   chmodSync(dir, 0o755); // As root, the database runs as another user, who has to get in.
   try {
     const stack = await stackUp({ dir, say: context.out.note });
     for (const name of names) {
-      const figures = await runOne(name, { context, config, stack, wishes, stop });
-      context.out.row(figures, JSON.stringify(figures));
+      const line = await runOne(name, { context, config, stack, wishes, stop, report });
+      context.out.row(line, JSON.stringify(line));
+      lines.push(line);
     }
+    documents?.write(lines, Math.round((performance.now() - startedMs) / 1000));
   } catch (error) {
     // Ctrl-C ends the children too, and their end is not what went wrong.
     if (stop.aborted) throw new Interrupted();
@@ -49,9 +67,10 @@ type BenchRun = {
   readonly stack: StackInfo;
   readonly wishes: BenchWishes;
   readonly stop: AbortSignal;
+  readonly report: ReportFolder | null;
 };
 
-async function runOne(name: string, run: BenchRun): Promise<Record<string, unknown>> {
+async function runOne(name: string, run: BenchRun): Promise<BenchLine> {
   if (run.stop.aborted) throw new Interrupted();
   const load = BENCHMARKS.get(name);
   if (load === undefined) throw new Error(`there is no benchmark ${name}`);
@@ -59,11 +78,12 @@ async function runOne(name: string, run: BenchRun): Promise<Record<string, unkno
   const database = `bench_${name}_${randomBytes(3).toString("hex")}`;
   const admin = databaseSettings(run.config, run.stack.databaseUrl, null);
   const versions = await createDatabase(admin, database, run.stack.mode);
-  // Above the number of cores somebody else works on this machine, and the figures are of what was left.
-  const loadAverageBefore = Math.round((loadavg()[0] ?? 0) * 100) / 100;
+  const host = hostFacts();
   try {
     const figures = await benchmark(await openSite(run, admin, database), run.wishes);
-    return lineOf(name, { ...figures, settings: { ...figures.settings, loadAverageBefore } }, versions);
+    const line = lineOf(name, figures, { versions, host });
+    run.report?.keep(figures, { name, settings: line.settings, versions, host });
+    return line;
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "BenchFailed") throw error;
     throw new CommandFailed(EXIT.failed, `${name}: ${error.message}`);
@@ -72,9 +92,14 @@ async function runOne(name: string, run: BenchRun): Promise<Record<string, unkno
   }
 }
 
-function lineOf(name: string, figures: BenchFigures, versions: Record<string, unknown>): Record<string, unknown> {
-  const { count, seconds, perSecond, settings, cpu, ...latencies } = figures;
-  const all = { ...settings, cores: availableParallelism(), ...overrides() };
+function lineOf(
+  name: string,
+  figures: BenchFigures,
+  { versions, host }: { readonly versions: Record<string, unknown>; readonly host: HostFacts },
+): BenchLine {
+  const { count, seconds, perSecond, settings, cpu, course: _course, ...latencies } = figures;
+  const { cores, loadAverageBefore } = host;
+  const all = { ...settings, loadAverageBefore, cores, ...overrides() };
   return { bench: name, count, seconds, perSecond, ...latencies, settings: all, versions, cpu };
 }
 

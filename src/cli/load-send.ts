@@ -17,6 +17,7 @@ import type { CliContext } from "./context.ts";
 import { CommandFailed, EXIT, Interrupted, usageFailed } from "./exit.ts";
 import { quietKafka } from "./kafka-settings.ts";
 import type { LoadPlan } from "./load.ts";
+import { type Finished, Measuring, reportFields, tellReport } from "./load-report.ts";
 import { startProgress } from "./progress.ts";
 
 /** @throws CommandFailed | Interrupted | KafkaUnreachable | RegistryUnreachable */
@@ -29,7 +30,11 @@ export async function runLoad(context: CliContext, config: Config, asked: LoadPl
   const messages = await openMessages(config, addresses.schemaRegistryUrl);
   const kafka = quietKafka(config, addresses.kafkaBrokers, "load");
   const lanes = await countPartitions(kafka, messages.topics.intents);
-  await send(context, { plan, kafka, lanes, messages, total: totalOf(plan, lines) });
+  const sending = { plan, kafka, lanes, messages, total: totalOf(plan, lines) };
+  const { report: wish } = plan;
+  if (wish === null) return send(context, sending, null);
+  const measuring = await Measuring.open(context, { ...sending, wish, registryUrl: addresses.schemaRegistryUrl });
+  await send(context, sending, measuring).finally(() => measuring.stop());
 }
 
 /** null when nobody knows it before the end */
@@ -95,7 +100,7 @@ type Sending = {
   readonly total: number | null;
 };
 
-async function send(context: CliContext, sending: Sending): Promise<void> {
+async function send(context: CliContext, sending: Sending, measuring: Measuring | null): Promise<void> {
   const { plan, kafka, messages, lanes, total } = sending;
   const producer = await openProducer(kafka);
   const progress = await startProgress(context.out, context.io.stderr, { title: "load", total, unit: "intents" });
@@ -106,10 +111,15 @@ async function send(context: CliContext, sending: Sending): Promise<void> {
   const runAtMs = plan.runAtMs ?? startAtMs;
   const opened = openSource(plan, { messages, lanes, runAtMs });
   const options = { topic: messages.topics.intents, partitions: lanes, rate: plan.rate, startAtMs, stop };
+  const watch = measuring === null ? {} : { watch: measuring.begin(startAtMs) };
   try {
-    const pumped = await pump(producer, opened.source, { ...options, progress: progress.update });
+    const pumped = await pump(producer, opened.source, { ...options, ...watch, progress: progress.update });
     progress.stop();
-    tell(context, { ...sending, ...opened, runAtMs }, pumped);
+    assertNoFaults(plan, opened, pumped);
+    const settings = { topic: messages.topics.intents, partitions: lanes, runAt: timeOf(runAtMs) };
+    const finished = (await measuring?.finish(stop, settings)) ?? null;
+    tell(context, { ...sending, ...opened, runAtMs, finished }, pumped);
+    if (finished !== null) tellReport(context, finished);
   } catch (error) {
     progress.stop();
     throw asUnreachable(error, opened.repeating.handedOut);
@@ -119,34 +129,44 @@ async function send(context: CliContext, sending: Sending): Promise<void> {
   if (stop.aborted) throw new Interrupted();
 }
 
-type Sent = Sending & OpenedSource & { readonly runAtMs: number };
-
-function tell(context: CliContext, { lines, repeating, runAtMs, plan, messages, lanes }: Sent, pumped: Pumped): void {
-  const name = plan.from === "-" ? "stdin" : (plan.from ?? "");
+/** Of a pipe faults are known only when all before them has been sent.
+ *  @throws CommandFailed */
+function assertNoFaults({ from }: LoadPlan, { lines }: OpenedSource, pumped: Pumped): void {
   const faults = lines?.faults ?? [];
-  if (faults.length > 0) {
-    const sent = `${pumped.acknowledged} intents before line ${faults[0]?.line} were sent`;
-    throw usageFailed([...faults.map((fault) => printLineFault(name, fault)), sent]);
-  }
+  if (faults.length === 0) return;
+  const name = from === "-" ? "stdin" : (from ?? "");
+  const sent = `${pumped.acknowledged} intents before line ${faults[0]?.line} were sent`;
+  throw usageFailed([...faults.map((fault) => printLineFault(name, fault)), sent]);
+}
+
+type Sent = Sending & OpenedSource & { readonly runAtMs: number; readonly finished: Finished | null };
+
+function tell(context: CliContext, sent: Sent, pumped: Pumped): void {
+  const { repeating, runAtMs, plan, messages, lanes, finished } = sent;
   const { acknowledged, seconds, lateMsMax } = pumped;
   const perSecond = Math.round(acknowledged / Math.max(seconds, 0.001));
-  const { handedOut: sent, repeated } = repeating;
+  const { handedOut, repeated } = repeating;
   const again = repeated === 0 ? "" : `, the last ${repeated} of them twice`;
   const late = plan.rate === null || lateMsMax < 100 ? "" : `; at most ${lateMsMax} ms behind the rate`;
   context.out.row(
     {
-      sent,
+      ...(finished === null ? {} : reportFields(finished)),
+      sent: handedOut,
       repeated,
       acknowledged,
       seconds: Math.round(seconds * 1000) / 1000,
       perSecond,
       lateMsMax,
-      runAt: formatTime(BigInt(runAtMs) * 1000n),
+      runAt: timeOf(runAtMs),
       topic: messages.topics.intents,
       partitions: lanes,
     },
-    `${sent} intents sent${again}, all acknowledged in ${seconds.toFixed(1)} s (${perSecond}/s)${late}`,
+    `${handedOut} intents sent${again}, all acknowledged in ${seconds.toFixed(1)} s (${perSecond}/s)${late}`,
   );
+}
+
+function timeOf(ms: number): string {
+  return formatTime(BigInt(ms) * 1000n);
 }
 
 /** The producer repeats for a minute; what is left then is a broker that does not come back. */

@@ -8,7 +8,23 @@ import { type CliContext, withExamples } from "./context.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
 
 type LoadOptions = Readonly<
-  Partial<Record<"from" | "profile" | "count" | "rate" | "seed" | "holders" | "zipf" | "repeatLast" | "runAt", string>>
+  Partial<
+    Record<
+      | "from"
+      | "profile"
+      | "count"
+      | "rate"
+      | "seed"
+      | "holders"
+      | "zipf"
+      | "repeatLast"
+      | "runAt"
+      | "report"
+      | "warmUp"
+      | "wait",
+      string
+    >
+  >
 >;
 
 const COUNT_MAX = 1_000_000_000;
@@ -17,6 +33,9 @@ const HOLDERS_MAX = 10_000_000;
 const REPEAT_MAX = 1_000_000;
 const SEED_MAX = 999_999_999_999_999;
 const ZIPF_MAX = 10;
+const SECONDS_MAX = 86_400;
+const WAIT_SECONDS = 10;
+const PERCENT_MAX = 1_000;
 
 export function register(program: Command, context: CliContext): void {
   const verb = program
@@ -32,12 +51,45 @@ export function register(program: Command, context: CliContext): void {
     .option("--zipf <Z>", "exponent of the holders' shares; 0 is all alike (default: 0)")
     .option("--rate <N>", "intents a second, each at its time (default: as fast as they are acknowledged)")
     .option("--run-at <TIME>", "time in the case ids that are made here (default: now)")
+    .option(
+      "--report <PATH>",
+      "also read the outcomes and measure: a table, and a file (.json, .hgrm, .html) or a folder with all of them",
+    )
+    .option("--warm-up <SECONDS>", "leave what is due in the first seconds out of the percentiles (default: 0)")
+    .option("--wait <SECONDS>", `stop waiting for answers when none came for so long (default: ${WAIT_SECONDS})`)
     .action((options: LoadOptions) => load(context, options));
   withExamples(
     verb,
     "millrace load --from intents.jsonl --repeat-last 100",
-    "millrace load --profile transfers --count 100000 --rate 5000 --seed 7",
+    "millrace load --profile transfers --count 100000 --rate 5000 --seed 7 --report before",
+    "millrace load compare before after",
   );
+  registerCompare(verb, context);
+}
+
+function registerCompare(verb: Command, context: CliContext): void {
+  const compare = verb
+    .command("compare <A> <B>")
+    .summary("two reports: what differs, and whether by more than chance")
+    .description(
+      "Compares two reports (their .json or their folders) row by row and says of each difference whether it is more than the runs' own seconds explain.",
+    )
+    .option("--fail-above <PERCENT>", "exit 1 when B is worse by more than this in some row, beyond the spread")
+    .option("--html <FILE>", "both on one page, their charts on top of each other")
+    .action((a: string, b: string, options: CompareOptions) => loadCompare(context, a, b, options));
+  withExamples(compare, "millrace load compare before after", "millrace load compare a.json b.json --fail-above 10");
+}
+
+type CompareOptions = { readonly failAbove?: string; readonly html?: string };
+
+async function loadCompare(context: CliContext, a: string, b: string, options: CompareOptions): Promise<void> {
+  const usage = usageCheck();
+  const percent = { default: 0, min: 0, max: PERCENT_MAX };
+  const failAbovePercent =
+    options.failAbove === undefined ? null : usage.wholeNumber("--fail-above", options.failAbove, percent);
+  usage.done();
+  const { runCompare } = await import("./load-compare.ts");
+  runCompare(context, { a, b, failAbovePercent, html: options.html ?? null });
 }
 
 export type LoadPlan = {
@@ -48,7 +100,11 @@ export type LoadPlan = {
   readonly repeatLast: number;
   /** null: the moment at which sending begins */
   readonly runAtMs: number | null;
+  /** null: nothing is measured */
+  readonly report: ReportPlan | null;
 };
+
+export type ReportPlan = { readonly path: string; readonly warmUpSeconds: number; readonly waitSeconds: number };
 
 async function load(context: CliContext, options: LoadOptions): Promise<void> {
   const usage = usageCheck();
@@ -87,7 +143,17 @@ function readPlan(usage: UsageCheck, options: LoadOptions): LoadPlan {
     rate: rate === 0 ? null : rate,
     repeatLast: usage.wholeNumber("--repeat-last", options.repeatLast, { default: 0, min: 0, max: REPEAT_MAX }),
     runAtMs: readRunAt(usage, options.runAt),
+    report: readReportPlan(usage, options),
   };
+}
+
+function readReportPlan(usage: UsageCheck, { report, warmUp, wait }: LoadOptions): ReportPlan | null {
+  const warmUpSeconds = usage.wholeNumber("--warm-up", warmUp, { default: 0, min: 0, max: SECONDS_MAX });
+  const waitSeconds = usage.wholeNumber("--wait", wait, { default: WAIT_SECONDS, min: 1, max: SECONDS_MAX });
+  if (report !== undefined) return { path: report, warmUpSeconds, waitSeconds };
+  if (warmUp !== undefined) usage.fault("--warm-up: expected only with --report");
+  if (wait !== undefined) usage.fault("--wait: expected only with --report");
+  return null;
 }
 
 function readZipf(usage: UsageCheck, text: string | undefined): number {

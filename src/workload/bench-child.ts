@@ -17,13 +17,19 @@ const LINES_KEPT = 20;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Runs one command to its end.
+ *  @param stop ends it
  *  @returns what it printed on stdout
  *  @throws BenchFailed with the end of stderr when it fails */
-export async function millrace(argv: readonly string[], environment: Environment): Promise<string> {
+export async function millrace(
+  argv: readonly string[],
+  environment: Environment,
+  stop: AbortSignal | null = null,
+): Promise<string> {
   const child = spawn(process.execPath, [MAIN, ...argv], {
     cwd: CWD,
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],
+    ...(stop === null ? {} : { signal: stop, killSignal: "SIGKILL" }),
   });
   let stdout = "";
   child.stdout.on("data", (chunk: Buffer) => {
@@ -83,6 +89,16 @@ export class ServiceProcess {
   /** @throws BenchFailed when it has ended */
   assertRuns(): void {
     if (this.#ended) throw new BenchFailed("the service has ended");
+  }
+
+  /** The result of work that needs this service.
+   *  @throws BenchFailed when the service ends before it */
+  async during<Result>(work: Promise<Result>): Promise<Result> {
+    work.catch(() => {});
+    const ended = this.#exit.then(() => {
+      throw new BenchFailed("the service has ended");
+    });
+    return Promise.race([work, ended]);
   }
 
   /** What failed outside, with the service's last lines: the reason is likely there. */

@@ -3,7 +3,7 @@
 import { openAdmin } from "../kafka/admin.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { connect } from "../store/database.ts";
-import { BenchFailed, type Benchmark, type BenchSite, rounded } from "./bench.ts";
+import { BenchFailed, type BenchFigures, type Benchmark, type BenchSite, rounded } from "./bench.ts";
 import { ServiceProcess } from "./bench-child.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
 import { ReaderProcess, type ReaderResult } from "./bench-reader.ts";
@@ -11,27 +11,44 @@ import { NOMINAL_RATE, Transfers } from "./generate.ts";
 import { Portions } from "./load.ts";
 import { pump, type Source } from "./load-pump.ts";
 
-const COUNT = 200_000;
-const HOLDERS = 100_000;
 const SEED = 1;
 
-/** One-line transfers between holders and the house, spread evenly over the holders. Their accounts are opened before,
- *  so that every intent measured is a transfer. `seconds` counts from the moment at which the service took its first
- *  lane; with the start of its process it is `secondsFromStart`. */
-export const drain: Benchmark = async (site, { count: wished }) => {
-  const count = wished ?? COUNT;
-  const holders = Math.min(HOLDERS, count);
-  const plan = { count: holders + count, seed: SEED, holders, zipf: 0, runAtMs: Date.now(), rate: NOMINAL_RATE };
+type DrainPlan = {
+  readonly name: string;
+  readonly count: number;
+  readonly holders: number;
+  /** exponent of the holders' shares; 0 is all alike */
+  readonly zipf: number;
+};
+
+/** One-line transfers between holders and the house, spread evenly over the holders. */
+export const drain: Benchmark = (site, { count }) =>
+  drainOf(site, { name: "drain", count: count ?? 200_000, holders: 100_000, zipf: 0 });
+
+/** All of them to one holder: one lane does all the work. */
+export const hot: Benchmark = (site, { count }) =>
+  drainOf(site, { name: "hot", count: count ?? 100_000, holders: 1, zipf: 0 });
+
+/** By a Zipf curve: of ten thousand holders the largest has a tenth of all transfers, the second a twentieth. */
+export const skew: Benchmark = (site, { count }) =>
+  drainOf(site, { name: "skew", count: count ?? 200_000, holders: 10_000, zipf: 1 });
+
+/** Accounts are opened before, so that every intent measured is a transfer. `seconds` counts from the moment at which the
+ *  service took its first lane; with the start of its process it is `secondsFromStart`. */
+async function drainOf(site: BenchSite, { name, count, zipf, ...wished }: DrainPlan): Promise<BenchFigures> {
+  const holders = Math.min(wished.holders, count);
+  const plan = { count: holders + count, seed: SEED, holders, zipf, runAtMs: Date.now(), rate: NOMINAL_RATE };
   const parts = { encoder: site.codec.encoders.intent, lanes: site.lanes };
   const portions = new Portions(new Transfers(plan, parts));
-  site.note(`drain: opening ${holders} accounts`);
+  site.note(`${name}: opening ${holders} accounts`);
   await serve(site, holders, () => publish(site, portions.take(holders)));
-  site.note(`drain: publishing ${count} transfers`);
+  site.note(`${name}: publishing ${count} transfers`);
   await publish(site, portions.take(count));
-  site.note("drain: measuring");
+  site.note(`${name}: measuring`);
   const { service, read, cpu } = await serve(site, count, () => Promise.resolve());
   await assertComplete(site, holders, count);
-  const seconds = (read.lastAtMs - (service.firstLaneAtMs ?? service.startedAtMs)) / 1000;
+  const startedAtMs = service.firstLaneAtMs ?? service.startedAtMs;
+  const seconds = (read.lastAtMs - startedAtMs) / 1000;
   const secondsFromStart = (read.lastAtMs - service.startedAtMs) / 1000;
   return {
     count,
@@ -39,13 +56,15 @@ export const drain: Benchmark = async (site, { count: wished }) => {
     perSecond: Math.round(count / seconds),
     settings: {
       holders,
+      zipf,
       lanes: site.lanes,
       secondsFromStart: rounded(secondsFromStart),
       perSecondFromStart: Math.round(count / secondsFromStart),
     },
     cpu,
+    course: { kind: "counted", startedAtMs, bySecond: read.bySecond },
   };
-};
+}
 
 export async function publish(site: BenchSite, source: Source): Promise<void> {
   const producer = await openProducer(site.kafka);
@@ -57,7 +76,7 @@ export async function publish(site: BenchSite, source: Source): Promise<void> {
 
 /** Runs the service until `count` outcomes have been read. */
 async function serve(site: BenchSite, count: number, meanwhile: () => Promise<void>) {
-  const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count, times: { kind: "none" } });
+  const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count });
   const before = cpuSeconds({ ...site.stackPids, node: null });
   const service = new ServiceProcess(site.environment);
   try {

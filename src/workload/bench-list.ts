@@ -2,10 +2,13 @@
 
 import type { Benchmark } from "./bench.ts";
 
+/** In the order in which all of them run: those that others are compared with come first. */
 export const BENCHMARKS: ReadonlyMap<string, () => Promise<Benchmark>> = new Map([
   ["drain", async () => (await import("./bench-drain.ts")).drain],
   ["naive", async () => (await import("./naive.ts")).naive],
   ["floor", async () => (await import("./floor.ts")).floor],
-  ["latency", async () => (await import("./latency.ts")).latency],
+  ["hot", async () => (await import("./bench-drain.ts")).hot],
+  ["skew", async () => (await import("./bench-drain.ts")).skew],
   ["echo", async () => (await import("./latency-echo.ts")).echo],
+  ["latency", async () => (await import("./latency.ts")).latency],
 ]);

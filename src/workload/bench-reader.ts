@@ -3,14 +3,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { openAdmin } from "../kafka/admin.ts";
-import { assertWanted, BenchFailed, type BenchSite, type CodecSource } from "./bench.ts";
-
-/** Which time a record carries: none is looked at, an outcome's `occurredAt` (of intents numbered from `from` on), or the
- *  microseconds that the value begins with. */
-export type ReaderTimes =
-  | { readonly kind: "none" }
-  | { readonly kind: "outcomes"; readonly source: CodecSource; readonly from: number }
-  | { readonly kind: "stamps"; readonly from: number };
+import { assertWanted, BenchFailed, type BenchSite } from "./bench.ts";
 
 export type ReaderOrder = {
   readonly brokers: readonly string[];
@@ -19,7 +12,6 @@ export type ReaderOrder = {
   readonly offsets: readonly string[];
   /** records to read in all */
   readonly count: number;
-  readonly times: ReaderTimes;
 };
 
 export type ReaderResult = {
@@ -27,20 +19,8 @@ export type ReaderResult = {
   /** milliseconds since the epoch */
   readonly firstAtMs: number;
   readonly lastAtMs: number;
-  /** of the records whose time was looked at */
-  readonly latency: LatencyFigures | null;
-};
-
-export type LatencyFigures = {
-  readonly count: number;
-  readonly p50Ms: number;
-  readonly p90Ms: number;
-  readonly p99Ms: number;
-  readonly p999Ms: number;
-  readonly maxMs: number;
-  /** when the first of them was to be sent and when the last was read, milliseconds since the epoch */
-  readonly fromMs: number;
-  readonly untilMs: number;
+  /** how many came in each second since the epoch, in order; seconds without any are left out */
+  readonly bySecond: readonly (readonly [second: number, count: number])[];
 };
 
 export type ReaderMessage =

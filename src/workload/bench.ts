@@ -6,6 +6,7 @@ import type { Codec } from "../kafka/codec.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
 import type { DatabaseSettings } from "../store/database.ts";
 import type { CpuPids } from "./bench-cpu.ts";
+import type { Report } from "./report/report.ts";
 
 export type BenchTopics = { readonly intents: string; readonly outcomes: string };
 
@@ -59,7 +60,17 @@ export type BenchFigures = {
   readonly maxMs?: number;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly cpu: CpuSeconds;
+  /** for reports; not in the line that is printed */
+  readonly course?: BenchCourse;
 };
+
+/** How it went on: measured intent by intent, or counted second by second. */
+export type BenchCourse =
+  | { readonly kind: "measured"; readonly report: Report }
+  | { readonly kind: "counted"; readonly startedAtMs: number; readonly bySecond: BySecond };
+
+/** seconds since the epoch, with how many records were read in each */
+export type BySecond = readonly (readonly [second: number, count: number])[];
 
 export type Benchmark = (site: BenchSite, wishes: BenchWishes) => Promise<BenchFigures>;
 

@@ -118,7 +118,7 @@ export class Day {
 
   /** The intent as its holder's producer sends it; kept for later repeats. */
   send(holder: DayHolder, intent: NewIntent): Outbound {
-    const outbound = this.record(holder, this.#encode(intent));
+    const outbound = { ...this.record(holder, this.#encode(intent)), asked: intent };
     if (this.#sent.length < SENT_KEPT) this.#sent.push({ outbound, intent });
     else this.#sent[this.#number % SENT_KEPT] = { outbound, intent };
     return outbound;

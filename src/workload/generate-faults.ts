@@ -86,7 +86,7 @@ export function repeat(day: Day): Outbound {
 export function conflict(day: Day): Outbound {
   const { intent, outbound } = day.someSent();
   const value = day.encode({ ...intent, reference: `changed by ${day.number}` });
-  return { partition: outbound.partition, record: { key: outbound.record.key, value } };
+  return { partition: outbound.partition, record: { key: outbound.record.key, value }, asked: intent };
 }
 
 export function rubbish(day: Day): Outbound {

@@ -106,6 +106,7 @@ export class Transfers implements Source {
     return {
       partition: this.#holders.partitions[holder] as number,
       record: { key: this.#holders.keys[holder] as Buffer, value: this.#parts.encoder.encode(intent) },
+      asked: intent,
     };
   }
 

@@ -1,10 +1,14 @@
 // latency: an open loop at a given rate; each intent's time counts from the moment at which it was to be sent, so that a
-// pause of the service shows in every intent that had to wait for it.
+// pause of the service shows in every intent that had to wait for it. It is `millrace load --report` against a running
+// service: what users measure with is what the benchmark measures with.
 
-import { BenchFailed, type Benchmark, rounded } from "./bench.ts";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BenchFailed, type BenchFigures, type Benchmark, type CpuSeconds, rounded } from "./bench.ts";
 import { millrace, ServiceProcess } from "./bench-child.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
-import { ReaderProcess } from "./bench-reader.ts";
+import type { Report } from "./report/report.ts";
 
 const RATE = 5_000;
 const SECONDS = 15;
@@ -18,38 +22,59 @@ export const latency: Benchmark = async (site, wishes) => {
   const rate = wishes.rate ?? RATE;
   const seconds = wishes.seconds ?? SECONDS;
   const warmUp = rate * WARM_UP_SECONDS;
-  const count = warmUp + rate * seconds;
   const holders = Math.max(1, Math.min(HOLDERS_MAX, Math.floor(warmUp / 2)));
+  const folder = mkdtempSync(join(tmpdir(), "millrace-latency-"));
+  const file = join(folder, "report.json");
   const service = new ServiceProcess(site.environment);
-  const times = { kind: "outcomes", source: site.schemas, from: warmUp } as const;
-  const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count, times });
   try {
     await service.untilTaken(site.lanes);
     site.note(`latency: ${rate}/s for ${WARM_UP_SECONDS} s of warm-up and ${seconds} s measured`);
     const pids = { ...site.stackPids, node: service.pid };
     const before = cpuSeconds(pids);
-    const argv = ["load", "--json", "--profile", "transfers", "--seed", `${SEED}`, "--holders", `${holders}`];
-    const loading = millrace([...argv, "--count", `${count}`, "--rate", `${rate}`], site.environment);
-    const [loaded, read] = await Promise.all([loading, reader.done(() => service.assertRuns())]);
+    const what = ["--profile", "transfers", "--seed", `${SEED}`, "--holders", `${holders}`];
+    const pace = ["--count", `${warmUp + rate * seconds}`, "--rate", `${rate}`];
+    const measure = ["--report", file, "--warm-up", `${WARM_UP_SECONDS}`];
+    await service.during(millrace(["load", "--json", ...what, ...pace, ...measure], site.environment, site.stop));
     const cpu = cpuBetween(before, cpuSeconds(pids));
-    if (read.latency === null) throw new BenchFailed("no outcome came back");
-    const { lateMsMax } = JSON.parse(loaded) as { lateMsMax: number };
-    const { p50Ms, p90Ms, p99Ms, p999Ms, maxMs, count: measured, fromMs, untilMs } = read.latency;
-    const tookSeconds = (untilMs - fromMs) / 1000;
-    return {
-      count: measured,
-      seconds: rounded(tookSeconds),
-      perSecond: Math.round(measured / tookSeconds),
-      p50Ms,
-      p99Ms,
-      maxMs,
-      settings: { rate, holders, lanes: site.lanes, warmUpSeconds: WARM_UP_SECONDS, lateMsMax, p90Ms, p999Ms },
-      cpu,
-    };
+    const report = JSON.parse(readFileSync(file, "utf8")) as Report;
+    const settings = { rate, holders, lanes: site.lanes, warmUpSeconds: WARM_UP_SECONDS };
+    return latencyFigures(report, settings, cpu);
   } catch (error) {
     throw service.explain(error);
   } finally {
-    reader.stop();
     await service.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
 };
+
+/** @throws BenchFailed when something was not answered: the percentiles would leave the worst out */
+export function latencyFigures(
+  report: Report,
+  settings: Readonly<Record<string, unknown>>,
+  cpu: CpuSeconds,
+): BenchFigures {
+  const { latency: figures, acknowledgement, totals, late } = report;
+  if (figures === null) throw new BenchFailed("nothing came back");
+  const missing = (totals?.unanswered ?? 0) + (totals?.notMeasured ?? 0);
+  if (missing > 0) throw new BenchFailed(`${missing} of ${totals?.sent} were not answered, or not measured`);
+  const { count, p50Ms, p90Ms, p99Ms, p999Ms, maxMs } = figures;
+  return {
+    count,
+    seconds: rounded(report.seconds),
+    perSecond: report.perSecond,
+    p50Ms,
+    p99Ms,
+    maxMs,
+    settings: {
+      ...settings,
+      sent: totals?.sent ?? count,
+      lateMsMax: Math.round(late?.maxMs ?? 0),
+      p90Ms,
+      p999Ms,
+      ackP50Ms: acknowledgement?.p50Ms ?? null,
+      ackP99Ms: acknowledgement?.p99Ms ?? null,
+    },
+    cpu,
+    course: { kind: "measured", report },
+  };
+}

@@ -4,7 +4,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OutgoingRecord, Producer, RawRecord } from "../kafka/port.ts";
 
-export type Outbound = { readonly partition: number; readonly record: OutgoingRecord };
+export type Outbound = Sendable & { readonly record: OutgoingRecord };
+
+export type Asked = { readonly caseId?: string | null; readonly idempotencyKey?: string | null };
+
+/** Told of what the pump does. Times are milliseconds since the epoch; without a rate a record is due when it is taken. */
+export interface PumpWatch {
+  /** before it is sent */
+  taken(sendable: Sendable, dueMs: number): void;
+  /** handed to the producer together, with the time at which each was due */
+  sent(duesMs: readonly number[], nowMs: number): void;
+  acknowledged(duesMs: readonly number[], nowMs: number): void;
+}
 
 /** Hands out records in chunks; null at the end. Records of one holder come in their order. */
 export interface Source {
@@ -12,7 +23,12 @@ export interface Source {
 }
 
 /** What the pump sends: any record, from any source of them. */
-export type Sendable = { readonly partition: number; readonly record: RawRecord };
+export type Sendable = {
+  readonly partition: number;
+  readonly record: RawRecord;
+  /** by what the answer will be known; left out of what nobody will answer */
+  readonly asked?: Asked;
+};
 export type SendableSource = { next(): Promise<readonly Sendable[] | null> };
 
 export type PumpOptions = {
@@ -27,6 +43,7 @@ export type PumpOptions = {
   readonly progress: (acknowledged: number, waiting: number) => void;
   /** of one send, for a topic that takes less than usual; one record is sent however large it is */
   readonly batchBytes?: number;
+  readonly watch?: PumpWatch;
 };
 
 export type Pumped = {
@@ -54,6 +71,8 @@ export function pump(producer: Producer, source: SendableSource, options: PumpOp
 
 class Lane {
   readonly records: RawRecord[] = [];
+  /** when each of them is due; empty when nobody watches */
+  readonly duesMs: number[] = [];
   isSending = false;
 }
 
@@ -103,14 +122,25 @@ class Pump {
     const due = this.#due();
     while (this.#taken < due && this.#hasRoom()) {
       if (this.#chunkAt === this.#chunk.length && !(await this.#nextChunk())) return;
-      const { partition, record } = this.#chunk[this.#chunkAt++] as Sendable;
-      this.#lanes[partition]?.records.push(record);
-      this.#waitingBytes += bytesOf(record);
-      this.#taken += 1;
+      this.#takeOne(this.#chunk[this.#chunkAt++] as Sendable);
     }
     const { rate, startAtMs } = this.#options;
     if (rate === null || this.#isDrained) return;
     this.#lateMsMax = Math.max(this.#lateMsMax, wallMs() - startAtMs - (this.#taken / rate) * 1000);
+  }
+
+  #takeOne(sendable: Sendable): void {
+    const { watch, rate, startAtMs } = this.#options;
+    const { partition, record } = sendable;
+    const lane = this.#lanes[partition] as Lane;
+    lane.records.push(record);
+    if (watch !== undefined) {
+      const dueMs = rate === null ? wallMs() : startAtMs + (this.#taken / rate) * 1000;
+      lane.duesMs.push(dueMs);
+      watch.taken(sendable, dueMs);
+    }
+    this.#waitingBytes += bytesOf(record);
+    this.#taken += 1;
   }
 
   async #nextChunk(): Promise<boolean> {
@@ -139,10 +169,15 @@ class Pump {
     const isWorthWaiting = this.#options.rate === null && !this.#isDrained && this.#hasRoom();
     if (isWorthWaiting && lane.records.length < FULL_ENOUGH_RECORDS) return;
     const batch = lane.records.splice(0, batchSize(lane.records, this.#options.batchBytes ?? BATCH_BYTES));
+    const duesMs = lane.duesMs.splice(0, batch.length);
     lane.isSending = true;
     this.#sending += 1;
+    this.#options.watch?.sent(duesMs, wallMs());
     this.#producer.send(this.#options.topic, partition, batch).then(
-      () => this.#sent(partition, lane, batch),
+      () => {
+        this.#options.watch?.acknowledged(duesMs, wallMs());
+        this.#sent(partition, lane, batch);
+      },
       (error: unknown) => this.#failed(error),
     );
   }

@@ -48,7 +48,8 @@ export type EncodeParts = {
 export function outboundOf(intent: IntentMessage, { encoder, lanes }: EncodeParts): Outbound {
   const { holderId } = intent;
   const record = { key: Buffer.from(holderId, "utf8"), value: encoder.encode(intent) };
-  return { partition: homeLane(holderId, lanes), record };
+  const { caseId, idempotencyKey } = intent; // not the whole intent: records that may be repeated are kept
+  return { partition: homeLane(holderId, lanes), record, asked: { caseId, idempotencyKey } };
 }
 
 /** Intents of JSON lines in their order. After the first line with a fault nothing more is handed out; the rest is only

@@ -28,7 +28,7 @@ export const naive: Benchmark = async (site, wishes) => {
   await publishTransfers(site, holders, count);
   const offsets = await beginnings(site);
   site.note("naive: measuring");
-  const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count, times: { kind: "none" } });
+  const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count });
   try {
     const { kafka, database, topics, schemas } = site;
     const order = { brokers: kafka.brokers, database, topics, source: schemas, offsets, count, seconds };
@@ -44,6 +44,7 @@ export const naive: Benchmark = async (site, wishes) => {
       perSecond: Math.round(done.count / tookSeconds),
       settings: { holders, partitions: site.lanes },
       cpu: after,
+      course: { kind: "counted", startedAtMs: done.startedAtMs, bySecond: read.bySecond },
     };
   } finally {
     reader.stop();

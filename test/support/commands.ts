@@ -58,7 +58,7 @@ export async function unknownCommands(commands: readonly Named[]): Promise<strin
 export async function helpFor(words: readonly string[]): Promise<string | null> {
   const [verb = "", action] = words;
   const help = await helpOf([verb]);
-  const hasActions = help?.includes("\nCommands:") === true && action !== undefined;
+  const hasActions = help?.includes("\nCommands:") === true && action !== undefined && !action.startsWith("-");
   return hasActions ? helpOf([verb, action]) : help;
 }
 

@@ -1,7 +1,6 @@
 // What a reader of outcomes prints, and what it notices.
 import { describe, expect, test } from "vitest";
 import { cpuBetween, cpuSeconds } from "../../src/workload/bench-cpu.ts";
-import { Latencies } from "../../src/workload/latency-histogram.ts";
 import { SequenceCheck } from "../../src/workload/outcomes.ts";
 import { outcomeLine } from "../../src/workload/outcomes-json.ts";
 import { OUTCOME } from "./codec-fixtures.ts";
@@ -101,17 +100,6 @@ describe("the sequence of a lane", () => {
 });
 
 describe("figures of benchmarks", () => {
-  test("latencies count from the intended time", () => {
-    const latencies = new Latencies();
-    for (let at = 1; at <= 1_000; at++) latencies.add(1_000_000, 1_000 + at);
-    const figures = latencies.figures();
-    expect(figures).toMatchObject({ count: 1_000, fromMs: 1_000, untilMs: 2_000 });
-    expect(figures?.p50Ms).toBeCloseTo(500, -1);
-    expect(figures?.p99Ms).toBeCloseTo(990, -1);
-    expect(figures?.maxMs).toBeCloseTo(1_000, -1);
-    expect(new Latencies().figures()).toBeNull();
-  });
-
   test.skipIf(process.platform !== "linux")("CPU seconds go up while a process works; none there is null", () => {
     const pids = { node: process.pid, postgres: process.pid, kafka: null };
     const before = cpuSeconds(pids);

@@ -1,0 +1,86 @@
+// Reports as files. A path that ends in `.json`, `.hgrm` or `.html` is that one form; any other is a folder with all.
+
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
+import { Latencies } from "../latency-histogram.ts";
+import { reportPage } from "./html.ts";
+import { REPORT_FORMAT, type Report } from "./report.ts";
+
+export const REPORT_FILE = "report.json";
+const FORMS: ReadonlySet<string> = new Set([".json", ".hgrm", ".html"]);
+
+/** Makes the folders, so that a path that cannot be written is told before a long run, not after it.
+ *  @returns what is wrong, as a sentence; null when nothing is */
+export function prepareReport(path: string): string | null {
+  const isFile = FORMS.has(extname(path));
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (isFile && found?.isDirectory() === true) return `${path} is a folder, expected a file`;
+  if (!isFile && found !== undefined && !found.isDirectory()) {
+    return `${path} is a file, expected a folder, or a name that ends in ${[...FORMS].join(", ")}`;
+  }
+  try {
+    mkdirSync(isFile ? dirname(path) : path, { recursive: true });
+    return null;
+  } catch (error) {
+    return `${path} cannot be made (${(error as NodeJS.ErrnoException).code})`;
+  }
+}
+
+/** @returns the files written */
+export function writeReport(path: string, report: Report): readonly string[] {
+  const form = extname(path);
+  if (!FORMS.has(form)) return writeAll(path, report);
+  if (form === ".json") writeFileSync(path, reportJson(report));
+  else if (form === ".html") writeFileSync(path, reportPage(report));
+  else writeFileSync(path, hgrmOf(report.histograms.latency));
+  return [path];
+}
+
+function writeAll(folder: string, report: Report): readonly string[] {
+  const { latency, acknowledgement } = report.histograms;
+  const files: (readonly [name: string, text: string])[] = [
+    [REPORT_FILE, reportJson(report)],
+    ["report.html", reportPage(report)],
+  ];
+  if (latency !== null) files.push(["latency.hgrm", hgrmOf(latency)]);
+  if (acknowledgement !== null) files.push(["acknowledgement.hgrm", hgrmOf(acknowledgement)]);
+  return files.map(([name, text]) => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  });
+}
+
+export function reportJson(report: Report): string {
+  return `${JSON.stringify(report, null, 1)}\n`;
+}
+
+function hgrmOf(histogram: string | null): string {
+  return (histogram === null ? Latencies.empty() : Latencies.decode(histogram)).hgrm();
+}
+
+export type ReportRead =
+  | { readonly kind: "report"; readonly report: Report }
+  | { readonly kind: "fault"; readonly why: string };
+
+/** @param path a report's `.json`, or its folder */
+export function readReport(path: string): ReportRead {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return { kind: "fault", why: `${path} does not exist` };
+  const file = stat.isDirectory() ? join(path, REPORT_FILE) : path;
+  try {
+    const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Report>;
+    if (read?.format === REPORT_FORMAT && Array.isArray(read.intervals))
+      return { kind: "report", report: read as Report };
+    return {
+      kind: "fault",
+      why: `${file} is no report: found format ${JSON.stringify(read?.format)}, expected "${REPORT_FORMAT}"`,
+    };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return {
+      kind: "fault",
+      why: code === undefined ? `${file} is no JSON: ${message}` : `${file} cannot be read (${code})`,
+    };
+  }
+}
