@@ -5,6 +5,8 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
+import { shownValue } from "../config-secrets.ts";
+import { environmentName, SETTING_NAMES, SETTINGS } from "../config-settings.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
 import { databaseSettings } from "../setup.ts";
@@ -105,7 +107,11 @@ function lineOf(
 
 /** Settings that the environment changes: a figure that is not of the shipped defaults says so. */
 function overrides(): Record<string, unknown> {
-  const given = Object.entries(process.env).filter(([name]) => name.startsWith("MILLRACE_"));
+  const given = SETTING_NAMES.flatMap((name) => {
+    const text = process.env[environmentName(name)];
+    const told = SETTINGS[name].isPath || SETTINGS[name].isFile ? "a path" : shownValue(name, text);
+    return text === undefined || !environmentName(name).startsWith("MILLRACE_") ? [] : [[environmentName(name), told]];
+  });
   return given.length === 0 ? {} : { overrides: Object.fromEntries(given) };
 }
 

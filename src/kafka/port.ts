@@ -178,6 +178,13 @@ export interface Producer {
   close(): Promise<void>;
 }
 
+/** How to get to a cluster, for a process of its own: what can be handed over. */
+export type KafkaPlace = Pick<KafkaSettings, "brokers" | "access">;
+
+export function placeOf({ brokers, access }: KafkaSettings): KafkaPlace {
+  return access === undefined ? { brokers } : { brokers, access };
+}
+
 export type KafkaSettings = {
   readonly brokers: readonly string[];
   readonly clientId: string;

@@ -23,9 +23,9 @@ process.once("message", (order: ReaderOrder) => {
   });
 });
 
-async function read({ brokers, topic, offsets, count }: ReaderOrder): Promise<ReaderResult> {
+async function read({ kafka: place, topic, offsets, count }: ReaderOrder): Promise<ReaderResult> {
   const starts = offsets.map((offset, partition) => ({ topic, partition, offset: BigInt(offset) }));
-  const kafka = { brokers, clientId: "millrace-bench-reader", log: () => {} };
+  const kafka = { ...place, clientId: "millrace-bench-reader", log: () => {} };
   const reader = await openPartitionReader(kafka, starts, AHEAD);
   const bySecond = new Map<number, number>();
   let seen = 0;

@@ -3,10 +3,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { openAdmin } from "../kafka/admin.ts";
+import { type KafkaPlace, placeOf } from "../kafka/port.ts";
 import { assertWanted, BenchFailed, type BenchSite } from "./bench.ts";
 
 export type ReaderOrder = {
-  readonly brokers: readonly string[];
+  readonly kafka: KafkaPlace;
   readonly topic: string;
   /** by partition, as digits */
   readonly offsets: readonly string[];
@@ -56,14 +57,14 @@ export class ReaderProcess {
   }
 
   /** Reads from the end that the topic has now; resolves when the reader waits for records. */
-  static async open(site: BenchSite, wish: Omit<ReaderOrder, "brokers" | "offsets">): Promise<ReaderProcess> {
+  static async open(site: BenchSite, wish: Omit<ReaderOrder, "kafka" | "offsets">): Promise<ReaderProcess> {
     const { kafka } = site;
     const admin = await openAdmin(kafka);
     const partitions = (await admin.partitionCounts([wish.topic])).get(wish.topic) ?? 0;
     const offsets: string[] = [];
     for (let at = 0; at < partitions; at++) offsets.push((await admin.bounds(wish.topic, at)).end.toString());
     await admin.close();
-    const reader = new ReaderProcess(site, { ...wish, brokers: kafka.brokers, offsets });
+    const reader = new ReaderProcess(site, { ...wish, kafka: placeOf(kafka), offsets });
     await reader.#until(
       () => reader.#ready,
       () => {},

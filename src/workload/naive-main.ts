@@ -3,7 +3,7 @@
 import { connectClient } from "../kafka/client.ts";
 import { createCodec } from "../kafka/codec.ts";
 import { openPartitionReader } from "../kafka/partitions.ts";
-import type { KafkaSettings } from "../kafka/port.ts";
+import type { KafkaPlace, KafkaSettings } from "../kafka/port.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { connect, type DatabaseSettings } from "../store/database.ts";
 import type { BenchTopics, CodecSource } from "./bench.ts";
@@ -11,7 +11,7 @@ import { wallMs } from "./load-pump.ts";
 import { NaiveConsumer } from "./naive-consumer.ts";
 
 export type NaiveOrder = {
-  readonly brokers: readonly string[];
+  readonly kafka: KafkaPlace;
   readonly database: DatabaseSettings;
   readonly topics: BenchTopics;
   readonly source: CodecSource;
@@ -37,8 +37,16 @@ process.once("message", (order: NaiveOrder) => {
   });
 });
 
-async function consume({ brokers, database, topics, source, offsets, count, seconds }: NaiveOrder): Promise<NaiveDone> {
-  const kafka: KafkaSettings = { brokers, clientId: "millrace-bench-naive", log: () => {} };
+async function consume({
+  kafka: place,
+  database,
+  topics,
+  source,
+  offsets,
+  count,
+  seconds,
+}: NaiveOrder): Promise<NaiveDone> {
+  const kafka: KafkaSettings = { ...place, clientId: "millrace-bench-naive", log: () => {} };
   const codec = createCodec({ ...source, registry: { schemaById: () => Promise.resolve(null) } });
   const connection = await connect(database, "service");
   const producer = await openProducer(kafka);

@@ -3,6 +3,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { openAdmin } from "../kafka/admin.ts";
+import { placeOf } from "../kafka/port.ts";
 import { connect } from "../store/database.ts";
 import { BenchFailed, type Benchmark, type BenchSite, rounded } from "./bench.ts";
 import { cpuBetween, cpuSeconds } from "./bench-cpu.ts";
@@ -31,7 +32,7 @@ export const naive: Benchmark = async (site, wishes) => {
   const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count });
   try {
     const { kafka, database, topics, schemas } = site;
-    const order = { brokers: kafka.brokers, database, topics, source: schemas, offsets, count, seconds };
+    const order = { kafka: placeOf(kafka), database, topics, source: schemas, offsets, count, seconds };
     const before = cpuSeconds({ ...site.stackPids, node: null });
     const { done, cpu } = await consume(site, order);
     const after = cpuBetween({ ...before, node: 0 }, { ...cpuSeconds({ ...site.stackPids, node: null }), node: cpu });

@@ -1,74 +1,9 @@
 // Two reports: what is told as a difference, and what is not.
 import { describe, expect, test } from "vitest";
-import { hostFacts } from "../../src/workload/report/build.ts";
 import { compareReports, settingsApart, worsened } from "../../src/workload/report/compare.ts";
 import { comparePage } from "../../src/workload/report/compare-html.ts";
-import type { Interval, OutcomeCount, Percentiles, Report } from "../../src/workload/report/report.ts";
-import { seeded } from "../support/workload.ts";
-
-function percentiles(p50Ms: number): Percentiles {
-  return {
-    count: 1_000,
-    meanMs: p50Ms,
-    p50Ms,
-    p90Ms: p50Ms * 2,
-    p99Ms: p50Ms * 4,
-    p999Ms: p50Ms * 5,
-    maxMs: p50Ms * 6,
-  };
-}
-
-/** A run whose seconds are those of `p50s`, with the middle of them as the figure of the whole. */
-function runOf(p50s: readonly number[], over: Partial<Report> = {}): Report {
-  const sorted = [...p50s].sort((a, b) => a - b);
-  const middle = percentiles(sorted[sorted.length >> 1] ?? 0);
-  const whole = { ...middle, p999Ms: (sorted.at(-1) ?? 0) * 5, maxMs: (sorted.at(-1) ?? 0) * 6 };
-  const intervals = p50s.map(
-    (p50Ms, fromSecond): Interval => ({
-      fromSecond,
-      sent: 1_000,
-      acknowledged: 1_000,
-      answered: 1_000,
-      refused: 10,
-      lag: p50Ms,
-      unsent: 0,
-      lateMsMax: 5,
-      latency: percentiles(p50Ms),
-      acknowledgement: percentiles(2),
-    }),
-  );
-  return {
-    format: "millrace-report/1",
-    name: "load",
-    startedAt: "2026-01-01T00:00:00.000Z",
-    seconds: p50s.length,
-    perSecond: 1_000,
-    settings: { rate: 1_000, warmUpSeconds: 0 },
-    versions: {},
-    host: hostFacts(),
-    cpu: null,
-    totals: null,
-    latency: whole,
-    acknowledgement: percentiles(2),
-    late: percentiles(1),
-    outcomes: [],
-    intervalSeconds: 1,
-    intervals,
-    histograms: { latency: null, acknowledgement: null },
-    notes: [],
-    ...over,
-  };
-}
-
-/** Seconds around a middle, each a little like the one before it. */
-function noisy(seed: number, middle: number, seconds = 30): number[] {
-  const random = seeded(seed);
-  let drift = 0;
-  return Array.from({ length: seconds }, () => {
-    drift = 0.6 * drift + (random() + random() + random() - 1.5) * 0.1;
-    return middle * (1 + drift);
-  });
-}
+import type { OutcomeCount, Report } from "../../src/workload/report/report.ts";
+import { noisy, percentiles, runOf } from "../support/reports.ts";
 
 const verdictOf = (a: Report, b: Report, what: string): string | undefined =>
   compareReports(a, b).find((row) => row.what === what)?.verdict;

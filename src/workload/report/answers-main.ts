@@ -25,8 +25,8 @@ process.once("message", (order: AnswerOrder) => {
   });
 });
 
-async function read({ brokers, starts, what }: AnswerOrder): Promise<void> {
-  const kafka = { brokers, clientId: "millrace-report", log: () => {} };
+async function read({ kafka: place, starts, what }: AnswerOrder): Promise<void> {
+  const kafka = { ...place, clientId: "millrace-report", log: () => {} };
   const from = starts.map((start) => ({ ...start, offset: BigInt(start.offset) }));
   const reader = await openPartitionReader(kafka, from, { gatherMs: GATHER_MS });
   const take = what.kind === "stamps" ? takeStamps() : takeOutcomes(what);

@@ -5,14 +5,14 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { openAdmin } from "../../kafka/admin.ts";
 import type { CodecSettings } from "../../kafka/codec.ts";
-import type { KafkaSettings } from "../../kafka/port.ts";
+import { type KafkaPlace, type KafkaSettings, placeOf } from "../../kafka/port.ts";
 import type { AnswerKind, Answers, LoadMeter } from "./meter.ts";
 
 export type AnswerStart = { readonly topic: string; readonly partition: number; readonly offset: string };
 
 /** Outcomes are known by case and key; stamps (`bench echo`) by the number in their value. */
 export type AnswerOrder = {
-  readonly brokers: readonly string[];
+  readonly kafka: KafkaPlace;
   readonly starts: readonly AnswerStart[];
   readonly what:
     | { readonly kind: "stamps" }
@@ -63,7 +63,7 @@ export class AnswerReader {
    *  @throws AnswersLost | KafkaUnreachable */
   static async open(kafka: KafkaSettings, topics: readonly string[], what: AnswerOrder["what"]): Promise<AnswerReader> {
     const starts = await ends(kafka, topics);
-    const reader = new AnswerReader({ brokers: kafka.brokers, starts, what });
+    const reader = new AnswerReader({ kafka: placeOf(kafka), starts, what });
     const until = performance.now() + READY_MAX_MS;
     while (!reader.#isReady) {
       if (performance.now() > until) reader.#fail("it was not ready within 30 s");

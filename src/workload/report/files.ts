@@ -13,17 +13,15 @@ const FORMS: ReadonlySet<string> = new Set([".json", ".hgrm", ".html"]);
  *  @returns what is wrong, as a sentence; null when nothing is */
 export function prepareReport(path: string): string | null {
   const isFile = FORMS.has(extname(path));
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (isFile && found?.isDirectory() === true) return `${path} is a folder, expected a file`;
-  if (!isFile && found !== undefined && !found.isDirectory()) {
-    return `${path} is a file, expected a folder, or a name that ends in ${[...FORMS].join(", ")}`;
-  }
   try {
     mkdirSync(isFile ? dirname(path) : path, { recursive: true });
-    return null;
   } catch (error) {
-    return `${path} cannot be made (${(error as NodeJS.ErrnoException).code})`;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EEXIST") return `${path} cannot be made (${code})`;
+    return `${path} is a file, expected a folder, or a name that ends in ${[...FORMS].join(", ")}`;
   }
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFile && isFolder ? `${path} is a folder, expected a file` : null;
 }
 
 /** @returns the files written */

@@ -77,7 +77,6 @@ table{border-collapse:collapse;width:100%;margin-top:10px;font-size:14px}
 th,td{padding:5px 10px;text-align:right;border-top:1px solid var(--rule);font-weight:400}
 thead th{color:var(--muted);border-top:0}th:first-child{text-align:left}
 .table{overflow-x:auto}
-.beyond-better td:last-child{color:var(--c4)}.beyond-worse td:last-child{color:var(--c3)}
 @media print{.chart,.table{break-inside:avoid}}
 `;
 
