@@ -37,6 +37,8 @@ export type IndependentReader = {
 };
 
 const AFTER_MS = 300;
+/** what the id of an outcome that answers an input looks like: its partition and offset */
+const INPUT_ID = /^i-(\d+)-(\d+)$/;
 
 export async function openIndependentReader(world: World): Promise<IndependentReader> {
   const { intents, outcomes, deadLetters } = world.topics;
@@ -80,9 +82,11 @@ export async function openIndependentReader(world: World): Promise<IndependentRe
         `${ends} inputs read and answered; read, outcomes, dead letters: ${counts().join(", ")}`;
       await waitFor(
         told,
-        () => {
+        async () => {
           const [read = 0, answered = 0, dead = 0] = counts();
-          return read >= ends && answered + dead >= ends;
+          if (read < ends || answered + dead < ends) return false;
+          // Timers are answered too: which outcomes answer an input is looked up once there are enough of them.
+          return (await readOutcomes()).filter(({ outcomeId }) => INPUT_ID.test(outcomeId)).length + dead >= ends;
         },
         deadlineMs,
       );
@@ -128,7 +132,7 @@ function judge(inputs: readonly Seen[], answers: readonly ReadRecord[], dead: re
     if (outcome.block < (blocks.get(partition) ?? 0)) faults.push(`${place} goes back to block ${outcome.block}`);
     next.set(partition, outcome.sequence + 1);
     blocks.set(partition, outcome.block);
-    const input = /^i-(\d+)-(\d+)$/.exec(outcome.outcomeId);
+    const input = INPUT_ID.exec(outcome.outcomeId);
     if (input !== null) count(answered, `${input[1]} ${input[2]}`);
     if (outcome.type === "transfer.completed") count(completed, String(outcome.caseId));
   }

@@ -153,7 +153,7 @@ export function startVerb(world: World, argv: readonly string[]): Verb {
   return { stdin: child.stdin as NodeJS.WritableStream, ended, interrupt: () => void child.kill("SIGINT") };
 }
 
-function launch(environment: Readonly<Record<string, string>>, argv: readonly string[]): ChildProcess {
+export function launch(environment: Readonly<Record<string, string>>, argv: readonly string[]): ChildProcess {
   const kept = Object.entries(process.env).filter(
     ([name]) => !ADDRESSES.includes(name) && !name.startsWith("MILLRACE_"),
   );
@@ -243,7 +243,7 @@ export async function startInstance(
   };
 }
 
-function readLog(child: ChildProcess): LogLine[] {
+export function readLog(child: ChildProcess): LogLine[] {
   const log: LogLine[] = [];
   child.stdout?.resume();
   createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
@@ -276,7 +276,7 @@ export async function blockCount(world: World): Promise<number> {
 }
 
 /** Waits until each of `instances` owns a lane and every lane is owned by one of them. */
-export async function untilShared(world: World, instances: readonly Instance[]): Promise<void> {
+export async function untilShared(world: World, instances: readonly Pick<Instance, "process">[]): Promise<void> {
   const wanted = new Set(instances.map((instance) => instance.process));
   let seen = "";
   await waitFor(

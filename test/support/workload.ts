@@ -47,6 +47,12 @@ export function transferLine(holderId: string, minor: number, way: "in" | "out")
   return JSON.stringify({ ...common("transfer_create", "trf", holderId), ...accounts, amount });
 }
 
+/** For flows/hold.flow.yaml of the tests. */
+export function holdLine(holderId: string, minor: number): string {
+  const amount = { currency: "EUR", minor: String(minor) };
+  return JSON.stringify({ ...common("hold_place", "hld", holderId), amount });
+}
+
 function common(type: string, kind: string, holderId: string): Record<string, string> {
   const now = Date.now();
   const caseId = formatCaseId(newCaseId(kind, now, randomBytes(10)));

@@ -1,0 +1,278 @@
+// SIGKILL and SIGSTOP at every failpoint of src/failpoints.ts, in turn, under load: whatever has and has not happened at
+// that moment, nothing is lost, nothing is doubled, and the lanes go on. The list is the product's own, so a failpoint that
+// is new is tested here without anybody thinking of it; one that load alone does not lead to is given its occasion in
+// `OCCASIONS`.
+//
+//     MILLRACE_TEST_FAILPOINT=block.sent npx vitest run --project stack test/faults/failpoints.test.ts
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FAILPOINT_NAMES, type FailpointName } from "../../src/failpoints.ts";
+import { type Doomed, startDoomed } from "../support/doomed.ts";
+import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
+import { type IndependentReader, openIndependentReader } from "../support/independent-reader.ts";
+import { ledgerFaults } from "../support/independent-reader-ledger.ts";
+import { openHalts, openWorld, owners, runVerb, startInstance, untilShared, type World } from "../support/processes.ts";
+import { openProxy } from "../support/proxy.ts";
+import { waitFor } from "../support/wait.ts";
+import {
+  holdLine,
+  type Load,
+  openLine,
+  publishLines,
+  seeded,
+  startLoad,
+  transferLine,
+  verify,
+} from "../support/workload.ts";
+
+const LANES = 4;
+const PER_SECOND = 500;
+const REACHED_DEADLINE_MS = 30_000;
+const TEST_MS = 300_000;
+/** Points of one world: enough to share its making, few enough that a failure is near its cause. */
+const CHAPTER = 9;
+const MARGIN_MS = "500";
+const HOLDERS_WITH_TIMERS = 16;
+
+const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Date.now() % 1_000_000);
+console.info(`MILLRACE_TEST_SEED=${seed} npx vitest run --project stack test/faults/failpoints.test.ts`);
+const random = seeded(seed);
+
+const only = process.env["MILLRACE_TEST_FAILPOINT"];
+const NAMES = FAILPOINT_NAMES.filter((name) => only === undefined || name === only);
+
+const flowsDir = mkdtempSync(join(tmpdir(), "millrace-flows-"));
+beforeAll(() => {
+  cpSync(join(SHIPPED_SCHEMAS, "flows"), flowsDir, { recursive: true });
+  const hold = readFileSync(join(TEST_FLOWS, "hold.flow.yaml"), "utf8");
+  writeFileSync(join(flowsDir, "hold.flow.yaml"), replaceOnce(hold, "PT15M", "PT1S"));
+});
+afterAll(() => rmSync(flowsDir, { recursive: true, force: true }));
+
+// Occasions -----------------------------------------------------------------------------------------------------------
+
+/** What leads a process to a point that it does not come to by load alone. */
+type Occasion = {
+  /** whether another instance may run meanwhile */
+  readonly beside: boolean;
+  /** what must be there before it starts; the answer is its environment */
+  readonly before?: (world: World) => Promise<Record<string, string>>;
+  readonly meanwhile?: (world: World, doomed: Doomed) => Promise<void>;
+  readonly after?: (world: World) => Promise<void>;
+};
+
+const TOLD_TO_STOP: Occasion = { beside: true, meanwhile: tellToStop };
+const HALTING: Occasion = { beside: false, before: poison, after: mend };
+const MOVED: Occasion = { beside: false, before: acceptPosition };
+
+const OCCASIONS: Partial<Record<FailpointName, Occasion>> = {
+  "timers.read": { beside: true, meanwhile: placeHolds },
+  "unknown.asked": { beside: false, before: loseAnswer },
+  "position.committed": MOVED,
+  "position.applied": MOVED,
+  "halt.decided": HALTING,
+  "halt.recorded": HALTING,
+  "return.idle": TOLD_TO_STOP,
+  "return.drained": TOLD_TO_STOP,
+  "return.closed": TOLD_TO_STOP,
+  "return.released": TOLD_TO_STOP,
+  "process.left": TOLD_TO_STOP,
+};
+
+/** How often a process comes to points of these names within about a second; to all others once. */
+const PASSES: Readonly<Record<string, number>> = {
+  block: 25,
+  relay: 25,
+  input: 40,
+  mark: 2,
+  epoch: 2,
+  positions: 2,
+  writer: 2,
+  tails: 2,
+  backlog: 2,
+};
+
+function somePass(name: FailpointName): number {
+  return 1 + Math.floor(random() * (PASSES[name.split(".")[0] as string] ?? 1));
+}
+
+async function tellToStop(world: World, doomed: Doomed): Promise<void> {
+  const own = await doomed.process();
+  await waitFor(`${doomed.name} to have lanes`, async () => [...(await owners(world)).values()].includes(own));
+  await untilMoving(world);
+  doomed.send("SIGTERM");
+}
+
+/** Timers that fall due in every lane a second later. */
+async function placeHolds(world: World): Promise<void> {
+  const holders = Array.from({ length: HOLDERS_WITH_TIMERS }, (_, at) => `hold_${Math.floor(random() * 1e9)}_${at}`);
+  const lines = holders.map((holder) => [openLine(holder), transferLine(holder, 500, "in"), holdLine(holder, 300)]);
+  await publishLines(world, lines.flat());
+}
+
+async function loseAnswer(world: World): Promise<Record<string, string>> {
+  const proxy = await openProxy(world.databaseUrl);
+  void proxy.failNextCommit({ lose: "answer", how: "close" });
+  return { DATABASE_URL: proxy.url };
+}
+
+const POISON = "create trigger poison before insert on case_state for each row execute function refuse_poison()";
+
+/** An intent that the database refuses for a reason that trying again does not change: its lane halts. */
+async function poison(world: World): Promise<Record<string, string>> {
+  const holder = `poison_${Math.floor(random() * 1e9)}`;
+  await world.query(`create or replace function refuse_poison() returns trigger language plpgsql as $$
+    begin
+      if new.holder_id = '${holder}' then raise exception 'refused by a trigger'; end if;
+      return new;
+    end $$`);
+  await world.query(POISON);
+  await publishLines(world, [openLine(holder)]);
+  return {};
+}
+
+/** The way out that \`lane show\` names: the trigger goes, and the lane is resumed.
+ *  @returns the lane */
+async function mend(world: World, position: "keep" | "accept" = "keep"): Promise<void> {
+  const instance = await startInstance(world, "mender");
+  let halts: string[] = [];
+  const told = (): string =>
+    `one halt; there are ${halts.join(", ") || "none"}: ${JSON.stringify(instance.log.slice(-5))}`;
+  await waitFor(told, async () => {
+    halts = await openHalts(world);
+    return halts.length === 1;
+  });
+  const [halt = ""] = halts;
+  expect(halt).toMatch(/commit_refused$/);
+  expect(await instance.stop()).toBe(0);
+  await world.query("drop trigger poison on case_state");
+  const lane = halt.split(":")[0] as string;
+  const [row] = await world.query("select intents_next::text as next from lane where lane = $1", [Number(lane)]);
+  const accepted = position === "keep" ? [] : ["--intents-at", String(row?.["next"])];
+  await runVerb(world, ["lane", "resume", lane, "--reason", "the trigger is gone", ...accepted]);
+}
+
+/** A halted lane whose position an operator has accepted: the next owner begins with a block that says so. */
+async function acceptPosition(world: World): Promise<Record<string, string>> {
+  await poison(world);
+  await mend(world, "accept");
+  return {};
+}
+
+// The end at a point ----------------------------------------------------------------------------------------------------
+
+/** Starts a process that ends, or stands still, at the point, and sees that it came there and nowhere else. */
+async function sendTo(world: World, name: FailpointName, action: "kill" | "stop"): Promise<Doomed> {
+  const occasion = OCCASIONS[name];
+  const environment = (await occasion?.before?.(world)) ?? {};
+  const doomed = startDoomed(world, { point: name, action, passes: somePass(name), environment });
+  const told = (): string => `a process to come to ${name}; its last words: ${JSON.stringify(doomed.log.slice(-6))}`;
+  await occasion?.meanwhile?.(world, doomed);
+  await waitFor(told, () => doomed.reached().length > 0 || doomed.isGone(), REACHED_DEADLINE_MS);
+  if (action === "kill") expect(await doomed.ended, told()).toEqual({ code: null, signal: "SIGKILL" });
+  expect(doomed.reached(), told()).toEqual([name]);
+  await occasion?.after?.(world);
+  return doomed;
+}
+
+/** Waits until every lane has a block more. */
+async function untilMoving(world: World, process: string | null = null): Promise<void> {
+  const blocks = async (): Promise<Map<unknown, number>> =>
+    new Map((await world.query("select lane, block::int from lane")).map((row) => [row["lane"], Number(row["block"])]));
+  if (process !== null) {
+    const isOwner = async (): Promise<boolean> => [...(await owners(world)).values()].every((one) => one === process);
+    await waitFor(`process ${process} to own every lane`, isOwner);
+  }
+  const before = await blocks();
+  await waitFor("a further block in every lane", async () =>
+    [...(await blocks())].every(([lane, block]) => block > (before.get(lane) as number)),
+  );
+}
+
+type Stage = { readonly world: World; readonly reader: IndependentReader; readonly load: Load };
+
+async function openStage(environment: Record<string, string>): Promise<Stage> {
+  const world = await openWorld({
+    lanes: LANES,
+    environment: {
+      MILLRACE_FLOWS_DIR: flowsDir,
+      MILLRACE_TIMER_MARGIN_MS: MARGIN_MS,
+      MILLRACE_CLOCK_SKEW_MAX_MS: MARGIN_MS,
+      ...environment,
+    },
+  });
+  const reader = await openIndependentReader(world);
+  return { world, reader, load: startLoad(world, { holders: 200, run: "point" }, PER_SECOND) };
+}
+
+/** Auditor, independent reader and plain statements agree that all is well. */
+async function endsRight({ world, reader, load }: Stage): Promise<void> {
+  await load.stop();
+  await reader.settled();
+  expect(await openHalts(world)).toEqual([]);
+  expect(await reader.faults()).toEqual([]);
+  expect(await ledgerFaults(world)).toEqual([]);
+  await verify(world);
+}
+
+function chapters(names: readonly FailpointName[]): { readonly title: string; readonly names: FailpointName[] }[] {
+  const count = Math.ceil(names.length / CHAPTER);
+  return Array.from({ length: count }, (_, at) => {
+    const some = names.slice(at * CHAPTER, (at + 1) * CHAPTER);
+    return { title: `${some[0]} to ${some.at(-1)}`, names: some };
+  });
+}
+
+const isBeside = (name: FailpointName): boolean => OCCASIONS[name]?.beside ?? true;
+
+test.for(chapters(NAMES))(
+  "killed at $title, and started again: nothing is lost or doubled",
+  {
+    timeout: TEST_MS,
+  },
+  async ({ names }) => {
+    const stage = await openStage({ MILLRACE_LEASE_TTL_MS: "60000" });
+    for (const name of names) await sendTo(stage.world, name, "kill");
+    const last = await startInstance(stage.world, "last");
+    await endsRight(stage);
+    expect(last.exitCode()).toBe(null);
+  },
+);
+
+test.for(chapters(NAMES.filter(isBeside)))(
+  "killed at $title beside another that takes over: nothing is lost or doubled",
+  {
+    timeout: TEST_MS,
+  },
+  async ({ names }) => {
+    const stage = await openStage({ MILLRACE_LEASE_TTL_MS: "60000" });
+    const heir = await startInstance(stage.world, "heir");
+    for (const name of names) {
+      await sendTo(stage.world, name, "kill");
+      await untilMoving(stage.world, heir.process);
+    }
+    await endsRight(stage);
+    expect(heir.exitCode()).toBe(null);
+  },
+);
+
+test.for(chapters(NAMES.filter((name) => OCCASIONS[name] === undefined)))(
+  "stopped at $title until another has taken over, and woken there: it writes and publishes nothing that is not its own",
+  { timeout: TEST_MS },
+  async ({ names }) => {
+    const stage = await openStage({ MILLRACE_LEASE_TTL_MS: "1000", MILLRACE_LOCK_TIMEOUT_MS: "1000" });
+    const heir = await startInstance(stage.world, "heir");
+    for (const name of names) {
+      const sleeper = await sendTo(stage.world, name, "stop");
+      await untilMoving(stage.world, heir.process);
+      sleeper.send("SIGCONT");
+      await untilShared(stage.world, [{ process: await sleeper.process() }, heir]);
+      sleeper.send("SIGKILL");
+      await sleeper.ended;
+    }
+    await endsRight(stage);
+    expect(heir.exitCode()).toBe(null);
+  },
+);
