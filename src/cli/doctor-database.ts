@@ -8,6 +8,7 @@ import { PARTITIONED_TABLES, type Partition, readPartitions } from "../store/par
 import { type LaneShown, readLanes } from "../store/reads-lanes.ts";
 import { readMigrations, readServer, type ServerShown } from "../store/reads-server.ts";
 import type { Doctor } from "./doctor-report.ts";
+import { checkHistory, checkLimits, checkQuarantine, checkRights, checkStandby } from "./doctor-server.ts";
 import { isoTime } from "./rows.ts";
 
 export const MIGRATE = "run: millrace migrate";
@@ -16,8 +17,12 @@ const HOUR_MS = 3_600_000;
 /** `run` creates partitions every hour: less than this ahead, and nobody does. */
 const AHEAD_MIN_MS = HOUR_MS;
 
-/** @returns how many lanes there are; null when that could not be asked */
-export async function checkDatabase(doctor: Doctor, config: Config, databaseUrl: string): Promise<number | null> {
+/** @returns the lanes; null when they could not be asked for, or are none yet */
+export async function checkDatabase(
+  doctor: Doctor,
+  config: Config,
+  databaseUrl: string,
+): Promise<readonly LaneShown[] | null> {
   const opened = await doctor.check("postgres", async () => {
     const { connectTimeoutMs, statementTimeoutMs, lockTimeoutMs } = config;
     const limits = { connectTimeoutMs, statementTimeoutMs, lockTimeoutMs };
@@ -29,6 +34,9 @@ export async function checkDatabase(doctor: Doctor, config: Config, databaseUrl:
   if (opened === null) return null;
   try {
     await checkServer(doctor, config, opened.server);
+    await checkStandby(doctor, config, opened.connection, databaseUrl);
+    await checkLimits(doctor, config, opened.connection);
+    await checkHistory(doctor, opened.connection);
     return await checkLedger(doctor, config, opened);
   } finally {
     await opened.connection.close();
@@ -70,7 +78,11 @@ async function checkServer(doctor: Doctor, config: Config, server: ServerShown):
 
 type Opened = { readonly connection: Connection; readonly server: ServerShown };
 
-async function checkLedger(doctor: Doctor, config: Config, { connection, server }: Opened): Promise<number | null> {
+async function checkLedger(
+  doctor: Doctor,
+  config: Config,
+  { connection, server }: Opened,
+): Promise<readonly LaneShown[] | null> {
   const known = knownMigrations(join(config.schemasDir, "database")).map((file) => file.replace(/\.sql$/, ""));
   const ran = await readMigrations(connection);
   const missing = known.filter((name) => !ran.includes(name));
@@ -93,10 +105,12 @@ async function checkLedger(doctor: Doctor, config: Config, { connection, server 
     "may act as millrace_service",
     server.mayServe === null ? noRole : server.mayServe ? null : noMember,
   );
+  await checkRights(doctor, connection);
   const lanes = await readLanes(connection, null);
   await checkLanes(doctor, lanes);
   await checkPartitions(doctor, await readPartitions(connection));
-  return lanes.length === 0 ? null : lanes.length;
+  await checkQuarantine(doctor, connection);
+  return lanes.length === 0 ? null : lanes;
 }
 
 async function checkLanes(doctor: Doctor, lanes: readonly LaneShown[]): Promise<void> {

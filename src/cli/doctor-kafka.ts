@@ -4,18 +4,23 @@ import { type Config, topicNames } from "../config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
 import { openRegistry } from "../kafka/registry.ts";
+import type { LaneShown } from "../store/reads-lanes.ts";
 import { openMessages } from "./codec.ts";
 import { MIGRATE } from "./doctor-database.ts";
+import { checkBacklog } from "./doctor-lanes.ts";
 import type { Doctor } from "./doctor-report.ts";
+import { checkTopicSettings } from "./doctor-topics.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import { quietKafka } from "./kafka-settings.ts";
 
-/** @param lanes as the database has them, null when that could not be asked */
+const COMPATIBILITY = "FULL_TRANSITIVE";
+
+/** @param lanes as the database has them, null when they could not be asked for */
 export async function checkKafka(
   doctor: Doctor,
   config: Config,
   brokers: readonly string[],
-  lanes: number | null,
+  lanes: readonly LaneShown[] | null,
 ): Promise<void> {
   const admin = await doctor.check("kafka", async () => ({
     value: await openAdmin(quietKafka(config, brokers, "doctor")),
@@ -23,11 +28,34 @@ export async function checkKafka(
   }));
   if (admin === null) return;
   try {
-    const partitions = await checkTopics(doctor, config, admin, lanes);
-    if (partitions !== null) await checkTimes(doctor, config, admin, partitions);
+    await checkCluster(doctor, config, admin, brokers);
+    const partitions = await checkTopics(doctor, config, admin, lanes?.length ?? null);
+    if (partitions === null) return;
+    await checkTimes(doctor, config, admin, partitions);
+    await checkTopicSettings(doctor, config, admin);
+    if (lanes !== null) await checkBacklog(doctor, config, admin, lanes);
   } finally {
     await admin.close();
   }
+}
+
+/** A password that goes over the network as it is may be read by anybody on the way. */
+async function checkCluster(
+  doctor: Doctor,
+  config: Config,
+  admin: TopicAdmin,
+  brokers: readonly string[],
+): Promise<void> {
+  const { isFour } = await admin.cluster();
+  const { kafkaTls, kafkaSasl } = config;
+  const isAway = brokers.some((address) => !/^(localhost|127\.|\[::1\])/.test(address));
+  const login = kafkaSasl === "none" ? "no login" : `login by ${kafkaSasl}`;
+  const found = `Kafka ${isFour ? "4.0 or newer" : "before 4.0"}; ${kafkaTls ? "TLS" : "not encrypted"}, ${login}`;
+  const inClear = {
+    found: "the password goes to the brokers as it is: kafkaSasl plain without kafkaTls",
+    remedy: "set kafkaTls, or use scram-sha-512",
+  };
+  await doctor.judge("kafka access", found, kafkaSasl === "plain" && !kafkaTls && isAway ? inClear : null);
 }
 
 /** @returns how many partitions the topics have, null when that is not right */
@@ -100,8 +128,27 @@ export async function checkRegistry(doctor: Doctor, config: Config, schemaRegist
     return { value: true, found: `reached, ${registry.url}` };
   });
   if (reached === null) return;
-  await doctor.check("schemas", async () => {
+  const registered = await doctor.check("schemas", async () => {
     await openMessages(config, schemaRegistryUrl);
     return { value: true, found: "all registered" };
+  });
+  if (registered !== null) await checkCompatibility(doctor, config, schemaRegistryUrl);
+}
+
+/** Under a weaker level somebody could register a schema by which old records, or running readers, cannot be read. */
+async function checkCompatibility(doctor: Doctor, config: Config, url: string): Promise<void> {
+  await doctor.check("compatibility", async () => {
+    const registry = openRegistry({ url, timeoutMs: config.connectTimeoutMs });
+    const topics = Object.values(topicNames(config));
+    const levels = await Promise.all(
+      topics.map(async (topic) => ({ topic, level: await registry.compatibilityOf(topic) })),
+    );
+    const weak = levels.filter(({ level }) => level !== COMPATIBILITY);
+    if (weak.length === 0) return { value: true, found: `${COMPATIBILITY} for every topic` };
+    const told = weak.map(({ topic, level }) => `${topic}-value has ${level}`).join(", ");
+    throw new CommandFailed(
+      EXIT.failed,
+      `${told}\nset the compatibility of these subjects to ${COMPATIBILITY} in the registry`,
+    );
   });
 }

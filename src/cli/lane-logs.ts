@@ -3,7 +3,7 @@
 import { type Config, topicNames } from "../config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import { readFirstExpiryMs } from "../kafka/expiry.ts";
-import { KafkaRefused, KafkaUnreachable, type PartitionBounds } from "../kafka/port.ts";
+import { KafkaRefused, KafkaUnreachable, type PartitionBounds, type TopicAdmin } from "../kafka/port.ts";
 import { quietKafka } from "./kafka-settings.ts";
 
 export type LaneLog = {
@@ -27,31 +27,36 @@ export async function readLogs(
   brokers: readonly string[],
   lanes: readonly LanePositions[],
 ): Promise<LaneLogs> {
-  const { intents, reports } = topicNames(config);
-  const byLane = new Map<number, LaneLog>();
-  let failure: Error | null = null;
   try {
     const admin = await openAdmin(quietKafka(config, brokers, "lane"));
     try {
-      const counts = await admin.partitionCounts([intents, reports]);
-      const ask = async (topic: string, lane: number): Promise<PartitionBounds | null> =>
-        lane < (counts.get(topic) ?? 0) ? admin.bounds(topic, lane) : null;
-      await Promise.all(
-        lanes.map(async ({ lane, intentsNext, reportsNext }) => {
-          const logs = { intents: await ask(intents, lane), reports: await ask(reports, lane) };
-          const positions = [
-            ...(logs.intents === null ? [] : [{ topic: intents, partition: lane, next: intentsNext }]),
-            ...(logs.reports === null ? [] : [{ topic: reports, partition: lane, next: reportsNext }]),
-          ];
-          byLane.set(lane, { ...logs, expireAtMs: await readFirstExpiryMs(admin, positions) });
-        }),
-      );
+      return { byLane: await readLogsWith(admin, config, lanes), failure: null };
     } finally {
       await admin.close();
     }
   } catch (error) {
     if (!(error instanceof KafkaUnreachable) && !(error instanceof KafkaRefused)) throw error;
-    failure = error;
+    return { byLane: new Map(), failure: error };
   }
-  return { byLane, failure };
+}
+
+/** @throws KafkaUnreachable | KafkaRefused */
+export async function readLogsWith(
+  admin: TopicAdmin,
+  config: Config,
+  lanes: readonly LanePositions[],
+): Promise<ReadonlyMap<number, LaneLog>> {
+  const { intents, reports } = topicNames(config);
+  const counts = await admin.partitionCounts([intents, reports]);
+  const ask = async (topic: string, lane: number): Promise<PartitionBounds | null> =>
+    lane < (counts.get(topic) ?? 0) ? admin.bounds(topic, lane) : null;
+  const read = async ({ lane, intentsNext, reportsNext }: LanePositions): Promise<[number, LaneLog]> => {
+    const logs = { intents: await ask(intents, lane), reports: await ask(reports, lane) };
+    const positions = [
+      ...(logs.intents === null ? [] : [{ topic: intents, partition: lane, next: intentsNext }]),
+      ...(logs.reports === null ? [] : [{ topic: reports, partition: lane, next: reportsNext }]),
+    ];
+    return [lane, { ...logs, expireAtMs: await readFirstExpiryMs(admin, positions) }];
+  };
+  return new Map(await Promise.all(lanes.map(read)));
 }

@@ -9,6 +9,8 @@ import {
   type PartitionedTable,
   readClockMs,
   readPartitions,
+  type StillNeeded,
+  whatNeeds,
 } from "../store/partitions.ts";
 import type { CliContext } from "./context.ts";
 import { withDatabase } from "./database.ts";
@@ -17,16 +19,21 @@ import type { Output } from "./output.ts";
 import { isoTime } from "./rows.ts";
 import { usageCheck } from "./usage.ts";
 
-export type DetachOptions = { readonly olderThan: string; readonly table?: string; readonly drop?: boolean };
+export type DetachOptions = {
+  readonly olderThan: string;
+  readonly table?: string;
+  readonly drop?: boolean;
+  readonly dryRun?: boolean;
+};
 
 const DAY_MS = 86_400_000;
+/** Today's and yesterday's partitions are written: a block's `now` is its inputs' append time, which may lag. */
 const DAYS_MIN = 2;
 const DAYS_MAX = 36_500;
 
 /** @throws CommandFailed 1 when a partition that is old enough had to stay */
 export async function detachOld(context: CliContext, options: DetachOptions): Promise<void> {
   const usage = usageCheck();
-  // Today's and yesterday's partitions are written: a block's `now` is its inputs' append time, which may lag.
   const days = usage.wholeNumber("--older-than", options.olderThan, {
     default: DAYS_MIN,
     min: DAYS_MIN,
@@ -40,9 +47,14 @@ export async function detachOld(context: CliContext, options: DetachOptions): Pr
   const config = await context.config([], usage);
   if (table === "case_state" && days <= config.caseWindowDays) throw tooYoung(config, days);
   const { databaseUrl } = await context.addresses(config, ["databaseUrl"]);
-  const stayed = await withDatabase({ config, databaseUrl, verb: "partitions", mode: "write" }, async (connection) => {
+  const mode = options.dryRun === true ? "read" : "write";
+  const stayed = await withDatabase({ config, databaseUrl, verb: "partitions", mode }, async (connection) => {
     const units = await oldUnits(connection, config, days, tablesOf(table));
-    return detachUnits(context.out, connection, units, afterwards);
+    return mode === "read"
+      ? tellUnits(context.out, units, WORDS[afterwards].would, async (unit) => {
+          return (await whatNeeds(connection, unit)) ?? "detached";
+        })
+      : tellUnits(context.out, units, WORDS[afterwards].did, (unit) => detachTogether(connection, unit, afterwards));
   });
   if (stayed > 0) throw new CommandFailed(EXIT.failed, `${stayed} of them had to stay`);
 }
@@ -56,6 +68,16 @@ function tooYoung({ caseWindowDays }: Config, days: number): CommandFailed {
 function tablesOf(table: string): readonly PartitionedTable[] {
   if (table === "") return PARTITIONED_TABLES;
   return table === "line" || table === "block" ? ["line", "block"] : [table as PartitionedTable];
+}
+
+/** The moment from which `detach` takes a partition that no lane needs any more; cases stay while repeats are recognised
+ *  by them. */
+export function leavesAtMs(
+  { caseWindowDays }: Pick<Config, "caseWindowDays">,
+  table: PartitionedTable,
+  untilMs: number,
+): number {
+  return untilMs + (table === "case_state" ? Math.max(DAYS_MIN, caseWindowDays + 1) : DAYS_MIN) * DAY_MS;
 }
 
 type Unit = readonly Partition[];
@@ -89,17 +111,24 @@ function fromMs(unit: Unit): number {
   return unit[0]?.span?.fromMs ?? 0;
 }
 
-/** @returns how many had to stay */
-async function detachUnits(
+/** What became of a partition, and what would. */
+const WORDS = {
+  keep: { did: "detached", would: "would detach" },
+  drop: { did: "dropped", would: "would drop" },
+} as const;
+
+/** @param done  the word for a unit that leaves
+ *  @param treat what is done with each unit, or only looked at
+ *  @returns     how many had to stay */
+async function tellUnits(
   out: Output,
-  connection: Connection,
   units: readonly Unit[],
-  afterwards: "keep" | "drop",
+  done: string,
+  treat: (unit: Unit) => Promise<"detached" | StillNeeded>,
 ): Promise<number> {
   let stayed = 0;
   for (const unit of units) {
-    const result = await detachTogether(connection, unit, afterwards);
-    const done = afterwards === "drop" ? "dropped" : "detached";
+    const result = await treat(unit);
     if (result !== "detached") stayed += unit.length;
     const why = result === "detached" ? null : `${result.partition} ${result.why} (lane ${result.lanes.join(", ")})`;
     for (const { table, name, span } of unit) {

@@ -3,12 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connectClient, type KafkaClient } from "./client.ts";
 import { asPortError, isCoordinatorBusy } from "./errors.ts";
 import {
+  type ClusterShown,
   type InputRecord,
   KafkaRefused,
   type KafkaSettings,
   KafkaUnreachable,
   type OutputPartition,
   type PartitionBounds,
+  type PartitionCopies,
   type Tail,
   type TopicAdmin,
   type TopicSpec,
@@ -20,6 +22,9 @@ const LEADERS_POLL_MS = 50;
 const REPLICAS_WANTED = 3;
 const TOPIC_RESOURCE = 2;
 const GROUP_COORDINATOR = 0;
+const FETCH_REQUEST = 1;
+/** Kafka 4.0 took away versions 0 to 3 of fetching (KIP-896). */
+const FETCH_OLDEST_OF_FOUR = 4;
 const NO_GENERATION = -1;
 
 /** @throws KafkaUnreachable within about 10 s when no broker answers */
@@ -101,6 +106,21 @@ class ClusterAdmin implements TopicAdmin {
       const answer = await this.#client.call(this.#client.anyNode(), (broker) => broker.describeConfigs({ resources }));
       const entries = answer.resources[0]?.configEntries ?? [];
       return new Map(entries.map(({ configName, configValue }) => [configName, configValue ?? ""]));
+    });
+  }
+
+  async copies(topic: string): Promise<readonly PartitionCopies[]> {
+    return this.#client.repeating(`copies of ${topic}`, DEADLINE_MS, async () =>
+      (await this.#exists(topic)) ? (this.#client.copiesOf(topic) ?? []) : [],
+    );
+  }
+
+  async cluster(): Promise<ClusterShown> {
+    return this.#client.repeating("asking for brokers", DEADLINE_MS, async () => {
+      await this.#client.refresh();
+      const nodes = this.#client.nodeIds();
+      const oldest = await Promise.all(nodes.map((node) => this.#client.oldestVersion(node, FETCH_REQUEST)));
+      return { brokers: nodes.length, isFour: oldest.every((version) => (version ?? 0) >= FETCH_OLDEST_OF_FOUR) };
     });
   }
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { asPortError, describeKafkaError, isConnectionLoss, isTransient, isTurnedAway } from "./errors.ts";
 import type { FetchAnswer } from "./fetch-answer.ts";
 import { logSink } from "./logs.ts";
-import { KafkaRefused, type KafkaSettings, KafkaUnreachable } from "./port.ts";
+import { KafkaRefused, type KafkaSettings, KafkaUnreachable, type PartitionCopies } from "./port.ts";
 import {
   type BrokerAddress,
   type BrokerOptions,
@@ -45,6 +45,7 @@ export class KafkaClient {
   readonly #topics: Set<string>;
   readonly #brokers = new Map<number, WireBroker>();
   readonly #leaders = new Map<string, readonly number[]>();
+  readonly #copies = new Map<string, readonly PartitionCopies[]>();
   readonly #topicErrors = new Map<string, number>();
   readonly #turns = new WeakMap<WireBroker, Promise<unknown>>();
   #controllerId = NO_LEADER;
@@ -103,6 +104,17 @@ export class KafkaClient {
   /** null when the topic does not exist */
   partitionCount(topic: string): number | null {
     return this.#leaders.get(topic)?.length ?? null;
+  }
+
+  /** Copies of each partition of a known topic; null when it does not exist. */
+  copiesOf(topic: string): readonly PartitionCopies[] | null {
+    return this.#copies.get(topic) ?? null;
+  }
+
+  /** The oldest version of a request that a broker takes: what tells old brokers from new ones.
+   *  @returns null for a request that it does not know */
+  async oldestVersion(nodeId: number, apiKey: number): Promise<number | null> {
+    return this.call(nodeId, async (broker) => broker.versions?.[apiKey]?.minVersion ?? null);
   }
 
   /** Adds topics to the metadata.
@@ -182,6 +194,8 @@ export class KafkaClient {
       const leaders: number[] = Array.from({ length: partitionMetadata.length }, () => NO_LEADER);
       for (const { partitionId, leader } of partitionMetadata) leaders[partitionId] = leader;
       this.#leaders.set(topic, leaders);
+      const copies = partitionMetadata.map(({ replicas, isr }) => ({ all: replicas.length, inSync: isr.length }));
+      this.#copies.set(topic, copies);
     }
   }
 

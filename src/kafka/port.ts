@@ -133,6 +133,15 @@ export type TopicSpec = {
 
 export type PartitionBounds = { readonly low: bigint; readonly end: bigint };
 
+/** How many brokers have a partition, and how many of them have all of it. */
+export type PartitionCopies = { readonly all: number; readonly inSync: number };
+
+export type ClusterShown = {
+  readonly brokers: number;
+  /** Kafka 4.0 or newer on every broker, as far as its protocol tells */
+  readonly isFour: boolean;
+};
+
 /** Questions and one-off acts; never in the hot path. */
 export interface TopicAdmin {
   /** partition count by topic; a topic that does not exist is absent */
@@ -140,6 +149,9 @@ export interface TopicAdmin {
   /** creates those that do not exist yet; existing ones are left as they are */
   createTopics(topics: readonly TopicSpec[]): Promise<void>;
   topicSettings(topic: string): Promise<Map<string, string>>;
+  /** a row for each partition; empty when the topic does not exist */
+  copies(topic: string): Promise<readonly PartitionCopies[]>;
+  cluster(): Promise<ClusterShown>;
   bounds(topic: string, partition: number): Promise<PartitionBounds>;
   /** the first offset whose record was appended at `timeMs` or later; null when there is none */
   offsetAt(topic: string, partition: number, timeMs: number): Promise<bigint | null>;

@@ -56,6 +56,10 @@ export interface Registry extends SchemaLookup {
   /** Ids of schemas that were registered before.
    *  @throws SchemaMissing | RegistryUnreachable */
   findSchemas(topics: readonly TopicSchema[]): Promise<Map<string, number>>;
+  /** The level by which a new schema of the topic is judged, such as FULL_TRANSITIVE; the registry's own where the topic
+   *  has none.
+   *  @throws RegistryUnreachable */
+  compatibilityOf(topic: string): Promise<string>;
 }
 
 export type RegistrySettings = {
@@ -85,6 +89,7 @@ export function openRegistry(settings: RegistrySettings): Registry {
     url: site.address,
     schemaById: (id) => schemaById(site, id),
     registerSchemas: (topics) => eachTopic(topics, (subject, schema) => register(client, site, subject, schema)),
+    compatibilityOf: (topic) => compatibilityOf(site, subjectOf(topic)),
     findSchemas: (topics) => eachTopic(topics, (subject, schema) => find(site, subject, schema)),
   };
 }
@@ -189,6 +194,13 @@ async function find(site: Site, subject: string, schema: string): Promise<number
     throw new SchemaMissing(subject);
   }
   throw unreachable(site, `it answers ${status} when asked for ${subject}`);
+}
+
+async function compatibilityOf(site: Site, subject: string): Promise<string> {
+  const own = await request(site, `/config/${encodeURIComponent(subject)}`, null);
+  const { status, body } = own.status === 404 ? await request(site, "/config", null) : own;
+  if (status === 200 && typeof body.compatibilityLevel === "string") return body.compatibilityLevel;
+  throw unreachable(site, `it answers ${status} when asked for the compatibility of ${subject}`);
 }
 
 async function schemaById(site: Site, id: number): Promise<FoundSchema | null> {

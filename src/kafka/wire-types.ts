@@ -39,7 +39,8 @@ export type ProducerIdentity = { readonly producerId: string; readonly producerE
 
 export type WireBroker = {
   readonly connectionPool: WireConnectionPool;
-  readonly versions: Record<number, unknown> | null;
+  /** by the number of each request: which of its versions the broker takes */
+  readonly versions: Record<number, { readonly minVersion: number; readonly maxVersion: number }> | null;
   lookupRequest(apiKey: number, definition: unknown): (args: object) => ProtocolRequest<unknown>;
   connect(): Promise<void>;
   listOffsets(args: {
@@ -95,7 +96,13 @@ export type MetadataAnswer = {
   readonly topicMetadata: readonly {
     topicErrorCode: number;
     topic: string;
-    partitionMetadata: readonly { partitionErrorCode: number; partitionId: number; leader: number }[];
+    partitionMetadata: readonly {
+      partitionErrorCode: number;
+      partitionId: number;
+      leader: number;
+      replicas: readonly number[];
+      isr: readonly number[];
+    }[];
   }[];
 };
 

@@ -67,8 +67,21 @@ const NEEDS: Record<PartitionedTable, Need | null> = {
   line: null,
   block: { ask: showNeededBlocks, why: "holds a lane's newest block, or the block of its newest outgoing message" },
   outbox: { ask: showUnpublished, why: "holds messages that are not known to be published" },
-  case_state: null,
+  case_state: null, // see WAITING_CASES
 };
+const WAITING_CASES: Need = { ask: showWaitingCases, why: "holds cases that still wait for a timer" };
+
+/** What would keep partitions that leave together, asked without a lock: a block or message that comes in between may
+ *  change the answer.
+ *  @returns null when they could leave now */
+export async function whatNeeds(connection: Connection, partitions: readonly Partition[]): Promise<StillNeeded | null> {
+  for (const { table, name } of partitions) {
+    const need = table === "case_state" ? WAITING_CASES : NEEDS[table];
+    const lanes = need === null ? [] : await lanesIn(connection, need.ask(name));
+    if (need !== null && lanes.length > 0) return { partition: name, lanes, why: need.why };
+  }
+  return null;
+}
 
 /** Takes partitions out of their tables, all of them or none: a day's lines and blocks leave together, because balances
  *  of a moment are told from both.
@@ -82,10 +95,11 @@ export async function detachTogether(
 ): Promise<"detached" | StillNeeded> {
   // A case that old gets no timer any more but by an operator's act, and all timers are read for the answer: so it is
   // asked before anything is locked.
-  for (const { table, name } of partitions) {
-    const waiting = table === "case_state" ? await lanesIn(connection, showWaitingCases(name)) : [];
-    if (waiting.length > 0) return { partition: name, lanes: waiting, why: "holds cases that still wait for a timer" };
-  }
+  const waiting = await whatNeeds(
+    connection,
+    partitions.filter(({ table }) => table === "case_state"),
+  );
+  if (waiting !== null) return waiting;
   await connection.plain("begin");
   try {
     const needed = await detachEach(connection, partitions, afterwards);

@@ -34,6 +34,11 @@ describe("partitions list", () => {
     const today = all.find((row) => row["partition"] === dayName("line", 0));
     const midnight = `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`;
     expect(today).toMatchObject({ table: "line", state: "attached", from: midnight });
+    const leaves = (row: Record<string, unknown> | undefined) =>
+      (Date.parse(row?.["leavesFrom"] as string) - Date.parse(row?.["until"] as string)) / DAY_MS;
+    expect(leaves(today)).toBe(2);
+    expect(leaves(all.find((row) => row["partition"] === dayName("case_state", 0)))).toBe(401); // caseWindowDays and one
+    expect((await run("list")).stdout).toMatch(/\d+ partitions, \d+ MiB in all\n$/);
     const quarter = all.find((row) => row["partition"] === `${dayName("outbox", 1)}_18`);
     expect(Date.parse(quarter?.["until"] as string) - Date.parse(quarter?.["from"] as string)).toBe(DAY_MS / 4);
     expect(all.filter((row) => row["state"] === "default").map((row) => row["table"])).toEqual([
@@ -56,6 +61,15 @@ describe("partitions detach", () => {
     const cases = await run("detach", "--older-than", "400", "--table", "case_state");
     expect(cases.code).toBe(1);
     expect(cases.stderr).toContain("caseWindowDays");
+  });
+
+  test("with --dry-run says what would leave, and changes nothing", async () => {
+    const before = await rows("list");
+    const told = await rows("detach", "--older-than", "4", "--table", "line", "--dry-run");
+    const would = told.filter((row) => row["action"] === "would detach").map((row) => row["partition"]);
+    expect(would).toEqual(expect.arrayContaining([dayName("line", 5), dayName("block", 5)]));
+    expect(would).not.toContain(dayName("line", 3));
+    expect((await rows("list")).map((row) => row["state"])).toEqual(before.map((row) => row["state"]));
   });
 
   test("takes a day's lines and blocks together, keeps them and keeps them append-only", async () => {
@@ -90,6 +104,8 @@ describe("partitions detach", () => {
          commands_next, dead_letters_from, dead_letters_next, halt from block where lane = $1 and block = $2`,
       [head?.["lane"], head?.["block"]],
     );
+    const dry = await run("detach", "--older-than", "2", "--table", "block", "--json", "--dry-run");
+    expect([dry.code, dry.rows().find((row) => row["action"] === "kept")?.["partition"]]).toEqual([1, partition]);
     const ran = await run("detach", "--older-than", "2", "--table", "block", "--json");
     expect(ran.code).toBe(1);
     const kept = ran.rows().filter((row) => row["action"] === "kept");

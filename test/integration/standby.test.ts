@@ -8,7 +8,7 @@ import { waitFor } from "../support/wait.ts";
 const SENTENCE = /no commit waits for a synchronous standby/;
 
 describe("a synchronous standby", () => {
-  test("is not there: run refuses when it is required, warns when Postgres is on this machine, and shows it", async () => {
+  test("is not there: run refuses when it is required, says so when Postgres is on this machine, and shows it", async () => {
     const world = await openWorld({ lanes: 2 });
     const refused = await runVerb(
       { ...world, environment: { ...world.environment, MILLRACE_STANDBY: "required" } },
@@ -19,7 +19,7 @@ describe("a synchronous standby", () => {
     expect(refused.stderr).toContain("MILLRACE_STANDBY=optional");
     const instance = await startInstance(world, "alone");
     expect(instance.log.find(({ message }) => SENTENCE.test(message))).toMatchObject({
-      level: "warn",
+      level: "info",
       runbook: "docs/runbooks/alarms/no_synchronous_standby.md",
     });
     expect(await instance.metric("millrace_synchronous_standby")).toBe(0);
