@@ -66,6 +66,38 @@ describe("what is wrong is told at once", () => {
     ]);
   });
 
+  test("every kind of fault of every source is told in one go, those of the file in reading order", () => {
+    writeConfig(
+      "$schema: ./config.schema.json",
+      "blockRowMax: 10",
+      "logPretty: yes",
+      "roles: [lanes, cooks]",
+      "blockBytesMax: 1",
+      "leaseTtlMs: 500",
+      "leaseTickMs: 200",
+      "kafkaTlsCaFile: ca.pem",
+      "kafkaUser: ann",
+      "topicPrefix: a",
+      "topicPrefix: b",
+    );
+    const told = faults({
+      environment: { MILLRACE_LOG_LEVEL: "loud", MILLRACE_KAFKA_SASL: "kerberos" },
+      flags: [{ setting: "httpPort", flag: "--http-port", text: "x" }],
+    });
+    expect(told.map((line) => line.split(": ")[0])).toEqual([
+      "millrace.yaml:2:1", // unknown
+      "millrace.yaml:3:12", // doubtful YAML
+      "millrace.yaml:4:8", // not one of the names
+      "millrace.yaml:5:16", // out of bounds
+      "millrace.yaml:6:13", // a rule between two settings
+      "millrace.yaml:8:17", // a file that is not there
+      "millrace.yaml:11:1", // given twice
+      "environment MILLRACE_LOG_LEVEL",
+      "environment MILLRACE_KAFKA_SASL",
+      "--http-port",
+    ]);
+  });
+
   test("a value that a stronger source hides is checked all the same", () => {
     writeConfig("blockRowsMax: many");
     expect(faults({ environment: { MILLRACE_BLOCK_ROWS_MAX: "5" } })).toHaveLength(1);
