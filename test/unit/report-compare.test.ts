@@ -26,9 +26,9 @@ describe("the verdict", () => {
   });
 
   test("of a pause is not excused by the pause's own spread", () => {
-    const paused = noisy(2, 30);
-    paused.splice(10, 3, 2_000, 1_500, 600);
-    const [quiet, stalled] = [runOf(noisy(1, 30)), runOf(paused)];
+    const paused = noisy(2, 30, 10);
+    paused.splice(4, 3, 2_000, 1_500, 1_000);
+    const [quiet, stalled] = [runOf(noisy(1, 30, 10)), runOf(paused)];
     expect(verdictOf(quiet, stalled, "highest")).toBe("worse");
     expect(verdictOf(quiet, stalled, "p99.9")).toBe("worse");
   });

@@ -258,16 +258,32 @@ export function worsened(rows: readonly ComparedRow[], percent: number): readonl
   );
 }
 
+/** What stands among the settings and is of one run only: what chance began with, and what came out. */
+const OF_ONE_RUN: ReadonlySet<string> = new Set([
+  "seed",
+  "runAt",
+  "topic",
+  "sent",
+  "loadAverageBefore",
+  "lateMsMax",
+  "p90Ms",
+  "p999Ms",
+  "ackP50Ms",
+  "ackP99Ms",
+  "secondsFromStart",
+  "perSecondFromStart",
+]);
+
 /** Settings that are not the same in both: the figures may differ because of them. */
 export function settingsApart(a: Report, b: Report): readonly string[] {
-  const facts = ({ name, settings, versions, host: { cores, cpu } }: Report): Record<string, unknown> => {
-    const { loadAverageBefore: _load, lateMsMax: _late, runAt: _runAt, ...same } = settings;
-    return { name, ...same, ...versions, cores, cpu };
-  };
-  const [left, right] = [facts(a), facts(b)];
-  const names = [...new Set([...Object.keys(left), ...Object.keys(right)])];
+  const [left, right] = [factsOf(a), factsOf(b)];
+  const names = [...new Set([...Object.keys(left), ...Object.keys(right)])].filter((name) => !OF_ONE_RUN.has(name));
   return names.flatMap((name) => {
     const [one, other] = [JSON.stringify(left[name] ?? null), JSON.stringify(right[name] ?? null)];
     return one === other ? [] : [`${name}: ${one} and ${other}`];
   });
+}
+
+function factsOf({ name, settings, versions, host: { cores, cpu } }: Report): Record<string, unknown> {
+  return { name, ...settings, ...versions, cores, cpu };
 }

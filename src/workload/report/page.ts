@@ -60,7 +60,7 @@ header p,figcaption p{margin:2px 0 0;color:var(--muted)}
 .card{background:var(--raised);border:1px solid var(--rule);border-radius:10px;padding:12px 14px;display:flex;flex-direction:column}
 .card span,.card small{color:var(--muted);font-size:13px}
 .card b{font-size:23px;line-height:1.3;font-weight:650;white-space:nowrap}
-.notes{margin:0 0 24px;padding:10px 14px 10px 30px;border-left:3px solid var(--c2);background:var(--raised);border-radius:0 8px 8px 0}
+.notes{margin:20px 0 24px;padding:10px 14px 10px 30px;border-left:3px solid var(--c2);background:var(--raised);border-radius:0 8px 8px 0}
 .chart,.table{background:var(--raised);border:1px solid var(--rule);border-radius:10px;padding:16px 18px;margin:0 0 20px}
 .canvas{position:relative}
 .canvas>svg{display:block;width:100%;height:auto;overflow:visible}
