@@ -106,6 +106,15 @@ describe("docker-compose.yml", () => {
     }
   });
 
+  test("words of commands and health checks are text: an unquoted colon would make a map of one", () => {
+    for (const [, { healthcheck, command = [] }] of services) {
+      for (const word of [...(healthcheck?.test ?? []), ...command]) expect(typeof word).toBe("string");
+    }
+    for (const [, { environment = {} }] of services) {
+      for (const value of Object.values(environment)) expect(typeof value).toBe("string");
+    }
+  });
+
   test("stopping is given longer than draining may take", () => {
     for (const [, { environment = {}, stop_grace_period }] of own) {
       if (stop_grace_period === undefined) continue;
