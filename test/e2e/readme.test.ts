@@ -48,8 +48,8 @@ describe("commands", () => {
   });
 
   test("and flags that stand alone are those of some verb", async () => {
-    const verbs = ["verify", "load", "run", "outcomes", "migrate"];
-    const help = (await Promise.all(verbs.map((verb) => helpFor([verb])))).join("\n");
+    const verbs = ["verify", "load", "load compare", "run", "outcomes", "migrate", "partitions detach"];
+    const help = (await Promise.all(verbs.map((verb) => helpFor(verb.split(" "))))).join("\n");
     expect(spans.filter((text) => /^--\S+$/.test(text) && !knowsFlag(help, text))).toEqual([]);
   });
 
