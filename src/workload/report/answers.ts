@@ -44,6 +44,8 @@ const SETTLE_MS = 500;
 
 export class AnswerReader {
   readonly #child: ChildProcess;
+  /** all that were told so far: some may be told before a meter follows */
+  readonly #kinds: AnswerKind[] = [];
   #meter: LoadMeter | null = null;
   #isReady = false;
   #isStopped = false;
@@ -75,6 +77,7 @@ export class AnswerReader {
 
   /** From now on answers go to `meter`. */
   follow(meter: LoadMeter): void {
+    meter.learn(this.#kinds);
     this.#meter = meter;
   }
 
@@ -85,6 +88,7 @@ export class AnswerReader {
       this.#meter?.putAside(message.reasons, message.atMs);
       this.#lastMs = performance.now();
     } else {
+      this.#kinds.push(...message.learned);
       this.#meter?.learn(message.learned);
       if ((this.#meter?.answered(message) ?? 0) > 0) this.#lastMs = performance.now();
     }

@@ -1,0 +1,55 @@
+// The benchmarks on the stack of the test run, as small as they go: their lines and reports, not their figures.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { Report } from "../../src/workload/report/report.ts";
+import { openWorld, runVerb } from "../support/processes.ts";
+
+type Line = Record<string, unknown> & { readonly bench: string };
+
+async function bench(...argv: readonly string[]): Promise<{ lines: Line[]; folder: string }> {
+  const world = await openWorld({ lanes: 1 });
+  const folder = mkdtempSync(join(tmpdir(), "millrace-bench-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const { stdout } = await runVerb(world, ["bench", ...argv, "--report", folder, "--json"]);
+  const lines = stdout.trim().split("\n");
+  return { lines: lines.map((line) => JSON.parse(line) as Line), folder };
+}
+
+const reportOf = (folder: string, name: string): Report =>
+  JSON.parse(readFileSync(join(folder, name, "report.json"), "utf8")) as Report;
+
+test("each prints one line of the contract's form and keeps a report of its course", async () => {
+  const names = ["drain", "naive", "floor", "hot", "skew"];
+  const { lines, folder } = await bench(...names, "--count", "400");
+  expect(lines.map((line) => line.bench)).toEqual(names);
+  for (const line of lines) {
+    expect(line).toMatchObject({
+      count: 400,
+      settings: expect.any(Object),
+      versions: { postgres: expect.any(String) },
+    });
+    expect(line["perSecond"]).toBeGreaterThan(0);
+    expect(Object.keys(line["cpu"] as object)).toEqual(["node", "postgres", "kafka"]);
+    expect(readdirSync(join(folder, line.bench)).sort()).toEqual(["report.html", "report.json"]);
+  }
+  const settings = new Map(lines.map((line) => [line.bench, line["settings"] as Record<string, unknown>]));
+  expect(settings.get("hot")).toMatchObject({ holders: 1 });
+  expect(settings.get("skew")).toMatchObject({ zipf: 1 });
+  const answered = reportOf(folder, "drain").intervals.reduce((sum, one) => sum + one.answered, 0);
+  expect(answered).toBe(400);
+});
+
+test("echo and latency measure what is due after the warm-up, and all of it", async () => {
+  const { lines, folder } = await bench("echo", "latency", "--rate", "200", "--seconds", "2");
+  for (const line of lines) {
+    expect(line).toMatchObject({ count: 400, settings: { rate: 200, sent: 2_400, warmUpSeconds: 10 } });
+    expect(line["p99Ms"]).toBeGreaterThanOrEqual(line["p50Ms"] as number);
+    const { totals, latency, intervals } = reportOf(folder, line.bench);
+    expect(totals).toMatchObject({ sent: 2_400, acknowledged: 2_400, answered: 2_400, unanswered: 0 });
+    expect(latency?.count).toBe(400);
+    expect(intervals.length).toBeGreaterThanOrEqual(12);
+    expect(readdirSync(join(folder, line.bench))).toContain("latency.hgrm");
+  }
+});
