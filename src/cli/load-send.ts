@@ -117,8 +117,12 @@ async function send(context: CliContext, sending: Sending, measuring: Measuring 
     progress.stop();
     assertNoFaults(plan, opened, pumped);
     const settings = { topic: messages.topics.intents, partitions: lanes, runAt: timeOf(runAtMs) };
-    const finished = (await measuring?.finish(stop, settings)) ?? null;
-    tell(context, { ...sending, ...opened, runAtMs, finished }, pumped);
+    const sent = { ...sending, ...opened, runAtMs };
+    const finished = await finish(measuring, stop, settings).catch((error: unknown) => {
+      tell(context, { ...sent, finished: null }, pumped); // That all is acknowledged is true without a report.
+      throw error;
+    });
+    tell(context, { ...sent, finished }, pumped);
     if (finished !== null) tellReport(context, finished);
   } catch (error) {
     progress.stop();
@@ -127,6 +131,10 @@ async function send(context: CliContext, sending: Sending, measuring: Measuring 
     await producer.close();
   }
   if (stop.aborted) throw new Interrupted();
+}
+
+async function finish(measuring: Measuring | null, stop: AbortSignal, settings: object): Promise<Finished | null> {
+  return measuring === null ? null : measuring.finish(stop, { ...settings });
 }
 
 /** Of a pipe faults are known only when all before them has been sent.

@@ -4,11 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import hdr from "hdr-histogram-js";
 import { afterAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { Latencies, readHgrm } from "../../src/workload/latency-histogram.ts";
 import { benchReport } from "../../src/workload/report/bench-report.ts";
+import { buildReport, hostFacts } from "../../src/workload/report/build.ts";
 import { shortNumber } from "../../src/workload/report/chart.ts";
 import { prepareReport, readReport, reportJson, writeReport } from "../../src/workload/report/files.ts";
 import { reportPage } from "../../src/workload/report/html.ts";
+import { hashIdentity } from "../../src/workload/report/identity.ts";
+import { LoadMeter } from "../../src/workload/report/meter.ts";
 import { noisy, runOf } from "../support/reports.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-report-"));
@@ -102,6 +106,91 @@ describe("the percentile distribution as text", () => {
       { valueMs: 2, fraction: 1, count: 20 },
     ]);
     expect(() => readHgrm("p50 is fine")).toThrow("not a line");
+  });
+});
+
+describe("the JSON", () => {
+  const count = z.number().int().min(0);
+  const figures = z.strictObject({
+    count,
+    meanMs: z.number(),
+    p50Ms: z.number(),
+    p90Ms: z.number(),
+    p99Ms: z.number(),
+    p999Ms: z.number(),
+    maxMs: z.number(),
+  });
+  const schema = z.strictObject({
+    format: z.literal("millrace-report/1"),
+    name: z.string(),
+    startedAt: z.iso.datetime(),
+    seconds: z.number(),
+    perSecond: z.number(),
+    settings: z.record(z.string(), z.unknown()),
+    versions: z.record(z.string(), z.unknown()),
+    host: z.strictObject({
+      cores: count,
+      cpu: z.string(),
+      memoryMb: count,
+      platform: z.string(),
+      arch: z.string(),
+      loadAverageBefore: z.number(),
+    }),
+    cpu: z.record(z.string(), z.number().nullable()).nullable(),
+    totals: z
+      .strictObject({
+        sent: count,
+        acknowledged: count,
+        answered: count,
+        refused: count,
+        putAside: count,
+        unanswered: count,
+        unansweredMsMax: count,
+        notMeasured: count,
+      })
+      .nullable(),
+    latency: figures.nullable(),
+    acknowledgement: figures.nullable(),
+    late: figures.nullable(),
+    outcomes: z.array(z.strictObject({ type: z.string(), code: z.string().nullable(), count })),
+    intervalSeconds: z.number(),
+    intervals: z.array(
+      z.strictObject({
+        fromSecond: z.number(),
+        sent: count.nullable(),
+        acknowledged: count.nullable(),
+        answered: count,
+        refused: count.nullable(),
+        lag: count.nullable(),
+        unsent: count.nullable(),
+        lateMsMax: z.number().nullable(),
+        latency: figures.nullable(),
+        acknowledgement: figures.nullable(),
+      }),
+    ),
+    histograms: z.strictObject({ latency: z.string().nullable(), acknowledgement: z.string().nullable() }),
+    notes: z.array(z.string()),
+  });
+
+  test("of a load has exactly these fields", () => {
+    const meter = new LoadMeter({ startAtMs: 1_000, warmUpMs: 0 });
+    meter.learn([{ type: "transfer.rejected", code: "insufficient_funds" }]);
+    const asked = { caseId: "trf_1", idempotencyKey: null };
+    meter.taken({ partition: 0, record: { key: null, value: Buffer.alloc(1) }, asked }, 1_001);
+    meter.sent([1_001], 1_002);
+    meter.acknowledged([1_001], 1_003);
+    const hashes = new Uint32Array(2);
+    hashIdentity(asked, hashes, 0);
+    meter.answered({ atMs: 1_011, hashes, kinds: new Uint16Array(1) });
+    const frame = { name: "load", settings: {}, versions: {}, host: hostFacts(), rate: 10, endedAtMs: 2_000 };
+    const written = JSON.parse(reportJson(buildReport(meter, frame))) as unknown;
+    expect(schema.parse(written)).toMatchObject({ totals: { answered: 1, refused: 1 }, latency: { count: 1 } });
+  });
+
+  test("of a benchmark that only counts has them too", () => {
+    const figuresOf = { count: 1, seconds: 1, perSecond: 1, settings: {}, cpu: { node: 1, postgres: 1, kafka: null } };
+    const frame = { name: "floor", settings: {}, versions: {}, host: hostFacts() };
+    expect(schema.parse(JSON.parse(reportJson(benchReport(figuresOf, frame))))).toMatchObject({ intervals: [] });
   });
 });
 
