@@ -5,10 +5,15 @@ import { readFileSync } from "node:fs";
 import type { Setting } from "./config-kinds.ts";
 import { type Config, SETTINGS, type SettingName } from "./config-settings.ts";
 
+/** A file of a secret was there when the settings were checked, and cannot be read now, or holds nothing. */
+export class SecretUnreadable extends Error {
+  override name = "SecretUnreadable";
+}
+
 /** How to get into Kafka: certificates and login, null where they are not asked for. */
 export function kafkaAccess(config: Config) {
   const { kafkaTls, kafkaTlsCaFile, kafkaTlsCertFile, kafkaTlsKeyFile, kafkaSasl, kafkaUser } = config;
-  const pem = (path: string): string | null => (path === "" ? null : readFileSync(path, "utf8"));
+  const pem = (path: string): string | null => (path === "" ? null : readSecret(path));
   const password = (): string =>
     config.kafkaPasswordFile === "" ? config.kafkaPassword : readSecret(config.kafkaPasswordFile);
   return {
@@ -28,7 +33,17 @@ export function urlWithPassword(url: string, file: string): string {
 
 /** Editors and `echo` put a line feed behind what was typed; it is no part of a password. */
 function readSecret(path: string): string {
-  return readFileSync(path, "utf8").replace(/\r?\n$/, "");
+  const secret = textOf(path).replace(/\r?\n$/, "");
+  if (secret === "") throw new SecretUnreadable(`${path} is empty, expected a password or certificate`);
+  return secret;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new SecretUnreadable(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+  }
 }
 
 const HIDDEN = "***";

@@ -42,6 +42,7 @@ const BY_NAME: ReadonlyMap<string, ExitCode> = new Map([
   ["RegistryUnreachable", EXIT.unreachable],
   ["StackUnavailable", EXIT.unreachable],
   ["HealthServerFailed", EXIT.usage],
+  ["SecretUnreadable", EXIT.usage],
   ["AnswersLost", EXIT.unreachable],
   ["LaneHalted", EXIT.halted],
   ["KafkaRefused", EXIT.failed],

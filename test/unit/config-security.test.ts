@@ -4,10 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { endingOf } from "../../src/cli/exit.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { loadConfig, printConfigFault } from "../../src/config.ts";
 import { configSchema } from "../../src/config-schema.ts";
-import { kafkaAccess, shownValue, urlWithPassword } from "../../src/config-secrets.ts";
+import { kafkaAccess, SecretUnreadable, shownValue, urlWithPassword } from "../../src/config-secrets.ts";
 import { type Config, SETTING_NAMES, SETTINGS } from "../../src/config-settings.ts";
 import { needsStandby } from "../../src/config-standby.ts";
 import { ROOT } from "../support/source.ts";
@@ -93,7 +94,7 @@ describe("secrets", () => {
       MILLRACE_KAFKA_PASSWORD_FILE: passwordFile,
     });
     expect(kafkaAccess(config)).toEqual({
-      tls: { ca: "-----BEGIN CERTIFICATE-----\n", cert: null, key: null },
+      tls: { ca: "-----BEGIN CERTIFICATE-----", cert: null, key: null },
       login: { mechanism: "plain", user: "ann", password: "p ä%s:s/w@rd" },
     });
     const url = new URL(urlWithPassword("postgres://ann@db:5432/ledger?sslmode=verify-full", passwordFile));
@@ -120,6 +121,15 @@ describe("secrets", () => {
     expect([code, shown.includes("hunter2")]).toEqual([0, false]);
     expect(shown).toContain("kafkaPassword = ***");
     expect(shown).toContain("postgres://a:***@db/d?sslmode=verify-full&sslpassword=***");
+  });
+
+  test("a file that is empty, or gone since the settings were checked, is a fault of the settings with its name", () => {
+    const empty = write("empty", "\n");
+    const config = valid({ ...LOGIN, MILLRACE_KAFKA_PASSWORD_FILE: empty });
+    expect(() => kafkaAccess(config)).toThrow(`${empty} is empty`);
+    rmSync(empty);
+    expect(() => kafkaAccess(config)).toThrow(`${empty} cannot be read (ENOENT)`);
+    expect(endingOf(new SecretUnreadable("x")).exitCode).toBe(2);
   });
 
   test("a password that looks like a URL is hidden all the same", () => {

@@ -34,6 +34,10 @@ describe("a page for each, and none too many", () => {
     expect(halts.sort()).toEqual(HALT_CAUSES.map(haltRunbook).sort());
   });
 
+  test("a cause of another release leads to the list", () => {
+    expect(haltRunbook("something_new")).toBe(`${RUNBOOKS}/README.md`);
+  });
+
   test("alarms", () => {
     expect(alarms.sort()).toEqual(alerts.map(({ annotations }) => annotations.runbook).sort());
     for (const { alert, annotations } of alerts) expect(file(annotations.runbook)).toMatch(`# Alarm: ${alert}\n`);
