@@ -85,7 +85,7 @@ const RATIOS: readonly Ratio[] = [
   },
   {
     name: "`skew` / `drain`",
-    says: "what is left when a tenth of all transfers belongs to one holder",
+    says: "what is left when a twelfth of all transfers belongs to one of as many holders",
     of: (find) => [find("skew")?.perSecond, find("drain")?.perSecond],
   },
   {

@@ -89,7 +89,7 @@ function throughput(reports: readonly Labelled[]): ChartPlan {
   return {
     title: "Throughput",
     caption: "What happened in each second.",
-    xLabel: "seconds since the first intent was due",
+    xLabel: "seconds since the start",
     xTicks: null,
     yScale: "linear",
     yUnit: "/s",
