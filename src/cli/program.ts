@@ -33,7 +33,7 @@ export const VERBS: readonly Verb[] = [
   { name: "load", summary: "publish intents: JSON lines or generated ones", load: () => import("./load.ts") },
   {
     name: "replay",
-    summary: "records of a topic again, as they are or as new payments",
+    summary: "records of a topic again, as they are or as new payments; compare ledgers",
     load: () => import("./replay.ts"),
   },
   { name: "outcomes", summary: "what became of intents, as JSON lines", load: () => import("./outcomes.ts") },

@@ -1,4 +1,4 @@
-// millrace replay: records of a topic again, as they are or as new payments.
+// millrace replay: records of a topic again, as they are or as new payments, or into a ledger of their own to compare.
 
 import type { Command } from "commander";
 import { parseShift } from "../workload/replay-renew.ts";
@@ -14,15 +14,19 @@ type ReplayOptions = {
   readonly rate?: string;
   readonly asNew?: string;
   readonly shift?: string;
+  readonly compare?: boolean;
+  readonly wait?: string;
 };
 
 const RATE_MAX = 1_000_000;
+const WAIT_SECONDS = 60;
+const WAIT_MAX_SECONDS = 86_400;
 const RUN = /^[^\p{Cc}]{1,128}$/u;
 
 export function register(program: Command, context: CliContext): void {
   const verb = program
     .command("replay")
-    .summary("records of a topic again, as they are or as new payments")
+    .summary("records of a topic again, as they are or as new payments; compare ledgers")
     .description(
       "Sends records of a topic again: key, value and headers byte for byte, order kept, each to the partition that it " +
         "came from (to that of its key, when the topics differ in their number of partitions). The same stack absorbs " +
@@ -48,11 +52,20 @@ export function register(program: Command, context: CliContext): void {
       "--shift <TIME>",
       "with --as-new: move times by this too, such as 400d or -90m; now: so that the last record lies at this moment",
     )
+    .option(
+      "--compare",
+      "instead: decide the topic again in a fresh stack of its own and compare both ledgers; ends in equal (0) or the first difference (1)",
+    )
+    .option(
+      "--wait <SECONDS>",
+      `with --compare: how long the ledger may take to come to the end (default: ${WAIT_SECONDS})`,
+    )
     .action((options: ReplayOptions) => replay(context, options));
   withExamples(
     verb,
     "millrace replay --from-topic payments.public.intents.v1 --from 2026-11-20T00:00:00Z --rate 2000",
     "millrace replay --from-topic payments.public.intents.v1 --as-new monday --shift now",
+    "millrace replay --from-topic payments.public.intents.v1 --compare",
   );
 }
 
@@ -67,14 +80,20 @@ export type ReplayWish = {
   readonly rate: number | null;
   /** null: byte for byte */
   readonly asNew: NewPayments | null;
+  readonly waitMs: number;
 };
 
 async function replay(context: CliContext, options: ReplayOptions): Promise<void> {
   const usage = usageCheck();
   const wish = readWish(usage, options);
   const config = await context.config([], usage);
-  const { runReplay } = await import("./replay-send.ts");
-  await runReplay(context, config, wish);
+  if (options.compare === true) {
+    const { runCompare } = await import("./replay-compare.ts");
+    await runCompare(context, config, wish);
+  } else {
+    const { runReplay } = await import("./replay-send.ts");
+    await runReplay(context, config, wish);
+  }
 }
 
 function readWish(usage: UsageCheck, options: ReplayOptions): ReplayWish {
@@ -83,8 +102,15 @@ function readWish(usage: UsageCheck, options: ReplayOptions): ReplayWish {
   readTopic(usage, "--to-topic", toTopic);
   const [from, to] = readPlaces(usage, options);
   const rate = usage.wholeNumber("--rate", options.rate, { default: 0, min: 1, max: RATE_MAX });
+  const wait = usage.wholeNumber("--wait", options.wait, { default: WAIT_SECONDS, min: 0, max: WAIT_MAX_SECONDS });
+  if (options.compare === true) {
+    const idle = { "--to-topic": options.toTopic, "--rate": options.rate, "--as-new": options.asNew };
+    for (const [flag, text] of Object.entries(idle)) {
+      if (text !== undefined) usage.fault(`${flag}: cannot go with --compare, which has a stack of its own`);
+    }
+  } else if (options.wait !== undefined) usage.fault("--wait: expected only with --compare");
   const asNew = readAsNew(usage, options);
-  return { fromTopic, toTopic, from, to, rate: rate === 0 ? null : rate, asNew };
+  return { fromTopic, toTopic, from, to, rate: rate === 0 ? null : rate, asNew, waitMs: wait * 1_000 };
 }
 
 function readTopic(usage: UsageCheck, flag: string, text: string): void {

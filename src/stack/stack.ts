@@ -7,6 +7,7 @@ import { withLock } from "./lock.ts";
 import type { Site } from "./part.ts";
 import { clearPart, crashPart, endPart, ensurePart, type PartStatus, partStatus } from "./parts.ts";
 import { HOST } from "./ports.ts";
+import { isAlive } from "./processes.ts";
 import { assertRoom, roomIn } from "./room.ts";
 import { freshState, PART_NAMES, type PartName, readState, type StackState, writeState } from "./state.ts";
 import { codeOf, StackUnavailable } from "./unavailable.ts";
@@ -32,6 +33,9 @@ export type StackOptions = {
   readonly kafkaPort?: number;
   /** a free one when left out */
   readonly pgPort?: number;
+  /** `use`, the default: addresses of the environment, when it names all of them, are the stack, and none is started.
+   *  `ignore` is for who needs a stack of its own beside the one that is named. */
+  readonly environment?: "use" | "ignore";
   /** gets one line, without its end, for whatever takes time or is worth knowing */
   readonly say: (line: string) => void;
 };
@@ -46,7 +50,7 @@ const lockOf = (dir: string): string => join(dir, "stack.lock");
  *  @throws StackUnavailable with one sentence and its remedy; nothing that this call started is left running */
 export async function stackUp(options: StackOptions): Promise<StackInfo> {
   const dir = dirOf(options);
-  const named = namedByEnvironment(options.say);
+  const named = options.environment === "ignore" ? null : namedByEnvironment(options.say);
   if (named !== null) return { ...named, dir, mode: "environment" };
   makeFolder(dir);
   return withLock(lockOf(dir), LOCK_WAIT_MS, async () => {
@@ -103,6 +107,15 @@ export async function stackDown(options: Pick<StackOptions, "dir" | "say">): Pro
     const site: Site = { dir, state, say: options.say };
     await Promise.all(PART_NAMES.map((name) => endPart(site, name)));
   });
+}
+
+/** Ends the native parts of a stack at once and without waiting, for a process that is about to exit and may not await
+ *  anything. What `stackDown` has ended is left alone. */
+export function stackKill(dir: string): void {
+  const state = readState(dirOf({ dir }));
+  for (const part of Object.values(state?.parts ?? {})) {
+    if (part.process !== null && isAlive(part.process)) process.kill(part.process.pid, "SIGKILL");
+  }
 }
 
 export type StackStatus = {

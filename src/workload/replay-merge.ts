@@ -7,7 +7,9 @@ import type { Span } from "./replay-span.ts";
 
 export type Recorded = { readonly partition: number; readonly record: InputRecord };
 
-/** Above the largest batch that a broker takes by default, so that one batch does not stop the reading of the next. */
+/** What may wait here of all partitions together, and of one: above the largest batch that a broker takes by default, so
+ *  that one batch does not stop the reading of the next, and less when there are very many. */
+const AHEAD_BYTES = 64 << 20;
 const PARTITION_AHEAD_BYTES = 2 << 20;
 const WAIT_MS = 100;
 const SILENT_MAX_MS = 60_000;
@@ -54,26 +56,35 @@ export class RecordedMerge {
   readonly #reader: PartitionReader;
   readonly #parts: readonly Part[];
   readonly #topic: string;
+  readonly #stop: AbortSignal | null;
 
-  private constructor(reader: PartitionReader, parts: readonly Part[], topic: string) {
+  private constructor(reader: PartitionReader, parts: readonly Part[], topic: string, stop: AbortSignal | null) {
+    this.#stop = stop;
     this.#reader = reader;
     this.#parts = parts;
     this.#topic = topic;
   }
 
-  /** @throws KafkaUnreachable | KafkaRefused */
-  static async open(kafka: KafkaSettings, topic: string, spans: readonly Span[]): Promise<RecordedMerge> {
+  /** @param stop ends the wait for a broker that gives nothing; what is handed out then is empty
+   *  @throws KafkaUnreachable | KafkaRefused */
+  static async open(
+    kafka: KafkaSettings,
+    topic: string,
+    spans: readonly Span[],
+    stop: AbortSignal | null,
+  ): Promise<RecordedMerge> {
     const parts = spans.filter(({ from, to }) => from < to).map((span) => new Part(span));
     const byNumber = new Map(parts.map((part) => [part.partition, part]));
+    const aheadBytes = Math.min(PARTITION_AHEAD_BYTES, AHEAD_BYTES / Math.max(parts.length, 1));
     const starts = parts.map(({ partition, next }) => ({ topic, partition, offset: next }));
     const reader = await openPartitionReader(kafka, starts, {
       headers: "keep",
       wants: (_topic, partition) => {
         const part = byNumber.get(partition);
-        return part !== undefined && !part.isRead && part.bytes < PARTITION_AHEAD_BYTES;
+        return part !== undefined && !part.isRead && part.bytes < aheadBytes;
       },
     });
-    return new RecordedMerge(reader, parts, topic);
+    return new RecordedMerge(reader, parts, topic, stop);
   }
 
   /** The next records, at most `max`; null behind the last.
@@ -95,7 +106,7 @@ export class RecordedMerge {
     const since = performance.now();
     for (;;) {
       const missing = this.#parts.filter((part) => part.first === null && !part.isRead);
-      if (missing.length === 0) return;
+      if (missing.length === 0 || this.#stop?.aborted === true) return;
       for (const { partition, records, nextOffset } of await this.#reader.next(WAIT_MS)) {
         this.#parts.find((part) => part.partition === partition)?.push(records, nextOffset);
       }

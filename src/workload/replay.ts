@@ -50,7 +50,7 @@ const BATCH_BYTES = 900_000;
 export async function replay(plan: ReplayPlan): Promise<ReplayDone> {
   const { kafka, fromTopic, spans, target, rate, change } = plan;
   const { batchBytesMax } = target;
-  const merge = await RecordedMerge.open(kafka.from, fromTopic, spans);
+  const merge = await RecordedMerge.open(kafka.from, fromTopic, spans, plan.stop);
   const producer = await openProducer(kafka.to, { batchBytesMax }).catch(async (error: unknown) => {
     await merge.close();
     throw error;
@@ -94,15 +94,25 @@ export async function lastAppendMs(admin: TopicAdmin, topic: string, spans: read
 }
 
 /** Markers leave holes before the end. */
-async function lastRecord(
-  admin: TopicAdmin,
-  topic: string,
-  { partition, from, to }: Span,
-): Promise<InputRecord | null> {
+async function lastRecord(admin: TopicAdmin, topic: string, span: Span): Promise<InputRecord | null> {
+  const { partition, from, to } = span;
+  if (from === to) return null;
+  const tail = await admin.tail(topic, partition);
+  if (tail.record !== null && tail.record.offset < to) return tail.record.offset < from ? null : tail.record;
   const lowest = to - LOOK_BACK_OFFSETS > from ? to - LOOK_BACK_OFFSETS : from;
   for (let offset = to - 1n; offset >= lowest; offset--) {
     const record = await admin.recordAt(topic, partition, offset);
     if (record !== null) return record;
   }
   return null;
+}
+
+/** The spans up to their last records: behind those only markers may lie, which no lane ever takes. */
+export async function lastOffsets(admin: TopicAdmin, topic: string, spans: readonly Span[]): Promise<readonly Span[]> {
+  const ends: Span[] = [];
+  for (const span of spans) {
+    const last = await lastRecord(admin, topic, span);
+    ends.push(last === null ? span : { ...span, to: last.offset + 1n });
+  }
+  return ends;
 }
