@@ -1,11 +1,15 @@
 // `replay` on the real broker: byte for byte, as new payments, by offsets and times, and what it refuses.
 import { randomBytes } from "node:crypto";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
 import { openPartitionReader } from "../../src/kafka/partitions.ts";
 import type { InputRecord, RawRecord } from "../../src/kafka/port.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
 import { cli, cliRows } from "../support/cli.ts";
+import { SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { available, Producing } from "../support/intents.ts";
 import { deleteBefore, freshTopic, kafkaSettings, testAdmin } from "../support/kafka.ts";
 import { type OpenedWorld, openWorldOf } from "../support/replay.ts";
@@ -296,10 +300,16 @@ describe("byte for byte", () => {
 
 describe("into the service", () => {
   let system: TestService;
+  const flowsDir = mkdtempSync(join(tmpdir(), "millrace-flows-"));
   beforeAll(async () => {
-    system = await startTestService();
+    cpSync(join(SHIPPED_SCHEMAS, "flows"), flowsDir, { recursive: true });
+    cpSync(TEST_FLOWS, flowsDir, { recursive: true });
+    system = await startTestService({ config: { flowsDir } });
   });
-  afterAll(() => system.stop());
+  afterAll(async () => {
+    await system.stop();
+    rmSync(flowsDir, { recursive: true, force: true });
+  });
 
   const sum = async (holder: string): Promise<string> => {
     const [row] = await system.query("select (credits - debits)::text as sum from balance where path = $1", [
@@ -384,6 +394,20 @@ describe("into the service", () => {
       ].toSorted(),
     );
     await cliRows(system, ["verify", "--deep", "--wait", "10"]);
+  });
+
+  test("as new: what comes later for a case finds its new case, also from another replay", async () => {
+    const hold = produce.holdPlace("hld_1", 400);
+    const opening = [produce.accountOpen("hld_1"), produce.payIn("hld_1", 1_000), hold];
+    const topic = await recorded(opening);
+    const later = await recorded([produce.holdCapture("hld_1", hold.caseId as string)]);
+    for (const part of [topic, later]) {
+      await cliRows(system, ["replay", "--from-topic", part, "--to-topic", system.topics.intents, "--as-new", "r"]);
+    }
+    await taken();
+    const states = await system.query("select state from case_state where kind = 'hld' and holder_id = 'hld_1'");
+    expect(states).toEqual([{ state: "captured" }, { state: "captured" }]);
+    expect(await sum("hld_1")).toBe("1200");
   });
 
   test("as new: times move by the shift, rubbish goes as it is, and sourceId and key stay", async () => {

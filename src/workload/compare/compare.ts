@@ -53,15 +53,16 @@ export type CompareParts = {
 export async function compareLedgers(parts: CompareParts): Promise<Verdict> {
   const counts = { outcomes: 0, deadLetters: 0, quarantine: 0, cases: 0, lines: 0, balances: 0 };
   let isLater = false;
+  let compared = 0;
   for (const what of COMPARED) {
     for (const [at, recorded] of parts.ends.recorded.entries()) {
       if (parts.stop.aborted) return { difference: null, counts, isLater };
       const ends = { recorded, replayed: parts.ends.replayed[at] as LaneEnd };
       const items = await itemsOf(what, parts.sides, ends);
       isLater ||= items.isLater;
-      const found = await firstDifference(items, (compared) => {
-        counts[what] = compared === 0 ? counts[what] : counts[what] + 1;
-        parts.progress(Object.values(counts).reduce((sum, count) => sum + count, 0));
+      const found = await firstDifference(items, () => {
+        counts[what] += 1;
+        parts.progress(++compared);
       });
       if (found !== null) return { difference: { what, lane: recorded.lane, ...found }, counts, isLater };
     }
@@ -101,13 +102,13 @@ async function* listed({ items }: Balances, isLater: boolean): Items {
 
 type Found = Omit<Difference, "what" | "lane">;
 
-async function firstDifference({ recorded, replayed }: Pair<Items>, each: (n: number) => void): Promise<Found | null> {
-  for (let compared = 1; ; compared++) {
+async function firstDifference({ recorded, replayed }: Pair<Items>, each: () => void): Promise<Found | null> {
+  for (;;) {
     const [one, other] = await Promise.all([recorded.next(), replayed.next()]);
     if (one.done === true && other.done === true) return null;
     const found = differenceOf(one.value ?? null, other.value ?? null);
     if (found !== null) return found;
-    each(compared);
+    each();
   }
 }
 
