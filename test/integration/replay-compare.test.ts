@@ -43,7 +43,10 @@ async function sendLaterSchema(system: TestService, holder: string): Promise<voi
   const subject = `${system.addresses.schemaRegistryUrl}/subjects/${system.topics.intents}-value/versions`;
   const answer = await fetch(subject, { method: "POST", body: JSON.stringify({ schema: JSON.stringify(schema) }) });
   const { id } = (await answer.json()) as { id: number };
-  const value = Buffer.concat([system.codec.encoders.intent.encode(produce.payIn(holder, 33)), Buffer.from([0])]);
+  const value = Buffer.concat([
+    system.codec.encoders.intent.encode(produce.payIn(holder, 77_777_773)),
+    Buffer.from([0]),
+  ]);
   value.writeInt32BE(id, 1);
   await system.send(homeLane(holder, system.lanes), [{ key: Buffer.from(holder), value }]);
 }
@@ -63,7 +66,7 @@ async function mixedDay(system: TestService): Promise<void> {
   await system.publish([...holders.map((holder) => produce.payIn(holder, 5_000)), repeated, repeated]);
   await system.publish(holders.map((holder) => produce.payOut(holder, 1_200)));
   const almostExpired = new Producing(() => Date.now() - system.config.caseWindowDays * DAY_MS + 3_000);
-  await system.publish([almostExpired.payIn("cmp_2", 77)]);
+  await system.publish([almostExpired.payIn("cmp_2", 77_777_771)]);
   await sendLaterSchema(system, "cmp_4");
   const stray = { key: Buffer.from("cmp_1"), value: system.codec.encoders.intent.encode(produce.payIn("cmp_1", 9)) };
   for (let lane = 0; lane < system.lanes; lane++) {
@@ -87,7 +90,7 @@ describe("a mixed day", () => {
 
   test("decided anew is equal, in every outcome, case, line and balance; nothing is left of the other stack", async () => {
     // What the recorded times and schemas decided, and those of a fresh stack would not.
-    const settled = "select count(*)::int as n from line where amount in (77, 33)";
+    const settled = "select count(*)::int as n from line where amount in (77777771, 77777773)";
     expect(await system.query(settled)).toEqual([{ n: 2 }]);
     const ran = await compare();
     expect([ran.code, ran.stderr]).toEqual([0, ""]);
