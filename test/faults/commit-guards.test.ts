@@ -14,7 +14,7 @@ import { begin } from "../../src/store/sql/begin.ts";
 import { SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { available, Producing } from "../support/intents.ts";
 import { inputOf, RULES } from "../support/ledger.ts";
-import { openProxy } from "../support/proxy.ts";
+import { openDatabaseProxy } from "../support/proxy-database.ts";
 import { freshDatabase } from "../support/stack.ts";
 import { codecWith, MemoryRegistry } from "../unit/codec-fixtures.ts";
 
@@ -204,7 +204,7 @@ type Lost = { readonly owner: Owner; readonly lose: (what: "question" | "answer"
 
 /** An owner whose first connection goes by a proxy that can lose a COMMIT; `between` happens before the row is asked. */
 async function losing(database: Database, between: () => Promise<unknown> = async () => undefined): Promise<Lost> {
-  const proxy = await openProxy(database.url);
+  const proxy = await openDatabaseProxy(database.url);
   const [first, later] = [openPool(database, proxy.url), openPool(database)];
   let lent = 0;
   const pool = {

@@ -4,18 +4,11 @@ import { expect, test } from "vitest";
 import { openIndependentReader } from "../support/independent-reader.ts";
 import { ledgerFaults } from "../support/independent-reader-ledger.ts";
 import { blockCount, openHalts, openWorld, startInstance } from "../support/processes.ts";
-import { type CommitFault, openProxy } from "../support/proxy.ts";
+import { FAULTS, type Fault } from "../support/proxy.ts";
+import { openDatabaseProxy } from "../support/proxy-database.ts";
 import { waitFor } from "../support/wait.ts";
 import { startLoad, verify } from "../support/workload.ts";
 
-const FAULTS: readonly CommitFault[] = [
-  { lose: "answer", how: "close" },
-  { lose: "question", how: "close" },
-  { lose: "answer", how: "reset" },
-  { lose: "question", how: "reset" },
-  { lose: "answer", how: "hold" },
-  { lose: "question", how: "hold" },
-];
 const COUNTED = { answer: "done", question: "not_done" };
 const AGAIN_BLOCKS = 20;
 
@@ -24,10 +17,10 @@ test("a COMMIT that loses its question or its answer is found out, in every way 
   const timeouts = { MILLRACE_STATEMENT_TIMEOUT_MS: "1000", MILLRACE_LOCK_TIMEOUT_MS: "1000" };
   const world = await openWorld({ environment: timeouts });
   const reader = await openIndependentReader(world);
-  const proxy = await openProxy(world.databaseUrl);
+  const proxy = await openDatabaseProxy(world.databaseUrl);
   const instance = await startInstance(world, "behind-proxy", { DATABASE_URL: proxy.url });
   const load = startLoad(world, { holders: 200, run: "commit" }, 800);
-  const resolved = (lose: CommitFault["lose"]): Promise<number> =>
+  const resolved = (lose: Fault["lose"]): Promise<number> =>
     instance.metric(`millrace_unknown_commits_total{resolution="${COUNTED[lose]}"}`);
   for (const fault of FAULTS) {
     const what = `a lost ${fault.lose} (${fault.how})`;

@@ -14,7 +14,7 @@ import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { type IndependentReader, openIndependentReader } from "../support/independent-reader.ts";
 import { ledgerFaults } from "../support/independent-reader-ledger.ts";
 import { openHalts, openWorld, owners, runVerb, startInstance, untilShared, type World } from "../support/processes.ts";
-import { openProxy } from "../support/proxy.ts";
+import { openDatabaseProxy } from "../support/proxy-database.ts";
 import { waitFor } from "../support/wait.ts";
 import {
   holdLine,
@@ -113,7 +113,7 @@ async function placeHolds(world: World): Promise<void> {
 }
 
 async function loseAnswer(world: World): Promise<Record<string, string>> {
-  const proxy = await openProxy(world.databaseUrl);
+  const proxy = await openDatabaseProxy(world.databaseUrl);
   void proxy.failNextCommit({ lose: "answer", how: "close" });
   return { DATABASE_URL: proxy.url };
 }

@@ -1,29 +1,47 @@
-// A TCP proxy before Postgres that understands just enough of its protocol to lose the reply to a COMMIT: the prepared
-// statement's name in the client's messages, the command tag in the server's.
+// A TCP proxy that understands just enough of a protocol to lose the question or the answer of one kind of request, in
+// each way that a connection can fail.
 //
-//     [write_block] [commit] ──► before: nothing from here on reaches the server
-//     ◄── [SELECT 1] [COMMIT]   after: the server has committed, and its answer never arrives
+//     client ──► [question] ──► before: nothing from here on reaches the server
+//     client ◄── [answer]  ◄── after: the server has done it, and its answer never arrives
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** Which half of a COMMIT is lost, and how the connection behaves then: `close` ends it in good order, `reset` as a crashed
- *  host does, `hold` leaves it open and silent. */
-export type CommitFault = { readonly lose: "question" | "answer"; readonly how: "close" | "reset" | "hold" };
+/** Which half is lost, and how the connection behaves then: `close` ends it in good order, `reset` as a crashed host does,
+ *  `hold` leaves it open and silent. */
+export type Fault = { readonly lose: "question" | "answer"; readonly how: "close" | "reset" | "hold" };
 
-export type DatabaseProxy = {
-  /** the database's URL by way of the proxy */
-  readonly url: string;
-  /** Lets the next COMMIT of any connection go wrong; resolves when it has. */
-  failNextCommit(fault: CommitFault): Promise<void>;
+export const FAULTS: readonly Fault[] = [
+  { lose: "answer", how: "close" },
+  { lose: "question", how: "close" },
+  { lose: "answer", how: "reset" },
+  { lose: "question", how: "reset" },
+  { lose: "answer", how: "hold" },
+  { lose: "question", how: "hold" },
+];
+
+/** One connection's protocol: cuts both streams into whole messages, and knows the requests that can be lost. */
+export interface Dialogue {
+  questions(bytes: Buffer): readonly Buffer[];
+  answers(bytes: Buffer): readonly Buffer[];
+  /** what the answer will be known by; null for a request that is not to be lost */
+  asks(question: Buffer): number | null;
+  /** which question it answers; null when it is none of those */
+  tells(answer: Buffer): number | null;
+}
+
+export type Proxy = {
+  readonly port: number;
+  /** Lets the next such request of any connection go wrong; resolves when it has. */
+  failNext(fault: Fault): Promise<void>;
 };
 
-const COMMIT = "millrace_commit";
-
-/** A proxy for as long as the test runs. */
-export async function openProxy(databaseUrl: string): Promise<DatabaseProxy> {
-  const url = new URL(databaseUrl);
-  const target = { host: url.hostname, port: Number(url.port) };
+/** A proxy for as long as the test runs.
+ *  @param open  a connection's dialogue; it is given the proxy's own port */
+export async function openTcpProxy(
+  target: { readonly host: string; readonly port: number },
+  open: (port: number) => Dialogue,
+): Promise<Proxy> {
   const plan: Plan = { next: null };
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (client) => {
@@ -32,74 +50,68 @@ export async function openProxy(databaseUrl: string): Promise<DatabaseProxy> {
       sockets.add(socket);
       socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
     }
-    new Pair(client, upstream, plan).run();
+    new Pair(client, upstream, open(port), plan).run();
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   onTestFinished(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  url.port = String((server.address() as AddressInfo).port);
-  return {
-    url: url.href,
-    failNextCommit: (fault) =>
-      new Promise((resolve) => {
-        plan.next = { fault, done: resolve };
-      }),
-  };
+  const failNext = (fault: Fault): Promise<void> =>
+    new Promise((resolve) => {
+      plan.next = { fault, done: resolve };
+    });
+  return { port, failNext };
 }
 
-type Planned = { readonly fault: CommitFault; readonly done: () => void };
+type Planned = { readonly fault: Fault; readonly done: () => void };
 type Plan = { next: Planned | null };
 
 /** One connection: messages go through whole, so that it can be cut between two of them. */
 class Pair {
   readonly #client: Socket;
   readonly #upstream: Socket;
+  readonly #dialogue: Dialogue;
   readonly #plan: Plan;
-  readonly #questions = new Messages("startup");
-  readonly #answers = new Messages("typed");
-  #losing: Planned | null = null;
+  #losing: (Planned & { readonly question: number }) | null = null;
   #isHeld = false;
 
-  constructor(client: Socket, upstream: Socket, plan: Plan) {
+  constructor(client: Socket, upstream: Socket, dialogue: Dialogue, plan: Plan) {
     this.#client = client;
     this.#upstream = upstream;
+    this.#dialogue = dialogue;
     this.#plan = plan;
   }
 
   run(): void {
-    this.#client.on("data", (bytes: Buffer) =>
-      this.#pass(this.#questions.take(bytes), this.#upstream, asksForCommit, "question"),
-    );
-    this.#upstream.on("data", (bytes: Buffer) =>
-      this.#pass(this.#answers.take(bytes), this.#client, tellsOfCommit, "answer"),
-    );
+    this.#client.on("data", (bytes: Buffer) => {
+      for (const message of this.#dialogue.questions(bytes)) this.#ask(message);
+    });
+    this.#upstream.on("data", (bytes: Buffer) => {
+      for (const message of this.#dialogue.answers(bytes)) this.#answer(message);
+    });
     this.#client.on("close", () => this.#upstream.destroy());
     this.#upstream.on("close", () => this.#isHeld || this.#client.destroy());
   }
 
-  #pass(
-    messages: readonly Buffer[],
-    to: Socket,
-    isCommit: (message: Buffer) => boolean,
-    half: CommitFault["lose"],
-  ): void {
-    for (const message of messages) {
-      if (this.#isHeld) return;
-      if (isCommit(message) && this.#loses(half)) return this.#fail();
-      to.write(message);
+  /** The connection is chosen when the question is asked. */
+  #ask(message: Buffer): void {
+    if (this.#isHeld) return;
+    const question = this.#dialogue.asks(message);
+    if (question !== null && this.#plan.next !== null) {
+      this.#losing = { ...this.#plan.next, question };
+      this.#plan.next = null;
+      if (this.#losing.fault.lose === "question") return this.#fail();
     }
+    this.#upstream.write(message);
   }
 
-  /** Whether this half of a COMMIT is to be lost. The connection is chosen when the COMMIT is asked for. */
-  #loses(half: CommitFault["lose"]): boolean {
-    if (half === "question" && this.#plan.next !== null) {
-      this.#losing = this.#plan.next;
-      this.#plan.next = null;
-    }
-    return this.#losing?.fault.lose === half;
+  #answer(message: Buffer): void {
+    if (this.#isHeld) return;
+    if (this.#losing !== null && this.#dialogue.tells(message) === this.#losing.question) return this.#fail();
+    this.#client.write(message);
   }
 
   #fail(): void {
@@ -112,37 +124,24 @@ class Pair {
   }
 }
 
-/** Cuts a stream into messages: a type byte (not in a client's first), then a length that counts itself. */
-class Messages {
+/** Cuts a stream into messages by the length that each begins with. */
+export class Framing {
   #rest = Buffer.alloc(0);
-  #typeBytes: number;
+  readonly #lengthOf: (rest: Buffer) => number | null;
 
-  constructor(begin: "startup" | "typed") {
-    this.#typeBytes = begin === "startup" ? 0 : 1;
+  /** @param lengthOf of the message that `rest` begins with, or null when too little of it is there to tell */
+  constructor(lengthOf: (rest: Buffer) => number | null) {
+    this.#lengthOf = lengthOf;
   }
 
   take(bytes: Buffer): Buffer[] {
     this.#rest = Buffer.concat([this.#rest, bytes]);
     const messages: Buffer[] = [];
-    while (this.#rest.length >= this.#typeBytes + 4) {
-      const length = this.#typeBytes + this.#rest.readUInt32BE(this.#typeBytes);
-      if (this.#rest.length < length) break;
+    for (;;) {
+      const length = this.#lengthOf(this.#rest);
+      if (length === null || this.#rest.length < length) return messages;
       messages.push(this.#rest.subarray(0, length));
       this.#rest = this.#rest.subarray(length);
-      this.#typeBytes = 1;
     }
-    return messages;
   }
-}
-
-/** Parse names the statement first, Bind second, behind the portal. */
-function asksForCommit(message: Buffer): boolean {
-  const type = String.fromCharCode(message[0] as number);
-  if (type !== "P" && type !== "B") return false;
-  const names = message.toString("latin1", 5, 5 + 2 * (COMMIT.length + 1)).split("\0");
-  return names[type === "P" ? 0 : 1] === COMMIT;
-}
-
-function tellsOfCommit(message: Buffer): boolean {
-  return message[0] === "C".charCodeAt(0) && message.toString("latin1", 5, message.length - 1) === "COMMIT";
 }
