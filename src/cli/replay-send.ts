@@ -148,6 +148,7 @@ function tell({ context, wish }: Parts, prepared: Prepared, done: ReplayDone, en
       bytes,
       seconds: Math.round(seconds * 1000) / 1000,
       perSecond,
+      rate: wish.rate,
       lateMsMax,
       fromTopic: wish.fromTopic,
       toTopic: wish.toTopic,

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type CaseId, formatCaseId, parseCaseId } from "../../src/domain/ids.ts";
 import type { IntentMessage } from "../../src/kafka/codec-messages.ts";
+import { OffsetMap } from "../../src/workload/compare/copy.ts";
 import { makeRenewal, parseShift, renewCaseId, renewIntent } from "../../src/workload/replay-renew.ts";
 import { targetPartition } from "../../src/workload/replay-source.ts";
 import { contradiction, type Place, parsePlace } from "../../src/workload/replay-span.ts";
@@ -136,4 +137,20 @@ describe("partitions", () => {
     );
     expect(targetPartition(7, null, { from: 8, to: 4 })).toBe(3);
   });
+});
+
+test("offsets of a copy are those of the recorded topic without its holes", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 60 }), (steps) => {
+      const map = new OffsetMap();
+      let offset = -1n;
+      const recorded = steps.map((step) => {
+        offset += BigInt(step);
+        map.copied(3, offset);
+        return offset;
+      });
+      expect(recorded.map((one) => map.inCopy(3, one))).toEqual(recorded.map((_, at) => BigInt(at)));
+      expect(map.inCopy(2, 17n)).toBe(17n);
+    }),
+  );
 });

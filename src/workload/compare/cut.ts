@@ -40,7 +40,7 @@ export async function untilTaken(connection: Connection, spans: readonly Span[],
     if (performance.now() > until) {
       const lanes = behind.map(({ partition, to }) => `lane ${partition} ${next.get(partition) ?? 0n} of ${to}`);
       throw new ReplayRefused(
-        `the ledger has not taken all of it after ${Math.round(wait.waitMs / 1000)} s: ${lanes.join(", ")}; start an instance, or end earlier with --to`,
+        `the ledger has not taken all of it after ${Math.round(wait.waitMs / 1000)} s: ${lanes.join(", ")}; start an instance, look for a halt with millrace lane list, or end earlier with --to`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
