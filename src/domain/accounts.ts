@@ -1,6 +1,7 @@
 // The chart of accounts: which account paths exist, whose they are and on which side they grow. House accounts are
-// listed one by one with a fixed number; holders' accounts are templates with the holder's id in the middle. `resolve`
-// is asked for every side of every line, so holders' accounts are remembered, up to a bound.
+// listed one by one with a fixed number; holders' accounts are templates with the holder's id in the middle. Nothing is
+// remembered of the accounts that were asked for: finding a path's template costs less than keeping a table of a hundred
+// thousand strings alive, which the collector has to walk through again and again.
 
 import { isHolderId } from "./holder.ts";
 import type { Fault, Located } from "./located.ts";
@@ -55,7 +56,6 @@ const SEGMENT = "[a-z][a-z0-9_]*";
 const HOUSE_PATH = new RegExp(`^${SEGMENT}(:${SEGMENT})+$`);
 const HOLDER_PATH = new RegExp(`^(${SEGMENT}:)+\\{holder\\}(:${SEGMENT})+$`);
 const NUMBER_MAX = 65_535;
-const REMEMBERED_MAX = 50_000;
 
 /** Templates by what follows the holder, under what leads to it. */
 type Branch = { readonly prefix: string; readonly bySuffix: ReadonlyMap<string, HolderTemplate> };
@@ -65,10 +65,6 @@ export class Chart {
   readonly templates: readonly HolderTemplate[];
   readonly #houseByPath: ReadonlyMap<string, HouseAccount>;
   readonly #branches: readonly Branch[];
-  // Two generations: what is used again moves to the young one, and the old one is dropped whole. That bounds memory
-  // without any bookkeeping per look-up.
-  #young = new Map<string, HolderAccount>();
-  #old = new Map<string, HolderAccount>();
 
   constructor(house: readonly HouseAccount[], templates: readonly HolderTemplate[]) {
     this.house = house;
@@ -79,18 +75,11 @@ export class Chart {
 
   /** The account at this path, or null when the chart has none: the refusal `unknown_account`. */
   resolve(path: string): HouseAccount | HolderAccount | null {
-    return this.#houseByPath.get(path) ?? this.#young.get(path) ?? this.#holderAccount(path);
+    return this.#houseByPath.get(path) ?? this.#match(path);
   }
 
-  #holderAccount(path: string): HolderAccount | null {
-    const account = this.#old.get(path) ?? this.#match(path);
-    if (account === null) return null; // not remembered: strangers' nonsense must not push out real accounts
-    if (this.#young.size >= REMEMBERED_MAX) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(path, account);
-    return account;
+  isHouse(path: string): boolean {
+    return this.#houseByPath.has(path);
   }
 
   #match(path: string): HolderAccount | null {

@@ -32,11 +32,22 @@ export function timestamp(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** The second that was printed last: intents of one block mostly share theirs, and printing a date costs more than all
+ *  the rest of a row. */
+let printedSecond = { second: 0, text: "1970-01-01T00:00:00" };
+
 /** Microseconds as a timestamptz literal. */
 export function timestampMicros(micros: bigint): string {
-  const ms = Number(micros / 1000n) - (micros < 0n && micros % 1000n !== 0n ? 1 : 0);
-  const rest = ((micros % 1000n) + 1000n) % 1000n;
-  return `${new Date(ms).toISOString().slice(0, -1)}${rest.toString().padStart(3, "0")}Z`;
+  let second = Number(micros / 1_000_000n);
+  let rest = Number(micros % 1_000_000n);
+  if (rest < 0) {
+    second -= 1;
+    rest += 1_000_000;
+  }
+  if (second !== printedSecond.second) {
+    printedSecond = { second, text: new Date(second * 1000).toISOString().slice(0, -5) };
+  }
+  return `${printedSecond.text}.${String(rest).padStart(6, "0")}Z`;
 }
 
 /** A timestamptz as read (UTC session) in milliseconds. */

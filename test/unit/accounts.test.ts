@@ -78,7 +78,7 @@ describe("resolving a path", () => {
         const account = chart.resolve(path);
         const { class: accountClass, side } = template;
         expect(account).toEqual({ kind: "holder", path, holderId, class: accountClass, side, floorMinor: 0n });
-        expect(chart.resolve(path)).toBe(account);
+        expect(chart.resolve(path)).toEqual(account);
       }),
     );
   });
@@ -106,7 +106,7 @@ describe("resolving a path", () => {
     expect(chart.resolve(path)).toBeNull();
   });
 
-  test("stays right beyond the number of accounts that it remembers", () => {
+  test("finds the same account again, whatever was asked for in between", () => {
     const small = new Chart(chart.house, chart.templates);
     for (let round = 0; round < 2; round++) {
       for (let holder = 0; holder < 120_000; holder++) {
