@@ -56,10 +56,11 @@ export async function openLaneWriter(settings: KafkaSettings, options: LaneWrite
     const identity = await fence(client, id, targets, until);
     reach("writer.fenced");
     const tails = new Map<string, Tail>();
-    for (const { topic, partition } of targets) {
+    const readOne = async ({ topic, partition }: OutputPartition): Promise<void> => {
       const read = (): Promise<Tail> => readTail(client, topic, partition);
       tails.set(topic, await client.repeating(`tail of ${topic}/${partition}`, until - performance.now(), read));
-    }
+    };
+    await Promise.all(targets.map(readOne));
     reach("tails.read");
     const producerId = BigInt(identity.producerId);
     const { producerEpoch } = identity;

@@ -32,7 +32,14 @@ export type ProcessorParts = Omit<LaneParts, "wakeReader" | "committer"> & {
 };
 
 /** `epoch` is the fence that we raised; null until then. */
-type Held = { lane: Lane | null; epoch: bigint | null; ending: Promise<void> | null; cancelled: boolean };
+type Held = {
+  lane: Lane | null;
+  epoch: bigint | null;
+  ending: Promise<void> | null;
+  cancelled: boolean;
+  /** what the relay found while the lane was still being taken */
+  halting: Pick<Extract<LaneEnd, { kind: "halted" }>, "cause" | "evidence"> | null;
+};
 
 export class Processor {
   readonly #parts: ProcessorParts;
@@ -92,7 +99,7 @@ export class Processor {
 
   #take(number: number): void {
     if (this.#held.has(number)) return;
-    const held: Held = { lane: null, epoch: null, ending: null, cancelled: false };
+    const held: Held = { lane: null, epoch: null, ending: null, cancelled: false, halting: null };
     this.#held.set(number, held);
     void this.#live(number, held).catch((error) => this.#parts.crash(error));
   }
@@ -118,6 +125,7 @@ export class Processor {
   async #takeAndRun(number: number, held: Held): Promise<LaneEnd> {
     const leases = this.#leases as Leases;
     const parts = this.#parts;
+    let opened: Promise<boolean> = Promise.resolve(false);
     try {
       const taken = await takeLane(
         {
@@ -127,18 +135,22 @@ export class Processor {
           ...this.#topics(),
           lanes: parts.rules.lanes,
           isCancelled: () => held.cancelled,
+          raised: (head) => {
+            held.epoch = head.epoch;
+            // Beside the look at the positions: each of the two takes as long as the other, and the lane stands still.
+            if (!held.cancelled) opened = parts.publisher.open(number, head);
+          },
         },
         number,
       );
       if (taken.kind === "lost" || held.cancelled) return { kind: "fenced" };
-      held.epoch = taken.kind === "halt" ? taken.epoch : taken.memory.head.epoch;
       if (taken.kind === "halt") return { kind: "halted", cause: taken.cause, evidence: taken.evidence };
       const committer = parts.committerOf(leases.process);
       const lane = new Lane(number, { ...parts, committer, wakeReader: () => parts.reader.wake() }, taken.memory);
       held.lane = lane;
-      // No block before the topics were compared with the head: a database that was put back would write the blocks that
-      // it lost once more, and nobody would know.
-      const opened = parts.publisher.open(number, taken.memory.head);
+      if (held.halting !== null) lane.halt(held.halting.cause, held.halting.evidence);
+      // No block before the topics were compared with the head (`opened`): a database that was put back would write the
+      // blocks that it lost once more, and nobody would know.
       parts.events.took(number, taken.memory.head);
       if (taken.accepted !== null && !(await opened)) return await lane.run();
       const moved = taken.accepted === null ? null : await this.#acceptPosition(lane, taken.accepted);
@@ -158,6 +170,8 @@ export class Processor {
       if (error instanceof AssertionFailed) throw error;
       if (isOutage(error)) {
         parts.events.triedAgain(number, `taking it: ${(error as Error).message}`, 1);
+        // Nothing was committed yet, so there is nothing to drain: the lane goes at once.
+        if (held.lane === null) await parts.publisher.close(number);
         return { kind: "stopped" };
       }
       throw error;
@@ -261,7 +275,10 @@ export class Processor {
 
   /** Halts a lane from outside: the relay found that the database has lost committed blocks. */
   haltLane(number: number, cause: HaltCause, evidence: Record<string, unknown>): void {
-    this.#held.get(number)?.lane?.halt(cause, evidence);
+    const held = this.#held.get(number);
+    if (held === undefined) return;
+    held.halting ??= { cause, evidence };
+    held.lane?.halt(cause, evidence);
   }
 
   /** Timers go by the process's clock (when a fetch began) and by the database's: apart, they could overtake inputs. */

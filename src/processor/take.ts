@@ -12,7 +12,7 @@ import type { LaneMemory } from "./block.ts";
 export type Taken =
   | { readonly kind: "taken"; readonly memory: LaneMemory; readonly accepted: AcceptedPosition | null }
   | { readonly kind: "lost" }
-  | ({ readonly kind: "halt"; readonly epoch: bigint } & Wrong);
+  | ({ readonly kind: "halt" } & Wrong);
 
 type Wrong = { readonly cause: HaltCause; readonly evidence: Record<string, unknown> };
 
@@ -25,6 +25,8 @@ export type TakeParts = {
   readonly lanes: number;
   /** true once the lane is to be given back before it was taken */
   readonly isCancelled: () => boolean;
+  /** the fence is up: the lane's writer may be opened while its positions are judged */
+  readonly raised: (head: Head) => void;
 };
 
 const BUSY_PAUSE_FIRST_MS = 20;
@@ -35,21 +37,39 @@ export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
   const head = await raise(parts, lane);
   if (head === null) return { kind: "lost" };
   reach("epoch.raised");
-  const counts = await parts.admin.partitionCounts([parts.intentsTopic, parts.reportsTopic]);
+  parts.raised(head);
+  const [counts, accepted, house] = await Promise.all([
+    parts.admin.partitionCounts([parts.intentsTopic, parts.reportsTopic]),
+    readAcceptedPosition(parts.session, lane),
+    readHouseAccounts(parts.session, lane),
+  ]);
+  const wrong = judgeCounts(parts, counts) ?? (await judgePositions(parts, lane, head, accepted));
+  if (wrong !== null) return { kind: "halt", ...wrong };
+  reach("positions.judged");
+  return { kind: "taken", memory: { head, house }, accepted };
+}
+
+function judgeCounts(parts: TakeParts, counts: ReadonlyMap<string, number>): Wrong | null {
   for (const topic of [parts.intentsTopic, parts.reportsTopic]) {
     const partitions = counts.get(topic) ?? 0;
     const evidence = { topic, partitions, lanes: parts.lanes };
-    if (partitions !== parts.lanes)
-      return { kind: "halt", epoch: head.epoch, cause: "partition_count_changed", evidence };
+    if (partitions !== parts.lanes) return { cause: "partition_count_changed", evidence };
   }
-  const accepted = await readAcceptedPosition(parts.session, lane);
-  const wrong =
-    (accepted?.intentsAt == null ? await judgePosition(parts, lane, parts.intentsTopic, head.intents) : null) ??
-    (accepted?.reportsAt == null ? await judgePosition(parts, lane, parts.reportsTopic, head.reports) : null);
-  if (wrong !== null) return { kind: "halt", epoch: head.epoch, ...wrong };
-  const house = await readHouseAccounts(parts.session, lane);
-  reach("positions.judged");
-  return { kind: "taken", memory: { head, house }, accepted };
+  return null;
+}
+
+/** Positions that an operator has accepted are not judged: what lies there is what is to be read. */
+async function judgePositions(
+  parts: TakeParts,
+  lane: number,
+  head: Head,
+  accepted: AcceptedPosition | null,
+): Promise<Wrong | null> {
+  const [intents, reports] = await Promise.all([
+    accepted?.intentsAt == null ? judgePosition(parts, lane, parts.intentsTopic, head.intents) : null,
+    accepted?.reportsAt == null ? judgePosition(parts, lane, parts.reportsTopic, head.reports) : null,
+  ]);
+  return intents ?? reports;
 }
 
 /** Asks until an earlier owner's block is done. That takes milliseconds, or, when it stands still in the middle of one,
