@@ -11,7 +11,8 @@ export const FAILPOINTS = {
   "lease.renewed": "A heartbeat renewed the leases; what it found free or lost is not acted on.",
   "lease.taken": "The leases of free lanes are ours; no epoch is raised, so the owner from before may still write.",
   "epoch.raised": "A lane's epoch is raised, which fences its database; its writer in Kafka is still the old owner's.",
-  "positions.judged": "The input topics are those that the head speaks of; nothing is opened.",
+  "positions.judged":
+    "The input topics are those that the head speaks of; nothing is read ahead, and the writer may be opening.",
   "writer.begun":
     "The new writer's Kafka transaction is open over all output partitions; the old writer is fenced in none.",
   "writer.fenced": "The markers are written and the old writer can append nothing more; the tails are not read.",
