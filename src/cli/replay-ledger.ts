@@ -108,11 +108,20 @@ type Fresh = {
   readonly topic: string;
 };
 
+const OWN_SETTINGS = {
+  instance: "replay",
+  roles: ["lanes"],
+  failpoints: [],
+  httpHost: "127.0.0.1",
+  httpPort: 0,
+  partitionsAheadHours: 2,
+} satisfies Partial<Config>;
+
 /** The settings that decide are those of this command; how to get in is the fresh stack's own. */
 function freshParts({ config }: LedgerParts, stack: StackInfo): Fresh {
   const brokers = stack.kafkaBrokers.split(",");
   return {
-    config: { ...config, instance: "replay", httpHost: "127.0.0.1", httpPort: 0, partitionsAheadHours: 2 },
+    config: { ...config, ...OWN_SETTINGS },
     addresses: {
       kafkaBrokers: brokers,
       databaseUrl: stack.databaseUrl,
