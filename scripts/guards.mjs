@@ -249,6 +249,22 @@ const GUARDS = [
     test: "test/faults/takeover.test.ts",
     title: "the lanes of a killed owner commit again soon",
   },
+  {
+    name: "an answer for each partition of a produce request",
+    file: "src/kafka/gather.ts",
+    from: "for (const one of group) settle(one, () => answerFor(one.part, answer));",
+    to: "const all = answer.topics.flatMap((one) => one.partitions); for (const one of group) one.resolve(all.find((part) => part.errorCode !== 0) ?? answerFor(one.part, answer));",
+    test: "test/integration/kafka-producer.test.ts",
+    title: "a batch that is refused fails alone",
+  },
+  {
+    name: "a produce request without an answer, sent again for all its partitions",
+    file: "src/kafka/gather.ts",
+    from: "for (const { reject } of group) reject(error);",
+    to: 'for (const one of group) one.resolve({ partition: one.part.partition, errorCode: 0, baseOffset: "0" }); void error;',
+    test: "test/integration/kafka-producer.test.ts",
+    title: "replies and questions that are lost lose",
+  },
 ];
 
 /** A copy of the sources that can be changed; `dist` is built by the tests' set-up when a source is newer. */

@@ -111,9 +111,12 @@ async function send(context: CliContext, sending: Sending, measuring: Measuring 
   const runAtMs = plan.runAtMs ?? startAtMs;
   const opened = openSource(plan, { messages, lanes, runAtMs });
   const options = { topic: messages.topics.intents, partitions: lanes, rate: plan.rate, startAtMs, stop };
-  const watch = measuring === null ? {} : { watch: measuring.begin(startAtMs) };
+  const meter = measuring?.begin(startAtMs) ?? null;
+  const watch = meter === null ? {} : { watch: meter };
+  // How many wait for their outcome, where that is measured; else how many wait for Kafka.
+  const update = (done: number, waiting: number): void => progress.update(done, meter?.waiting ?? waiting);
   try {
-    const pumped = await pump(producer, opened.source, { ...options, ...watch, progress: progress.update });
+    const pumped = await pump(producer, opened.source, { ...options, ...watch, progress: update });
     progress.stop();
     assertNoFaults(plan, opened, pumped);
     const settings = { topic: messages.topics.intents, partitions: lanes, runAt: timeOf(runAtMs) };
