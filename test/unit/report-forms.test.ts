@@ -334,7 +334,9 @@ describe("files", () => {
     expect(fault("b.json", "{}")).toMatch(/is no report: found format undefined, expected "millrace-report\/1"/);
     expect(fault("c.json", "null")).toMatch(/is no report/);
     expect(readReport(join(folder, "absent"))).toMatchObject({ why: expect.stringContaining("does not exist") });
-    expect(readReport(folder)).toMatchObject({ why: expect.stringContaining("cannot be read (ENOENT)") });
+    expect(fault("d.json", '{"format":"millrace-report/1","settings":{}}')).toMatch(/no whole report: versions, host/);
+    expect(readReport(folder)).toMatchObject({ why: expect.stringMatching(/report\.json does not exist/) });
+    expect(readReport(join(folder, "a.json", "b"))).toMatchObject({ why: expect.stringContaining("ENOTDIR") });
   });
 });
 

@@ -63,22 +63,23 @@ export type ReportRead =
 
 /** @param path a report's `.json`, or its folder */
 export function readReport(path: string): ReportRead {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return { kind: "fault", why: `${path} does not exist` };
-  const file = stat.isDirectory() ? join(path, REPORT_FILE) : path;
+  const fault = (why: string): ReportRead => ({ kind: "fault", why });
+  let file = path;
   try {
-    const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Report>;
-    if (read?.format === REPORT_FORMAT && Array.isArray(read.intervals))
-      return { kind: "report", report: read as Report };
-    return {
-      kind: "fault",
-      why: `${file} is no report: found format ${JSON.stringify(read?.format)}, expected "${REPORT_FORMAT}"`,
-    };
+    if (statSync(path).isDirectory()) file = join(path, REPORT_FILE);
+    const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Report> | null;
+    if (read?.format !== REPORT_FORMAT) {
+      return fault(`${file} is no report: found format ${JSON.stringify(read?.format)}, expected "${REPORT_FORMAT}"`);
+    }
+    const missing = PARTS.filter((part) => typeof read[part] !== "object");
+    if (missing.length > 0) return fault(`${file} is no whole report: ${missing.join(", ")} missing`);
+    return { kind: "report", report: read as Report };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return {
-      kind: "fault",
-      why: code === undefined ? `${file} is no JSON: ${message}` : `${file} cannot be read (${code})`,
-    };
+    if (code === "ENOENT") return fault(`${file} does not exist`);
+    return fault(code === undefined ? `${file} is no JSON: ${message}` : `${file} cannot be read (${code})`);
   }
 }
+
+/** What a comparison and a page read without asking whether it is there. */
+const PARTS = ["settings", "versions", "host", "outcomes", "intervals", "histograms", "notes"] as const;
