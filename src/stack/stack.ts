@@ -148,6 +148,13 @@ export async function killPart(dir: string, name: PartName): Promise<void> {
   if (state !== null) await crashPart({ dir: at, state, say: () => undefined }, name);
 }
 
+/** Ends one part in good order and keeps its data. For fault tests. */
+export async function stopPart(dir: string, name: PartName): Promise<void> {
+  const at = dirOf({ dir });
+  const state = readState(at);
+  if (state !== null) await endPart({ dir: at, state, say: () => undefined }, name);
+}
+
 /** Starts one part again, on the port it had, and returns once it serves. For fault tests.
  *  @throws StackUnavailable */
 export async function startPart(dir: string, name: PartName): Promise<void> {
