@@ -87,7 +87,10 @@ export class ReplaySource implements SendableSource {
     const recorded = this.#waiting.slice(0, this.#chunkRecords);
     this.#waiting = this.#waiting.slice(recorded.length);
     const changed = await this.#change.change(recorded);
-    return recorded.map((one, at) => this.#sendable(one, changed[at] as RawRecord));
+    const sendable = recorded.map((one, at) => this.#sendable(one, changed[at] as RawRecord));
+    // Counted only now: of a chunk in which one is refused, none is handed out.
+    for (const [at, one] of recorded.entries()) this.#count(one, changed[at] as RawRecord);
+    return sendable;
   }
 
   #sendable({ partition, record: { offset } }: Recorded, record: RawRecord): Sendable {
@@ -96,6 +99,10 @@ export class ReplaySource implements SendableSource {
       const limit = `${this.#target.topic} takes ${this.#target.batchBytesMax} (max.message.bytes)`;
       throw new ReplayRefused(`the record at ${partition}:${offset} takes ${bytes} bytes, and ${limit}`);
     }
+    return { partition: targetPartition(partition, record.key, this.#target.partitions), record };
+  }
+
+  #count({ partition, record: { offset } }: Recorded, record: RawRecord): void {
     const count = this.#counts.get(partition);
     if (count !== undefined) {
       count.records += 1;
@@ -103,7 +110,6 @@ export class ReplaySource implements SendableSource {
     }
     this.records += 1;
     this.bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0) + (record.headers?.length ?? 0);
-    return { partition: targetPartition(partition, record.key, this.#target.partitions), record };
   }
 }
 
