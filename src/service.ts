@@ -58,6 +58,7 @@ const HALTS_EVERY_MS = 1_000;
 /** How long the line that says that a lane has halted waits for the hours that are left. */
 const HALT_LINE_WAIT_MS = 3_000;
 const LAG_OFFSETS_EVERY_MS = 10_000;
+const PARTITION_COUNTS_EVERY_MS = 5_000;
 const READER_SILENT_MAX_MS = 30_000;
 const COMMIT_UNKNOWN_MS = 20_000;
 const ATTEMPTS_MAX = 12;
@@ -114,13 +115,14 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     ready: () => readiness(config, processor),
   });
   const offsets = tellLagTools(admin, config, processor);
+  const counting = watchPartitions(processor);
   const following = setInterval(() => void halted.follow(processor.lastTick?.halted ?? []), HALTS_EVERY_MS);
   await processor.start();
   logger.info({ httpPort: health.port, lanes: rules.lanes, process: processor.process }, "running");
   return {
     httpPort: health.port,
     stop: async () => {
-      for (const timer of [offsets, following]) clearInterval(timer);
+      for (const timer of [offsets, counting, following]) clearInterval(timer);
       upkeep.stop();
       await processor.stop();
       await reader.stop();
@@ -405,6 +407,11 @@ function readiness(config: Config, processor: Processor): Health {
   if (Math.abs(processor.skewMs) > config.clockSkewMaxMs)
     reasons.push(`the database's clock is ${Math.round(processor.skewMs)} ms from ours`);
   return { ok: reasons.length === 0, reasons };
+}
+
+/** An outage is no answer: then the next look tells. */
+function watchPartitions(processor: Processor): NodeJS.Timeout {
+  return setInterval(() => void processor.checkPartitions().catch(() => undefined), PARTITION_COUNTS_EVERY_MS);
 }
 
 /** Truth is in the lane row; what Kafka's own tools show as a group's offsets is told them now and then. */

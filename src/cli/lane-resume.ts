@@ -4,6 +4,7 @@ import { type Config, topicNames } from "../config.ts";
 import { remedyText } from "../domain/halts.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
+import { beginOutputsAnew } from "../store/outbox.ts";
 import { type Resumed, resumeLane } from "../store/reads-lanes.ts";
 import type { CliContext } from "./context.ts";
 import { withDatabase } from "./database.ts";
@@ -12,7 +13,12 @@ import { quietKafka } from "./kafka-settings.ts";
 import { position } from "./rows.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
 
-export type ResumeOptions = { readonly reason: string; readonly intentsAt?: string; readonly reportsAt?: string };
+export type ResumeOptions = {
+  readonly reason: string;
+  readonly intentsAt?: string;
+  readonly reportsAt?: string;
+  readonly outputsAnew?: boolean;
+};
 
 const REASON_CHARS_MAX = 1_000;
 
@@ -37,11 +43,12 @@ export async function resumeHalted(
   );
   await requireInLog(quietKafka(config, addresses.kafkaBrokers, "lane"), lane, offsets);
   const { databaseUrl } = addresses;
-  const resumed = await withDatabase({ config, databaseUrl, verb: "lane", mode: "write" }, (connection) =>
-    resumeLane(connection, lane, { reason, intentsAt, reportsAt }),
-  );
+  const resumed = await withDatabase({ config, databaseUrl, verb: "lane", mode: "write" }, async (connection) => {
+    if (options.outputsAnew === true) await beginOutputsAnew(connection, lane);
+    return resumeLane(connection, lane, { reason, intentsAt, reportsAt });
+  });
   if (resumed === null) throw new CommandFailed(EXIT.failed, `lane ${lane} is not halted; there is nothing to resume`);
-  tell(context, lane, reason, resumed);
+  tell(context, lane, options, resumed);
 }
 
 function readOffset(usage: UsageCheck, flag: string, text: string | undefined): bigint | null {
@@ -80,11 +87,18 @@ async function requireInLog(kafka: KafkaSettings, lane: number, offsets: readonl
   }
 }
 
-function tell({ out }: CliContext, lane: number, reason: string, resumed: Resumed): void {
+function tell(
+  { out }: CliContext,
+  lane: number,
+  { reason: given, outputsAnew }: ResumeOptions,
+  resumed: Resumed,
+): void {
+  const reason = given.trim();
   const { cause, intentsAt, reportsAt } = resumed;
   const accepted = [
     ...(intentsAt === null ? [] : [`with its intents from offset ${intentsAt}`]),
     ...(reportsAt === null ? [] : [`with its reports from offset ${reportsAt}`]),
+    ...(outputsAnew === true ? ["with output topics that begin anew"] : []),
   ];
   const from = accepted.length === 0 ? "where it stopped" : accepted.join(" and ");
   const fields = {

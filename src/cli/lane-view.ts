@@ -145,7 +145,9 @@ function textOf(value: unknown): string {
 /** The command with the offset that the evidence speaks for; `OFFSET` where only the operator can tell. */
 function resumeCommand(lane: number, { cause, evidence }: HaltShown, topics: TopicNames): string {
   const plain = `millrace lane resume ${lane} --reason "…"`;
-  if (haltAdvice(cause).remedy !== "accept") return plain;
+  const { remedy } = haltAdvice(cause);
+  if (remedy === "anew") return `${plain} --outputs-anew`;
+  if (remedy !== "accept") return plain;
   const flag = evidence["topic"] === topics.reports ? "--reports-at" : "--intents-at";
   return `${plain} ${flag} ${suggestedOffset(cause, evidence) ?? "OFFSET"}`;
 }

@@ -38,13 +38,15 @@ export function register(program: Command, context: CliContext): void {
       [
         "Closes a lane's halt, so that an instance takes the lane again. Everything is checked anew then: what was not mended",
         "halts it again. Where `lane show` says that a position is to be accepted, --intents-at or --reports-at names the",
-        "offset from which to go on; records before it that no block has taken stay out of the ledger for good. Exit 1 when",
-        "the lane is not halted.",
+        "offset from which to go on; records before it that no block has taken stay out of the ledger for good. Where an",
+        "output topic is lost for good, --outputs-anew lets it begin with the next message. Exit 1 when the lane is not",
+        "halted.",
       ].join(" "),
     )
     .requiredOption("--reason <TEXT>", "why the lane may go on; kept with the halt for ever")
     .option("--intents-at <OFFSET>", "go on from this offset of the lane's intents")
     .option("--reports-at <OFFSET>", "go on from this offset of the lane's reports")
+    .option("--outputs-anew", "the lane's output topics are new: go on with the next message, publish none again")
     .action((text: string, options: ResumeOptions) =>
       resumeHalted(context, options, (usage) => readLaneNumber(usage, text)),
     );

@@ -24,8 +24,9 @@ export const HALT_CAUSES = [
 export type HaltCause = (typeof HALT_CAUSES)[number];
 
 /** `mend`: resuming alone succeeds once the cause is mended, and halts again until then.
+ *  `anew`: either the topic is put back to what it was, or it begins anew with --outputs-anew.
  *  `accept`: either the log is put back to what it was, or a position is accepted with --intents-at or --reports-at. */
-export type HaltRemedy = "mend" | "accept";
+export type HaltRemedy = "mend" | "accept" | "anew";
 
 export type HaltAdvice = {
   readonly meaning: string;
@@ -109,8 +110,8 @@ const ADVICE: Record<HaltCause, HaltAdvice> = {
   },
   output_topic_recreated: {
     meaning: "The output topic is empty although messages were published to it: it was made anew.",
-    remedy: "mend",
-    next: "Restore the topic, or agree with its readers that they begin anew.",
+    remedy: "anew",
+    next: "Restore the topic with its records. If they are lost for good, agree with its readers how they begin anew, and say so with --outputs-anew.",
   },
   outbox_gap: {
     meaning: "A message that was not published yet is missing in the outbox.",
@@ -145,6 +146,9 @@ export function haltRunbook(cause: string): string {
 
 const REMEDIES: Record<HaltRemedy, string> = {
   mend: "Resuming alone succeeds once the cause is mended; until then the lane halts again, and no position helps.",
+  anew:
+    "Resuming alone halts again unless the topic holds what it held. With --outputs-anew the topic begins with the next " +
+    "message; what was published before is not published again, it is in the outbox until its partition is dropped.",
   accept:
     "Resuming alone halts again unless the log is what it was. Accepting an offset ahead leaves the records before it " +
     "out for good; one behind takes records again, and repeats are absorbed while their cases are kept. A block of its own records it.",

@@ -17,7 +17,7 @@ import type { Batch } from "./block.ts";
 import { Lane, type LaneEnd, type LaneParts } from "./lane.ts";
 import { type LeaseSettings, Leases } from "./leases.ts";
 import type { ProcessorEvents } from "./ports.ts";
-import { takeLane } from "./take.ts";
+import { judgePartitions, takeLane } from "./take.ts";
 
 export type ProcessorParts = Omit<LaneParts, "wakeReader" | "committer"> & {
   readonly committerOf: (process: bigint) => LaneParts["committer"];
@@ -284,6 +284,15 @@ export class Processor {
   /** Timers go by the process's clock (when a fetch began) and by the database's: apart, they could overtake inputs. */
   #haltForClocks(skewMs: number): void {
     for (const lane of this.lanes) lane.halt("clocks_apart", { databaseAheadMs: Math.round(skewMs) });
+  }
+
+  /** Partitions can be added while we run. Those who publish find out some time later, so that it is soon enough to ask
+   *  now and then; a topic that is away altogether is an outage, or is made anew: its readers see that. */
+  async checkPartitions(): Promise<void> {
+    const { admin, rules } = this.#parts;
+    const wrong = await judgePartitions({ admin, ...this.#topics(), lanes: rules.lanes });
+    if (wrong === null || wrong.evidence["partitions"] === 0) return;
+    for (const lane of this.lanes) lane.halt(wrong.cause, wrong.evidence);
   }
 
   /** The relay was fenced: a newer owner writes this lane. */

@@ -38,24 +38,15 @@ export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
   if (head === null) return { kind: "lost" };
   reach("epoch.raised");
   parts.raised(head);
-  const [counts, accepted, house] = await Promise.all([
-    parts.admin.partitionCounts([parts.intentsTopic, parts.reportsTopic]),
+  const [miscounted, accepted, house] = await Promise.all([
+    judgePartitions(parts),
     readAcceptedPosition(parts.session, lane),
     readHouseAccounts(parts.session, lane),
   ]);
-  const wrong = judgeCounts(parts, counts) ?? (await judgePositions(parts, lane, head, accepted));
+  const wrong = miscounted ?? (await judgePositions(parts, lane, head, accepted));
   if (wrong !== null) return { kind: "halt", ...wrong };
   reach("positions.judged");
   return { kind: "taken", memory: { head, house }, accepted };
-}
-
-function judgeCounts(parts: TakeParts, counts: ReadonlyMap<string, number>): Wrong | null {
-  for (const topic of [parts.intentsTopic, parts.reportsTopic]) {
-    const partitions = counts.get(topic) ?? 0;
-    const evidence = { topic, partitions, lanes: parts.lanes };
-    if (partitions !== parts.lanes) return { cause: "partition_count_changed", evidence };
-  }
-  return null;
 }
 
 /** Positions that an operator has accepted are not judged: what lies there is what is to be read. */
@@ -70,6 +61,21 @@ async function judgePositions(
     accepted?.reportsAt == null ? judgePosition(parts, lane, parts.reportsTopic, head.reports) : null,
   ]);
   return intents ?? reports;
+}
+
+/** With another number of partitions holders hash to other lanes, or to partitions that nobody reads. */
+export async function judgePartitions({
+  admin,
+  intentsTopic,
+  reportsTopic,
+  lanes,
+}: Pick<TakeParts, "admin" | "intentsTopic" | "reportsTopic" | "lanes">): Promise<Wrong | null> {
+  const counts = await admin.partitionCounts([intentsTopic, reportsTopic]);
+  for (const topic of [intentsTopic, reportsTopic]) {
+    const partitions = counts.get(topic) ?? 0;
+    if (partitions !== lanes) return { cause: "partition_count_changed", evidence: { topic, partitions, lanes } };
+  }
+  return null;
 }
 
 /** Asks until an earlier owner's block is done. That takes milliseconds, or, when it stands still in the middle of one,

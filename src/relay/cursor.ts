@@ -11,6 +11,8 @@ export type TailFacts = {
   readonly digest: Buffer | null;
   /** sequence that the database's hint says was published; -1n: none */
   readonly marked: bigint;
+  /** an operator has said that the topic was made anew and goes on with what comes next */
+  readonly begunAnew: boolean;
   /** sequence behind the last committed message */
   readonly committedNext: bigint;
 };
@@ -37,8 +39,8 @@ export function judgeTail(facts: TailFacts): TailJudgement {
 
 /** Never written, or nothing left: then only the database's hint knows what was published. Where the partition begins
  *  tells the two apart; its end does not, because fencing writes markers into an empty one. */
-function judgeMissingTail({ low, marked, committedNext }: TailFacts): TailJudgement {
-  if (low === 0n && marked >= 0n)
+function judgeMissingTail({ low, marked, begunAnew, committedNext }: TailFacts): TailJudgement {
+  if (low === 0n && marked >= 0n && !begunAnew)
     return { kind: "halt", cause: "output_topic_recreated", evidence: { marked, committedNext } };
   return { kind: "published", published: marked };
 }

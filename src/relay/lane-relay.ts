@@ -18,6 +18,7 @@ import {
 } from "../kafka/port.ts";
 import type { OutgoingMessages, OutgoingTopic } from "../store/blocks.ts";
 import { ConnectionLost, DatabaseUnreachable, sqlState } from "../store/database.ts";
+import { BEGUN_ANEW } from "../store/outbox.ts";
 import { judgeTail, type TailJudgement } from "./cursor.ts";
 import { OutgoingQueue } from "./outgoing-queue.ts";
 
@@ -183,7 +184,7 @@ export class LaneRelay {
     if (expected !== -1n && expected !== writer.producerId)
       events.producerChanged(this.#lane, expected, writer.producerId);
     for (const topic of OUTGOING_TOPICS) {
-      const judged = await this.#judge(writer, topic, marks.get(topic)?.sequence ?? -1n);
+      const judged = await this.#judge(writer, topic, marks.get(topic));
       // A closed relay says nothing any more: the lane may be ours again, with a relay of its own.
       if (this.#closed) return null;
       if (judged.kind === "halt") {
@@ -197,14 +198,17 @@ export class LaneRelay {
     return writer;
   }
 
-  async #judge(writer: LaneWriter, topic: OutgoingTopic, marked: bigint): Promise<TailJudgement> {
+  async #judge(writer: LaneWriter, topic: OutgoingTopic, mark: PublishedMark | undefined): Promise<TailJudgement> {
     const tail = writer.tails.get(this.#parts.topics[topic]);
     const value = tail?.record?.value ?? null;
     const reading = value === null ? null : await this.#parts.readTail(topic, value);
     const digest = reading === null ? null : await this.#parts.store.blockDigest(this.#lane, reading.block);
-    const { end, acknowledged } = this.#queues[topic];
-    const known = marked > acknowledged ? marked : acknowledged;
-    return judgeTail({ low: tail?.low ?? 0n, reading, digest, marked: known, committedNext: end });
+    const queue = this.#queues[topic];
+    const marked = mark?.sequence ?? -1n;
+    const known = marked > queue.acknowledged ? marked : queue.acknowledged;
+    if (queue.acknowledged < 0n) queue.publishedOffset = tail?.record?.offset ?? mark?.offset ?? -1n;
+    const begunAnew = queue.publishedOffset === BEGUN_ANEW;
+    return judgeTail({ low: tail?.low ?? 0n, reading, digest, marked: known, begunAnew, committedNext: queue.end });
   }
 
   /** Brings the queue to begin at `from`: forgets what is published, loads what is committed but not in memory. */
@@ -249,6 +253,16 @@ export class LaneRelay {
         continue;
       }
       const { baseOffset } = await writer.append(this.#parts.topics[topic], batch.map(toRecord));
+      // Nobody else appends here, so offsets only grow. A broker takes a batch of any sequence into a topic that was made
+      // anew under us, and readers would begin in the middle without a word.
+      if (baseOffset <= queue.publishedOffset) {
+        const evidence = {
+          topic: this.#parts.topics[topic],
+          appendedAt: baseOffset,
+          publishedAt: queue.publishedOffset,
+        };
+        return this.#parts.halt(this.#lane, "output_topic_recreated", evidence);
+      }
       queue.published(batch.length, baseOffset);
       reach("relay.acknowledged");
       this.#parts.events.published(this.#lane, topic, batch.length);

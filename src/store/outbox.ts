@@ -3,7 +3,7 @@
 import type { OutgoingTopic } from "./blocks.ts";
 import { TOPIC_NUMBERS } from "./blocks.ts";
 import type { Connection } from "./database.ts";
-import { blockDigest, readCursors, readOutbox, writeCursor } from "./sql/relay.ts";
+import { beginAnew, blockDigest, readCursors, readOutbox, writeCursor } from "./sql/relay.ts";
 
 export type OutboxMessage = {
   readonly sequence: bigint;
@@ -33,6 +33,14 @@ export type PublishedMark = {
   readonly producerId: bigint;
   readonly producerEpoch: number;
 };
+
+/** Offset of a mark whose message an operator knows not to be in the topic: it was made anew. */
+export const BEGUN_ANEW = -2n;
+
+/** An operator accepts that the output topics of a halted lane are new and empty. */
+export async function beginOutputsAnew(connection: Connection, lane: number): Promise<void> {
+  await connection.run(beginAnew, [lane]);
+}
 
 export async function readMarks(connection: Connection, lane: number): Promise<Map<OutgoingTopic, PublishedMark>> {
   const names = Object.keys(TOPIC_NUMBERS) as OutgoingTopic[];

@@ -227,26 +227,20 @@ function chapters(names: readonly FailpointName[]): { readonly title: string; re
 
 const isBeside = (name: FailpointName): boolean => OCCASIONS[name]?.beside ?? true;
 
-test.for(chapters(NAMES))(
-  "killed at $title, and started again: nothing is lost or doubled",
-  {
-    timeout: TEST_MS,
-  },
-  async ({ names }) => {
+for (const { title, names } of chapters(NAMES)) {
+  test(`killed at ${title}, and started again: nothing is lost or doubled`, { timeout: TEST_MS }, async () => {
     const stage = await openStage({ MILLRACE_LEASE_TTL_MS: "60000" });
     for (const name of names) await sendTo(stage.world, name, "kill");
     const last = await startInstance(stage.world, "last");
     await endsRight(stage);
     expect(last.exitCode()).toBe(null);
-  },
-);
+  });
+}
 
-test.for(chapters(NAMES.filter(isBeside)))(
-  "killed at $title beside another that takes over: nothing is lost or doubled",
-  {
+for (const { title, names } of chapters(NAMES.filter(isBeside))) {
+  test(`killed at ${title}, beside another that takes over: nothing is lost or doubled`, {
     timeout: TEST_MS,
-  },
-  async ({ names }) => {
+  }, async () => {
     const stage = await openStage({ MILLRACE_LEASE_TTL_MS: "60000" });
     const heir = await startInstance(stage.world, "heir");
     for (const name of names) {
@@ -255,13 +249,13 @@ test.for(chapters(NAMES.filter(isBeside)))(
     }
     await endsRight(stage);
     expect(heir.exitCode()).toBe(null);
-  },
-);
+  });
+}
 
-test.for(chapters(NAMES.filter((name) => OCCASIONS[name] === undefined)))(
-  "stopped at $title until another has taken over, and woken there: it writes and publishes nothing that is not its own",
-  { timeout: TEST_MS },
-  async ({ names }) => {
+for (const { title, names } of chapters(NAMES.filter((name) => OCCASIONS[name] === undefined))) {
+  test(`stopped at ${title} until another has taken over, and woken there: only the new owner is heard`, {
+    timeout: TEST_MS,
+  }, async () => {
     const stage = await openStage({ MILLRACE_LEASE_TTL_MS: "1000", MILLRACE_LOCK_TIMEOUT_MS: "1000" });
     const heir = await startInstance(stage.world, "heir");
     for (const name of names) {
@@ -274,5 +268,5 @@ test.for(chapters(NAMES.filter((name) => OCCASIONS[name] === undefined)))(
     }
     await endsRight(stage);
     expect(heir.exitCode()).toBe(null);
-  },
-);
+  });
+}

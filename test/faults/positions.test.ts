@@ -1,23 +1,13 @@
 // Logs that are not what they were: records gone before they were taken, topics made anew. The lane halts with the cause
 // by its name, the others go on, and no position is ever reset.
-import { Kafka, logLevel } from "kafkajs";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { openIndependentReader } from "../support/independent-reader.ts";
-import { type Instance, openHalts, openWorld, runVerb, startInstance, type World } from "../support/processes.ts";
+import { openHalts, openWorld, runVerb, startInstance, type World } from "../support/processes.ts";
+import { endOf, everyLane, goesOn, openTopicsAdmin, remakeTopic, takeWayOut, untilHalted } from "../support/topics.ts";
 import { waitFor } from "../support/wait.ts";
 import { mixedLines, publishLines } from "../support/workload.ts";
 
 const LANES = 4;
-
-async function openAdmin(world: World) {
-  const kafka = new Kafka({ clientId: "operator", brokers: [...world.kafkaBrokers], logLevel: logLevel.NOTHING });
-  const admin = kafka.admin();
-  await admin.connect();
-  onTestFinished(() => admin.disconnect());
-  return admin;
-}
-
-type Admin = Awaited<ReturnType<typeof openAdmin>>;
 
 function someLines(run: string, count = 400): string[] {
   const lines = mixedLines({ holders: 40, run });
@@ -39,34 +29,9 @@ async function positions(world: World): Promise<string[]> {
   return rows.map((row) => `${row["lane"]}: block ${row["block"]}, next ${row["intents_next"]}`);
 }
 
-async function untilHalted(world: World, halts: readonly string[], instance: Instance): Promise<void> {
-  let seen: string[] = [];
-  await waitFor(
-    () => `halts ${halts.join(", ")}; there are ${seen.join(", ")}`,
-    async () => {
-      seen = await openHalts(world);
-      return seen.length >= halts.length;
-    },
-  );
-  expect(seen).toEqual(halts);
-  expect(instance.exitCode()).toBe(null);
-}
-
-async function remake(world: World, admin: Admin, topic: string): Promise<void> {
-  await admin.deleteTopics({ topics: [topic] });
-  await waitFor(`${topic} to be gone`, async () => !(await admin.listTopics()).includes(topic));
-  await runVerb(world, ["migrate"]);
-}
-
-/** The end of a partition. */
-async function endOf(admin: Admin, topic: string, partition: number): Promise<string> {
-  const offsets = await admin.fetchTopicOffsets(topic);
-  return offsets.find((one) => one.partition === partition)?.high ?? "";
-}
-
 test("inputs that expired before they were taken halt their lane alone", async () => {
   const world = await openWorld({ lanes: LANES });
-  const admin = await openAdmin(world);
+  const admin = await openTopicsAdmin(world);
   await runOnce(world, "before");
   await publishLines(world, someLines("missed"));
   const offset = await endOf(admin, world.topics.intents, 2);
@@ -83,11 +48,13 @@ test("inputs that expired before they were taken halt their lane alone", async (
   });
   expect((await positions(world))[2]).toBe(before[2]);
   expect(await instance.metric("millrace_lanes_held")).toBe(LANES - 1);
+  await takeWayOut(world, 2);
+  await goesOn(world, someLines("resumed"));
 });
 
 test("an offset that vanishes under a running reader halts the lane", async () => {
   const world = await openWorld({ lanes: LANES });
-  const admin = await openAdmin(world);
+  const admin = await openTopicsAdmin(world);
   const instance = await startInstance(world, "frozen");
   await publishLines(world, someLines("before"));
   await (await openIndependentReader(world)).settled();
@@ -99,36 +66,32 @@ test("an offset that vanishes under a running reader halts the lane", async () =
   instance.thaw();
   await untilHalted(world, ["1: position_out_of_range"], instance);
   expect((await positions(world))[1]).toBe(before[1]);
+  await takeWayOut(world, 1, offset);
+  await goesOn(world, someLines("resumed"));
 });
 
 test("an input topic that was made anew halts every lane that had read the old one", async () => {
   const world = await openWorld({ lanes: LANES });
-  const admin = await openAdmin(world);
+  const admin = await openTopicsAdmin(world);
   await runOnce(world, "before");
   const before = await positions(world);
-  await remake(world, admin, world.topics.intents);
+  await remakeTopic(world, admin, world.topics.intents);
   const beyond = await startInstance(world, "beyond");
-  await untilHalted(
-    world,
-    [0, 1, 2, 3].map((lane) => `${lane}: position_beyond_end`),
-    beyond,
-  );
+  await untilHalted(world, everyLane(world, "position_beyond_end"), beyond);
   await beyond.stop();
   await world.query("update halt set resumed_at = now()");
   // Once the new topic is as long as the old one was, only the last record taken can tell them apart.
   await publishLines(world, someLines("after", 800));
   const differs = await startInstance(world, "differs");
-  await untilHalted(
-    world,
-    [0, 1, 2, 3].map((lane) => `${lane}: last_record_differs`),
-    differs,
-  );
+  await untilHalted(world, everyLane(world, "last_record_differs"), differs);
   expect(await positions(world)).toEqual(before);
+  for (let lane = 0; lane < LANES; lane++) await takeWayOut(world, lane);
+  await goesOn(world, someLines("resumed"));
 });
 
 test("an outcome topic that was made anew halts its lanes, and one whose records have expired does not", async () => {
   const world = await openWorld({ lanes: LANES });
-  const admin = await openAdmin(world);
+  const admin = await openTopicsAdmin(world);
   await runOnce(world, "before");
   const ends = await admin.fetchTopicOffsets(world.topics.outcomes);
   const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
@@ -144,18 +107,17 @@ test("an outcome topic that was made anew halts its lanes, and one whose records
   }
   expect(await openHalts(world)).toEqual([]);
   await instance.stop();
-  await remake(world, admin, world.topics.outcomes);
+  await remakeTopic(world, admin, world.topics.outcomes);
   const anew = await startInstance(world, "anew");
-  await untilHalted(
-    world,
-    [0, 1, 2, 3].map((lane) => `${lane}: output_topic_recreated`),
-    anew,
-  );
+  await untilHalted(world, everyLane(world, "output_topic_recreated"), anew);
+  for (let lane = 0; lane < LANES; lane++) await takeWayOut(world, lane);
+  await goesOn(world, someLines("agreed"));
+  expect(anew.exitCode()).toBe(null);
 });
 
 test("refuses to start when the number of partitions is not that of the lanes", async () => {
   const world = await openWorld({ lanes: LANES });
-  const admin = await openAdmin(world);
+  const admin = await openTopicsAdmin(world);
   await admin.createPartitions({ topicPartitions: [{ topic: world.topics.intents, count: LANES + 1 }] });
   const { stderr } = await runVerb(world, ["run"], [1, 2]);
   expect(stderr).toContain(`${world.topics.intents} has 5 partitions and there are 4 lanes`);

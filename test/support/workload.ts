@@ -47,10 +47,17 @@ export function transferLine(holderId: string, minor: number, way: "in" | "out")
   return JSON.stringify({ ...common("transfer_create", "trf", holderId), ...accounts, amount });
 }
 
-/** For flows/hold.flow.yaml of the tests. */
+/** For flows/hold.flow.yaml of the tests, as the one below. */
 export function holdLine(holderId: string, minor: number): string {
   const amount = { currency: "EUR", minor: String(minor) };
   return JSON.stringify({ ...common("hold_place", "hld", holderId), amount });
+}
+
+/** @param hold a line that places a hold */
+export function captureLine(hold: string): string {
+  const { holderId, caseId } = JSON.parse(hold) as { holderId: string; caseId: string };
+  const occurredAt = new Date().toISOString();
+  return JSON.stringify({ type: "hold_capture", holderId, caseId, idempotencyKey: "capture-1", occurredAt });
 }
 
 function common(type: string, kind: string, holderId: string): Record<string, string> {

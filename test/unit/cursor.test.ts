@@ -4,7 +4,14 @@ import { judgeTail, type TailFacts } from "../../src/relay/cursor.ts";
 
 const DIGEST = Buffer.from("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "hex");
 const READING = { sequence: 41n, block: 9n, blockDigest: DIGEST.subarray(0, 8) };
-const FACTS: TailFacts = { low: 0n, reading: READING, digest: DIGEST, marked: 40n, committedNext: 42n };
+const FACTS: TailFacts = {
+  low: 0n,
+  reading: READING,
+  digest: DIGEST,
+  marked: 40n,
+  begunAnew: false,
+  committedNext: 42n,
+};
 
 function cause(over: Partial<TailFacts>): string {
   const judged = judgeTail({ ...FACTS, ...over });
@@ -60,6 +67,10 @@ describe("without a readable tail", () => {
 
   test("a partition that is empty anew halts", () => {
     expect(cause({ reading: null, low: 0n, marked: 0n })).toBe("output_topic_recreated");
+  });
+
+  test("a partition that an operator knows to be new goes on behind what was published", () => {
+    expect(cause({ reading: null, low: 0n, marked: 7n, begunAnew: true })).toBe("published 7");
   });
 
   test("the hint alone knows what an expired partition held", () => {

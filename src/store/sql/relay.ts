@@ -19,6 +19,14 @@ export const writeCursor = statement(
      producer_id = excluded.producer_id, producer_epoch = excluded.producer_epoch`,
 );
 
+// Purpose: says that the output topics of a halted lane begin anew: what was published stays published, but not with an
+// offset in these topics. Rows: three at most.
+export const beginAnew = statement(
+  "begin_outputs_anew",
+  `update relay_cursor set published_offset = -2
+   where lane = $1 and exists (select from halt where lane = $1 and resumed_at is null)`,
+);
+
 export const readCursors = statement("read_cursors", `select * from relay_cursor where lane = $1`);
 
 // Purpose: the digest of a block by its number, to compare with a tail. Index: primary key of each partition. Rows: one.
