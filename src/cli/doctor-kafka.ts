@@ -29,6 +29,7 @@ export async function checkKafka(
   if (admin === null) return;
   try {
     await checkCluster(doctor, config, admin, brokers);
+    await checkMemory(doctor, config, admin);
     const partitions = await checkTopics(doctor, config, admin, lanes?.length ?? null);
     if (partitions === null) return;
     await checkTimes(doctor, config, admin, partitions);
@@ -57,6 +58,28 @@ async function checkCluster(
   };
   await doctor.judge("kafka access", found, kafkaSasl === "plain" && !kafkaTls && isAway ? inClear : null);
 }
+
+const HOUR_MS = 3_600_000;
+
+/** The fence of the relay rests on what brokers remember of its writers: they must not forget between two openings. */
+async function checkMemory(doctor: Doctor, { relayReopenHours }: Config, admin: TopicAdmin): Promise<void> {
+  const settings = await admin.brokerSettings();
+  const kept = MEMORY.map((name) => ({ name, ms: Number(settings.get(name) ?? Number.NaN) }));
+  const short = kept.filter(({ ms }) => ms <= relayReopenHours * HOUR_MS);
+  const told = kept.map(({ name, ms }) => `${name} ${Number.isNaN(ms) ? "not told" : `${ms / HOUR_MS} h`}`).join(", ");
+  await doctor.judge(
+    "fencing",
+    `writers are opened every ${relayReopenHours} h; ${told}`,
+    short.length === 0
+      ? null
+      : {
+          found: `brokers forget a lane's writer before it is opened anew (relayReopenHours ${relayReopenHours}): ${told}`,
+          remedy: "raise these settings of the brokers, or lower relayReopenHours",
+        },
+  );
+}
+
+const MEMORY = ["producer.id.expiration.ms", "transactional.id.expiration.ms"] as const;
 
 /** @returns how many partitions the topics have, null when that is not right */
 async function checkTopics(

@@ -21,6 +21,7 @@ const DEADLINE_MS = 10_000;
 const LEADERS_POLL_MS = 50;
 const REPLICAS_WANTED = 3;
 const TOPIC_RESOURCE = 2;
+const BROKER_RESOURCE = 4;
 const GROUP_COORDINATOR = 0;
 const FETCH_REQUEST = 1;
 /** Kafka 4.0 took away versions 0 to 3 of fetching (KIP-896). */
@@ -101,12 +102,24 @@ class ClusterAdmin implements TopicAdmin {
   }
 
   async topicSettings(topic: string): Promise<Map<string, string>> {
-    const resources = [{ type: TOPIC_RESOURCE, name: topic }];
-    return this.#client.repeating(`settings of ${topic}`, DEADLINE_MS, async () => {
-      const answer = await this.#client.call(this.#client.anyNode(), (broker) => broker.describeConfigs({ resources }));
-      const entries = answer.resources[0]?.configEntries ?? [];
-      return new Map(entries.map(({ configName, configValue }) => [configName, configValue ?? ""]));
+    return this.#client.repeating(`settings of ${topic}`, DEADLINE_MS, () =>
+      this.#settings(this.#client.anyNode(), TOPIC_RESOURCE, topic),
+    );
+  }
+
+  /** A broker's settings are known to that broker alone. */
+  async brokerSettings(): Promise<Map<string, string>> {
+    return this.#client.repeating("settings of a broker", DEADLINE_MS, async () => {
+      const node = this.#client.anyNode();
+      return this.#settings(node, BROKER_RESOURCE, String(node));
     });
+  }
+
+  async #settings(node: number, type: number, name: string): Promise<Map<string, string>> {
+    const resources = [{ type, name }];
+    const answer = await this.#client.call(node, (broker) => broker.describeConfigs({ resources }));
+    const entries = answer.resources[0]?.configEntries ?? [];
+    return new Map(entries.map(({ configName, configValue }) => [configName, configValue ?? ""]));
   }
 
   async copies(topic: string): Promise<readonly PartitionCopies[]> {

@@ -149,6 +149,8 @@ export interface TopicAdmin {
   /** creates those that do not exist yet; existing ones are left as they are */
   createTopics(topics: readonly TopicSpec[]): Promise<void>;
   topicSettings(topic: string): Promise<Map<string, string>>;
+  /** of one broker; where brokers differ, nobody says so */
+  brokerSettings(): Promise<Map<string, string>>;
   /** a row for each partition; empty when the topic does not exist */
   copies(topic: string): Promise<readonly PartitionCopies[]>;
   cluster(): Promise<ClusterShown>;

@@ -54,6 +54,14 @@ async function keepIntents(retentionMs: string): Promise<void> {
   await admin.disconnect();
 }
 
+async function setBroker(name: string, value: string): Promise<void> {
+  const admin = strangersKafka().admin();
+  await admin.connect();
+  const resources = [{ type: ConfigResourceTypes.BROKER, name: "1", configEntries: [{ name, value }] }];
+  await admin.alterConfigs({ validateOnly: false, resources });
+  await admin.disconnect();
+}
+
 function toolSettings(): DatabaseSettings {
   const limits = { connectTimeoutMs: 5000, statementTimeoutMs: 5000, lockTimeoutMs: 5000 };
   return { url: system.addresses.databaseUrl, role: null, applicationName: "test", ...limits };
@@ -104,6 +112,7 @@ describe("doctor", () => {
       "quarantine",
       "kafka",
       "kafka access",
+      "fencing",
       "topics",
       "append time",
       "broker clock",
@@ -202,6 +211,20 @@ describe("doctor", () => {
     const few = await examine(system, { MILLRACE_BLOCK_CONNECTIONS: "64" });
     expect([few.code, few.bad.map(({ check }) => check)]).toEqual([1, ["connections"]]);
     expect(few.bad[0]?.found).toContain("2 instances take up to 136");
+  });
+
+  test("tells of brokers that forget a lane's writer before it is opened anew", async () => {
+    // A day is what brokers remember by default, and the longest that relayReopenHours may be is 20 hours.
+    const { findings, bad } = await examine();
+    expect(bad).toEqual([]);
+    expect(findings.find(({ check }) => check === "fencing")?.found).toBe(
+      "writers are opened every 4 h; producer.id.expiration.ms 24 h, transactional.id.expiration.ms 168 h",
+    );
+    await setBroker("producer.id.expiration.ms", "14400000");
+    const forgetting = await examine();
+    await setBroker("producer.id.expiration.ms", "86400000");
+    expect(forgetting.bad.map(({ check }) => check)).toEqual(["fencing"]);
+    expect(forgetting.bad[0]?.remedy).toContain("lower relayReopenHours");
   });
 
   test("tells of topics that drop inputs too early, by size or by key, or take less than is sent", async () => {
