@@ -61,6 +61,14 @@ const HOMES: Readonly<Record<string, string>> = {
   zod: "config",
 };
 
+/** The second ledger shares no code with what it audits: everything that it may take from outside its folder. */
+const SECOND_LEDGER = {
+  folder: "src/workload/second-ledger/",
+  /** `store/audit.ts` hands out rows and how they write times */
+  code: ["node:buffer", "node:crypto", "../../store/audit.ts"],
+  types: ["../../domain/located.ts", "../../kafka/codec-messages.ts", "../../kafka/port.ts"],
+};
+
 const sources = readSources();
 const byPath = new Map(sources.map((file) => [file.path, file]));
 
@@ -96,6 +104,17 @@ describe("arrows", () => {
     );
     expect(foreign.map(({ place }) => place)).toEqual([]);
   });
+});
+
+test("the second ledger shares no code with what it audits", () => {
+  const { folder, code, types } = SECOND_LEDGER;
+  const own = imports.filter(({ file }) => file.path.startsWith(folder));
+  expect(own.length).toBeGreaterThan(10);
+  const outside = own.filter(({ from, isTypeOnly }) => {
+    const isInside = /^\.\/[a-z-]+\.ts$/.test(from);
+    return !isInside && !code.includes(from) && !(isTypeOnly && types.includes(from));
+  });
+  expect(outside.map(({ place }) => place)).toEqual([]);
 });
 
 describe("libraries", () => {

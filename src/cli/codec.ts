@@ -3,7 +3,7 @@
 import { type Config, type TopicNames, topicNames } from "../config.ts";
 import { type Declared, loadDeclared } from "../declared/load.ts";
 import { type Codec, type CodecSettings, createCodec } from "../kafka/codec.ts";
-import { openRegistry } from "../kafka/registry.ts";
+import { openRegistry, type Registry } from "../kafka/registry.ts";
 import { REGISTRY_TIMEOUT_MS, topicSchemas } from "../setup.ts";
 
 export type ToolMessages = {
@@ -12,6 +12,7 @@ export type ToolMessages = {
   readonly source: Pick<CodecSettings, "schemas" | "ids">;
   readonly declared: Declared;
   readonly topics: TopicNames;
+  readonly registry: Registry;
 };
 
 /** @throws RegistryUnreachable | SchemaMissing | DeclaredFaults */
@@ -25,7 +26,7 @@ export async function openMessages(config: Config, schemaRegistryUrl: string): P
     schemas: mapValues(schemas, ({ schema }) => schema),
     ids: mapValues(schemas, ({ topic }) => found.get(topic) as number),
   };
-  return { codec: createCodec({ ...source, registry }), source, declared, topics };
+  return { codec: createCodec({ ...source, registry }), source, declared, topics, registry };
 }
 
 function mapValues<From, To>(record: Record<MessageName, From>, change: (value: From) => To): Record<MessageName, To> {

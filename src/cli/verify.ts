@@ -4,7 +4,8 @@ import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import type { Connection } from "../store/database.ts";
-import type { AuditDepth, AuditParts, AuditReport } from "../workload/audit/parts.ts";
+import type { Given } from "../workload/audit/given.ts";
+import type { AuditDepth, AuditReport } from "../workload/audit/parts.ts";
 import type { Addresses } from "./addresses.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
@@ -26,7 +27,7 @@ export function register(program: Command, context: CliContext): void {
         "what is wrong and where. It ends with 1 when one fails. Messages that are committed and not yet published are " +
         "counted as backlog.",
     )
-    .option("--deep", "also decode every intent and hold it against its outcome, its case and its lines (slower)")
+    .option("--deep", "also decide every intent anew in a second ledger, and hold what is written against it (slower)")
     .option("--wait <SECONDS>", "wait for the relay to publish what is committed, and fail when it does not")
     .action((options: VerifyOptions) => verify(context, options));
   withExamples(verb, "millrace verify", "millrace verify --deep --wait 10 --json");
@@ -74,28 +75,26 @@ async function auditAll(context: CliContext, config: Config, addresses: Addresse
   }
 }
 
-type Given = Omit<AuditParts, keyof Asked | "kafka" | "admin" | "progress">;
-
 /** What is declared and registered, as the auditor needs it. */
-async function auditGiven(config: Config, addresses: Addresses, { rows }: Asked): Promise<Given> {
+async function auditGiven(config: Config, addresses: Addresses, { rows, depth }: Asked): Promise<Given> {
   const { openMessages } = await import("./codec.ts");
-  const { beginReading, readFlowSources } = await import("../store/audit.ts");
-  const { loadFlowText } = await import("../declared/load.ts");
+  const { beginReading } = await import("../store/audit.ts");
+  const { readGiven } = await import("../workload/audit/given.ts");
   const { requireLanes } = await import("./database.ts");
   const { countLanes } = await import("../store/setup.ts");
-  requireLanes(await countLanes(rows));
-  const { codec, declared, topics } = await openMessages(config, addresses.schemaRegistryUrl);
+  const lanes = requireLanes(await countLanes(rows));
+  const { codec, declared, topics, registry } = await openMessages(config, addresses.schemaRegistryUrl);
   await beginReading(rows);
-  const flows = await readFlowSources(rows);
-  const versions = flows.map(({ ref, source }) => loadFlowText(ref, source, declared.chart));
-  const forced = versions.flatMap(({ postings }) => postings.filter((posting) => posting.forced));
-  return {
+  return readGiven(rows, {
+    schemasDir: config.schemasDir,
+    declared,
+    codec,
     topics,
-    decoders: codec.decoders,
-    chart: declared.chart,
-    flows: new Map(flows.map(({ number, ref }) => [number, ref])),
-    forcedPostings: new Set(forced.map(({ name }) => name)),
-  };
+    lanes,
+    depth,
+    askSchema: (id) => registry.schemaById(id),
+    settings: config,
+  });
 }
 
 async function print({ out }: CliContext, report: AuditReport, tookMs: number): Promise<void> {
@@ -126,6 +125,7 @@ function summary(report: AuditReport, failed: number, seconds: number): string {
     count(report.lines, "lines"),
     count(report.messages, "messages"),
     count(report.cases, "cases"),
+    ...(report.blocksDecided > 0n ? [count(report.blocksDecided, "blocks decided anew")] : []),
   ];
   const notes = [
     report.backlog > 0n ? count(report.backlog, "messages are committed and not yet published") : "",
@@ -140,6 +140,21 @@ function summary(report: AuditReport, failed: number, seconds: number): string {
       : "",
     report.detachedBlocks > 0n
       ? count(report.detachedBlocks, "blocks have left with the partitions of their days and were not audited")
+      : "",
+    report.blocksNotDecided > 0n
+      ? count(
+          report.blocksNotDecided,
+          "blocks were not decided anew: their inputs are gone, or one before them differs",
+        )
+      : "",
+    report.inputsBelieved > 0n
+      ? count(report.inputsBelieved, "inputs were put aside for what was true then alone, and believed")
+      : "",
+    report.casesMovedOn > 0n
+      ? count(
+          report.casesMovedOn,
+          "cases have moved on meanwhile: their history was compared, their state of today was not",
+        )
       : "",
     report.balancesInPart > 0n
       ? count(

@@ -4,7 +4,7 @@
 import { type OutgoingTopic, TOPIC_NUMBERS } from "./blocks.ts";
 import type { Connection } from "./database.ts";
 import { plainArray, readTimestampMs } from "./literals.ts";
-import { auditCut, auditNext, auditPartitions, auditStanding } from "./sql/audit-cut.ts";
+import { auditCut, auditHead, auditNext, auditPartitions, auditStanding } from "./sql/audit-cut.ts";
 import * as pages from "./sql/audit-pages.ts";
 import * as strays from "./sql/audit-strays.ts";
 import { readFlows } from "./sql/setup.ts";
@@ -25,6 +25,10 @@ export type LaneCut = {
   readonly outcomesNext: bigint;
   readonly commandsNext: bigint;
   readonly deadLettersNext: bigint;
+  /** position of the last timer fired; the case with dashes */
+  readonly timerDueAt: string;
+  readonly timerCaseId: string;
+  readonly timerName: string;
 };
 
 /** Times are text as Postgres prints them in UTC: two are equal when their texts are. */
@@ -40,6 +44,8 @@ export type BlockRow = {
   readonly intentsNext: bigint;
   readonly reportsFrom: bigint;
   readonly reportsNext: bigint;
+  /** numbers of the flow versions that it decided by, in order */
+  readonly flows: readonly number[];
   readonly timers: number;
   readonly lines: number;
   readonly outcomesFrom: bigint;
@@ -102,6 +108,8 @@ export type CaseRow = {
   readonly flow: number;
   readonly holderId: string;
   readonly state: string;
+  /** `{"c":{…},"v":{…},"t":{…}}`: currencies, values, timers; null when there is nothing to keep */
+  readonly data: unknown;
   readonly history: string;
   readonly occurredAtMicros: bigint;
   /** timers that the case waits for and that the timer table does not have */
@@ -285,6 +293,50 @@ export async function readBalances(
     }
   } finally {
     if (!connection.broken) await connection.plain("commit");
+  }
+}
+
+/** Where a lane stands: its head, and what its blocks up to there have left. */
+export type LaneStanding = {
+  readonly head: LaneCut;
+  readonly balances: readonly BalanceRow[];
+  readonly timers: readonly ArmedTimer[];
+};
+
+export type ArmedTimer = Pick<TimerRow, "dueAt" | "caseId" | "name">;
+
+/** Head, balances and timers of a lane in one snapshot, held for the time that it takes to read them. The connection must
+ *  be free for it.
+ *  @returns null when there is no such lane */
+export async function readStanding(connection: Connection, lane: number): Promise<LaneStanding | null> {
+  await connection.plain("begin isolation level repeatable read, read only");
+  try {
+    const head = (await connection.run(auditHead, [lane])).rows[0] as LaneCut | undefined;
+    if (head === undefined) return null;
+    const balances = await everyRow<BalanceRow>(BALANCES_A_PAGE, (after) =>
+      connection.run(pages.auditBalances, [lane, after?.account ?? LOWEST, BALANCES_A_PAGE]),
+    );
+    const timers = await everyRow<ArmedTimer>(BALANCES_A_PAGE, (after) =>
+      connection.run(pages.auditArmed, [
+        lane,
+        after?.dueAt ?? "-infinity",
+        after?.caseId ?? NIL,
+        after?.name ?? "",
+        BALANCES_A_PAGE,
+      ]),
+    );
+    return { head, balances, timers };
+  } finally {
+    if (!connection.broken) await connection.plain("commit");
+  }
+}
+
+async function everyRow<Row>(limit: number, ask: (after: Row | null) => ReturnType<Connection["run"]>): Promise<Row[]> {
+  const all: Row[] = [];
+  for (;;) {
+    const rows = (await ask(all.at(-1) ?? null)).rows as unknown as Row[];
+    all.push(...rows);
+    if (rows.length < limit) return all;
   }
 }
 

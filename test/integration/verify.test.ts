@@ -1,7 +1,7 @@
 // The auditor is audited by damage: a service works, its database and topics are copied, each copy is broken in one way,
 // and the invariants that this breaks must say so, and no others.
 
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -21,7 +21,9 @@ import {
   OTHER,
   type Told,
 } from "../support/damages.ts";
-import { SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
+import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
+import { forge } from "../support/forge.ts";
+import { FORGERIES } from "../support/forgeries.ts";
 import { Producing } from "../support/intents.ts";
 import { deleteBefore } from "../support/kafka.ts";
 import { startTestService, type TestService } from "../support/service.ts";
@@ -35,7 +37,9 @@ const flowsDir = mkdtempSync(join(tmpdir(), "millrace-flows-"));
 beforeAll(async () => {
   cpSync(join(SHIPPED_SCHEMAS, "flows"), flowsDir, { recursive: true });
   cpSync(TEST_FLOWS, flowsDir, { recursive: true });
-  system = await startTestService({ lanes: LANES, config: { flowsDir, blockRowsMax: 20 } });
+  writeFileSync(join(flowsDir, "brief.flow.yaml"), briefFlow());
+  const config = { flowsDir, blockRowsMax: 20, timerMarginMs: 500, clockSkewMaxMs: 500 };
+  system = await startTestService({ lanes: LANES, config });
   const count = await work(system);
   await system.readOutcomes({ until: count });
   await system.readDeadLetters(2 * LANES);
@@ -45,6 +49,18 @@ afterAll(async () => {
   await system?.stop();
   rmSync(flowsDir, { recursive: true, force: true });
 });
+
+/** As `hold`, for a second only. */
+function briefFlow(): string {
+  const hold = readFileSync(join(TEST_FLOWS, "hold.flow.yaml"), "utf8");
+  const changes = [
+    ["name: hold,", "name: brief,"],
+    ["intent: hold_place", "intent: brief_place"],
+    ["case_kind: hld", "case_kind: brf"],
+    ["PT15M", "PT1S"],
+  ] as const;
+  return changes.reduce((text, [old, by]) => replaceOnce(text, old, by), hold);
+}
 
 /** Something of everything: accepted, refused, repeated, holds that wait with timers, records that are no intents.
  *  @returns how many outcomes there will be */
@@ -59,6 +75,15 @@ async function work({ publish, send, readOutcomes }: TestService): Promise<numbe
     HOLDERS.map((holder) => make.holdPlace(holder, 100)),
     [make.holdCapture("cust_0", hold.caseId as string), make.holdRelease("cust_0", hold.caseId as string)],
     [make.accountUpdate("cust_1", "floor", { floorMinor: "-1000" }), make.payOut("cust_1", 8_000)],
+    [
+      make.accountUpdate("cust_0", "freeze"),
+      make.payOut("cust_0", 10),
+      make.accountUpdate("cust_0", "unfreeze"),
+      make.payOut("cust_0", 3, { to: "revenue:processing_fee" }),
+      make.accountOpen("cust_0", { account: "liability:merchant:cust_0:pending" }),
+    ],
+    HOLDERS.map((holder) => ({ ...make.holdPlace(holder, 10), type: "brief_place" })),
+    HOLDERS.map((holder) => make.payIn(holder, 7)),
   ];
   let count = 0;
   for (const wave of waves) {
@@ -73,7 +98,10 @@ async function work({ publish, send, readOutcomes }: TestService): Promise<numbe
       ]);
     }
   }
-  return count;
+  const isExpired = ({ type }: { readonly type: string }): boolean => type === "hold.expired";
+  await readOutcomes({ until: (read) => read.filter(isExpired).length === HOLDERS.length });
+  await publish(HOLDERS.map((holder) => make.payIn(holder, 8)));
+  return count + 2 * HOLDERS.length;
 }
 
 test("finds nothing wrong while the service runs, and says how much it looked at", async () => {
@@ -113,6 +141,18 @@ describe("damage to the database", () => {
   test.for(DEEP_DAMAGES)("%s, seen by a deep audit", async ([, statement, told]) => {
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [statement]);
     expectTold(problemsOf(await auditService(system, { databaseUrl, depth: "deep" }).finally(drop)), told);
+  });
+
+  test.for(FORGERIES)("a forged past, seen by the second ledger alone: %s", async ([, change, told]) => {
+    const { databaseUrl, topics, drop } = await forge(system, LANE, change);
+    const over = { databaseUrl, topics, depth: "deep" } as const;
+    expectTold(problemsOf(await auditService(system, over).finally(drop)), told);
+  });
+
+  test("a past that is forged back to what it was is no fault", async () => {
+    const { databaseUrl, topics, drop } = await forge(system, LANE, () => undefined);
+    const over = { databaseUrl, topics, depth: "deep" } as const;
+    expect(problemsOf(await auditService(system, over).finally(drop))).toEqual({});
   });
 
   test("names the first places only, and counts the others", async () => {
@@ -228,6 +268,8 @@ describe("damage to the topics", () => {
     const intents = await intentsCopy((all) => all.with(0, source(nth(all, 0))));
     expectTold(await foundWithIntents(intents, "deep"), {
       outcomes_equal_intents: "says sourceId null, its intent another",
+      outcomes_decided_anew: 'says sourceId null; decided anew "another"',
+      time_decided_anew: "decided anew", // a copied record has another append time
     });
   });
 

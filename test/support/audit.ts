@@ -6,10 +6,12 @@ import { loadDeclared } from "../../src/declared/load.ts";
 import { openAdmin } from "../../src/kafka/admin.ts";
 import { openPartitionReader } from "../../src/kafka/partitions.ts";
 import type { InputRecord, OutgoingRecord } from "../../src/kafka/port.ts";
+import { openRegistry } from "../../src/kafka/registry.ts";
 import { databaseSettings } from "../../src/setup.ts";
-import { beginReading, readFlowSources } from "../../src/store/audit.ts";
+import { beginReading } from "../../src/store/audit.ts";
 import { connect } from "../../src/store/database.ts";
 import { audit } from "../../src/workload/audit/audit.ts";
+import { readGiven } from "../../src/workload/audit/given.ts";
 import type { AuditDepth, AuditReport, AuditTopics } from "../../src/workload/audit/parts.ts";
 import type { TestService } from "./service.ts";
 import { testStack } from "./stack.ts";
@@ -31,19 +33,26 @@ export async function auditService(system: TestService, over: AuditOver = {}): P
   const rows = await connect(settings, "tool");
   const snapshots = await connect(settings, "tool");
   const admin = await openAdmin(kafka);
+  const registry = openRegistry({ url: system.addresses.schemaRegistryUrl, timeoutMs: 5_000 });
   try {
     await beginReading(rows);
+    const given = await readGiven(rows, {
+      schemasDir: config.schemasDir,
+      declared: loadDeclared(config.schemasDir, config.flowsDir),
+      codec,
+      topics: { ...system.topics, ...over.topics },
+      lanes: system.lanes,
+      depth: over.depth ?? "usual",
+      askSchema: (id) => registry.schemaById(id),
+      settings: config,
+    });
     return await audit({
+      ...given,
       kafka,
       admin,
       rows,
       snapshots,
-      topics: { ...system.topics, ...over.topics },
-      decoders: codec.decoders,
-      chart: loadDeclared(config.schemasDir, config.flowsDir).chart,
-      flows: new Map((await readFlowSources(rows)).map(({ number, ref }) => [number, ref])),
-      forcedPostings: new Set(over.forcedPostings ?? []),
-      depth: over.depth ?? "usual",
+      forcedPostings: new Set([...given.forcedPostings, ...(over.forcedPostings ?? [])]),
       waitMs: over.waitMs ?? 0,
       progress: () => undefined,
     });

@@ -378,22 +378,29 @@ export const DEEP_DAMAGES: readonly Damage[] = [
   [
     "a case of another time",
     `update case_state set occurred_at = occurred_at + interval '1 s' where ${CASE}`,
-    { cases_equal_outcomes: "which says time " },
+    { cases_equal_outcomes: "which says time ", cases_decided_anew: "is of time " },
   ],
   [
     "a case that remembers another event",
     `update case_state set history = 'x' || history where ${CASE}`,
-    { cases_equal_outcomes: "which says intent account_open, not xaccount_open" },
+    {
+      cases_equal_outcomes: "which says intent account_open, not xaccount_open",
+      cases_decided_anew: 'remembers "xaccount_open|i|',
+    },
   ],
   [
     "a case of another flow",
     `update case_state set flow = (select flow from flow where name = 'hold') where ${CASE}`,
-    { cases_equal_outcomes: "which says flow " },
+    { cases_equal_outcomes: "which says flow ", cases_decided_anew: "lives by flow " },
   ],
   [
     "a line of another case",
     `update line set case_id = gen_random_uuid() where ${LINE}`,
-    { outcomes_count_lines: "more lines than its outcomes tell", digest_chain: LINES_HASH },
+    {
+      outcomes_count_lines: "more lines than its outcomes tell",
+      digest_chain: LINES_HASH,
+      lines_decided_anew: "; decided anew ",
+    },
   ],
 ];
 export const DAMAGES = [...LINES, ...BLOCKS, ...HEADS, ...BALANCES, ...MESSAGES, ...CASES];

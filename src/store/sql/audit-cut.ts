@@ -2,14 +2,17 @@ import { statement } from "../statement.ts";
 
 // Purpose: the cut of an audit: every lane's head in one statement, because heads read by several statements are no
 // state that ever was. Locks: none. Rows: one a lane.
-export const auditCut = statement(
-  "audit_cut",
-  `select lane, epoch, block, digest, now_at as "nowAt", accounts,
+const HEAD = `select lane, epoch, block, digest, now_at as "nowAt", accounts,
      intents_next as "intentsNext", intents_last as "intentsLast", intents_last_hash as "intentsLastHash",
      reports_next as "reportsNext", reports_last as "reportsLast", reports_last_hash as "reportsLastHash",
-     outcomes_next as "outcomesNext", commands_next as "commandsNext", dead_letters_next as "deadLettersNext"
-   from lane order by lane`,
-);
+     outcomes_next as "outcomesNext", commands_next as "commandsNext", dead_letters_next as "deadLettersNext",
+     timer_due_at as "timerDueAt", timer_case_id::text as "timerCaseId", timer_name as "timerName"
+   from lane`;
+
+export const auditCut = statement("audit_cut", `${HEAD} order by lane`);
+
+// Purpose: one lane's head, in the snapshot in which its balances and timers are read. Rows: one.
+export const auditHead = statement("audit_head", `${HEAD} where lane = $1`);
 
 // Purpose: where one lane stands in the snapshot in which its balances are read. Rows: one.
 export const auditStanding = statement("audit_standing", `select block, accounts from lane where lane = $1`);

@@ -9,7 +9,7 @@ export const auditBlocks = statement(
   `select block, recorded_at as "recordedAt", epoch, previous_digest as "previousDigest", digest,
      lines_hash as "linesHash", messages_hash as "messagesHash",
      intents_from as "intentsFrom", intents_next as "intentsNext",
-     reports_from as "reportsFrom", reports_next as "reportsNext", timers, lines,
+     reports_from as "reportsFrom", reports_next as "reportsNext", flows, timers, lines,
      outcomes_from as "outcomesFrom", outcomes_next as "outcomesNext",
      commands_from as "commandsFrom", commands_next as "commandsNext",
      dead_letters_from as "deadLettersFrom", dead_letters_next as "deadLettersNext", halt
@@ -55,7 +55,7 @@ export const auditBalances = statement(
 // statement, because a block may move the case meanwhile.
 export const auditCases = statement(
   "audit_cases",
-  `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state, c.history,
+  `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state, c.data, c.history,
      (extract(epoch from c.occurred_at) * 1000000)::bigint as "occurredAtMicros",
      coalesce((select array_agg(t.key) from jsonb_each_text(c.data -> 't') t where not exists (
        select from timer r where r.lane = c.lane and r.case_id = c.case_id and r.name = t.key
@@ -70,6 +70,15 @@ export const auditCases = statement(
 export const auditOutcomesAt = statement(
   "audit_outcomes_at",
   `select sequence, value from outbox where lane = $1 and topic = 0 and sequence = any($2::bigint[])`,
+);
+
+// Purpose: timers as they are. Rows: the limit.
+export const auditArmed = statement(
+  "audit_armed",
+  `select due_at as "dueAt", case_id::text as "caseId", name
+   from timer
+   where lane = $1 and (due_at, case_id, name) > ($2::timestamptz, $3::uuid, $4::text)
+   order by due_at, case_id, name limit $5`,
 );
 
 // Purpose: timers with what their case says of them, and whether the lane is past them and would never fire them.

@@ -7,6 +7,7 @@ import { contradictionIn, readHistory } from "./case-history.ts";
 import { compareCasesDeeply } from "./deep-cases.ts";
 import type { OutcomeTable } from "./outcome-table.ts";
 import type { LaneWork } from "./parts.ts";
+import type { SecondAudit } from "./second.ts";
 import { readStamped } from "./sources.ts";
 import { tableStream } from "./stream.ts";
 
@@ -16,13 +17,26 @@ const TIMERS_A_PAGE = 2_000;
 /** Blocks that are audited; what cases remember of others is not looked at. */
 export type BlockSpan = { readonly first: bigint; readonly last: bigint };
 
-export async function auditCases(work: LaneWork, lane: number, table: OutcomeTable, span: BlockSpan): Promise<void> {
+export type CaseSources = {
+  readonly table: OutcomeTable;
+  readonly span: BlockSpan;
+  readonly second: SecondAudit | null;
+  /** whether cases of that time have a partition of their own */
+  readonly hasPartition: (timeMs: number) => boolean;
+};
+
+export async function auditCases(work: LaneWork, lane: number, sources: CaseSources): Promise<void> {
+  const { table, span, second, hasPartition } = sources;
   const { parts } = work;
   const cases = tableStream(casePages(parts.rows, lane, CASES_A_PAGE));
   for (let page = await cases.takePage(); page !== null; page = await cases.takePage()) {
-    for (const row of page) auditCase(work, lane, row, table, span);
+    for (const row of page) {
+      auditCase(work, lane, row, table, span);
+      second?.case(row);
+    }
     if (parts.depth === "deep") await compareCasesDeeply(work, lane, page, span);
   }
+  second?.endCases(hasPartition);
   await tellForgotten(work, lane, table);
   await auditTimers(work, lane);
 }

@@ -1,6 +1,8 @@
 // What an audit looks for, and what it found. An invariant that was never looked at is not `ok`: it says how much of it
 // was checked.
 
+import { SECOND_INVARIANTS, type SecondInvariant } from "../second-ledger/invariants.ts";
+
 /** Every invariant by name, with what it says, in the order of the report. */
 export const INVARIANTS = {
   blocks_without_gaps: "each lane's blocks are numbered from 1 to its head, none missing",
@@ -23,6 +25,7 @@ export const INVARIANTS = {
   outcomes_equal_intents: "each outcome repeats what its intent said, field by field",
   outcomes_count_lines: "each outcome counts the lines that were booked for its case in its block",
   cases_equal_outcomes: "each event that a case remembers is what its outcome told, field by field",
+  ...SECOND_INVARIANTS,
 } as const;
 
 export type Invariant = keyof typeof INVARIANTS;
@@ -32,6 +35,7 @@ export const DEEP_INVARIANTS: ReadonlySet<Invariant> = new Set([
   "outcomes_equal_intents",
   "outcomes_count_lines",
   "cases_equal_outcomes",
+  ...(Object.keys(SECOND_INVARIANTS) as SecondInvariant[]),
 ]);
 
 const INVARIANT_NAMES = Object.keys(INVARIANTS) as readonly Invariant[];

@@ -12,6 +12,7 @@ import {
   quarantinePages,
   readMovedPositions,
   readNext,
+  readStanding,
 } from "../../store/audit.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
 import { compareAnswers, memoryOf, tellUntaken } from "./answers.ts";
@@ -26,6 +27,7 @@ import { type BlockMessages, messagesOfBlock, openTopicMessages, type TopicMessa
 import { type Before, readOpening } from "./opening.ts";
 import { OutcomeTable } from "./outcome-table.ts";
 import type { LaneWork } from "./parts.ts";
+import { SecondAudit } from "./second.ts";
 import { OUTGOING_TOPICS, Sources } from "./sources.ts";
 import { type Stream, tableStream } from "./stream.ts";
 
@@ -38,10 +40,17 @@ const DAY_MS = 86_400_000;
 export async function auditLane(work: LaneWork, cut: LaneCut, blockDone: () => void): Promise<void> {
   const sources = new Sources(work, cut.lane);
   try {
-    const audit = await LaneAudit.open(work, cut, sources);
+    // What the second ledger comes to is held against balances and timers of one moment, so its lane is audited up to
+    // there: a few blocks further than the cut of all lanes.
+    const standing = work.parts.second === null ? null : await readStanding(work.parts.snapshots, cut.lane);
+    const until = standing?.head ?? cut;
+    const audit = await LaneAudit.open(work, until, sources);
     await audit.blocks(blockDone);
-    await audit.balances.compare(cut.block);
-    await auditCases(work, cut.lane, audit.table, { first: audit.first, last: cut.block });
+    if (standing !== null) audit.second?.end(standing);
+    await audit.balances.compare(until.block);
+    const span = { first: audit.first, last: until.block };
+    const { table, second, hasCasesOf } = audit;
+    await auditCases(work, cut.lane, { table, span, second, hasPartition: hasCasesOf });
   } finally {
     await sources.close();
   }
@@ -64,9 +73,10 @@ class LaneAudit {
   /** the first block that is audited */
   readonly first: bigint;
   readonly table = new OutcomeTable();
+  readonly second: SecondAudit | null;
   readonly #days = new Map<number, boolean>();
   /** whether cases of that time have a partition of their own */
-  readonly #hasCasesOf = (timeMs: number): boolean => {
+  readonly hasCasesOf = (timeMs: number): boolean => {
     const day = Math.floor(timeMs / DAY_MS);
     let has = this.#days.get(day);
     if (has === undefined) {
@@ -92,6 +102,8 @@ class LaneAudit {
     this.#quarantine = this.#quarantineAfter(opened.opening.block);
     this.#chain = new Chain(findings, lane, opened.opening);
     this.balances = new LaneBalances(work, lane, opened.opening.block + 1n);
+    const isWhole = opened.opening.block === 0n && opened.lastMoved === 0n;
+    this.second = parts.second === null ? null : new SecondAudit(work, parts.second, lane, isWhole);
   }
 
   static async open(work: LaneWork, cut: LaneCut, sources: Sources): Promise<LaneAudit> {
@@ -161,12 +173,22 @@ class LaneAudit {
     const { intents, reports } = this.#inputs;
     const isMoved = row.halt !== null;
     const taken = await intents.take({ from: row.intentsFrom, next: row.intentsNext, isMoved });
-    await reports.take({ from: row.reportsFrom, next: row.reportsNext, isMoved });
+    const reported = await reports.take({ from: row.reportsFrom, next: row.reportsNext, isMoved });
     compareAnswers(findings, lane, row, taken, { outcomes, isWhole, quarantine });
     if (this.#work.parts.depth === "deep") {
       await compareDeeply(this.#work, { lane, row, lines, records: taken.records, outcomes, isWhole, quarantine });
     }
-    compareDeadLetters(findings, lane, row, quarantine, messages.deadLetters);
+    const { outcomes: answers, deadLetters } = messages;
+    await this.second?.block({
+      row,
+      lines,
+      intents: taken,
+      reports: reported,
+      outcomes: answers,
+      deadLetters,
+      quarantine,
+    });
+    compareDeadLetters(findings, lane, row, quarantine, deadLetters);
     const last =
       intents.lastHash === null || reports.lastHash === null
         ? null
@@ -193,7 +215,7 @@ class LaneAudit {
       }
       const outcome = message as DecodedOutcome;
       outcomes.push(outcome);
-      const { caseId, memory } = memoryOf(outcome, this.#hasCasesOf);
+      const { caseId, memory } = memoryOf(outcome, this.hasCasesOf);
       this.table.set(sequence, caseId, row.block, memory);
     }
     return outcomes;

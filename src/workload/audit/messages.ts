@@ -27,6 +27,8 @@ export type BlockMessages = {
 
 export type BlockMessage = {
   readonly sequence: bigint;
+  /** of its outbox row; null where that has gone */
+  readonly key: string | null;
   readonly value: Buffer;
   /** null when the bytes are none of ours */
   readonly message: Stamped | null;
@@ -77,7 +79,7 @@ export async function messagesOfBlock(
     tally.messages += 1n;
     const message = await readStamped(work, topic, value);
     judgePlace(work, place, { lane, sequence, row, message, key: stored?.key ?? null });
-    messages.push({ sequence, value, message });
+    messages.push({ sequence, key: stored?.key ?? null, value, message });
   }
   return { messages, missing };
 }

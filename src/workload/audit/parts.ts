@@ -5,6 +5,8 @@ import type { Codec } from "../../kafka/codec.ts";
 import type { KafkaSettings, TopicAdmin } from "../../kafka/port.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
 import type { Connection } from "../../store/database.ts";
+import type { SecondRules } from "../second-ledger/rules.ts";
+import type { AskSchema } from "../second-ledger/schemas.ts";
 import type { Finding, Findings } from "./findings.ts";
 
 export type AuditTopics = Readonly<Record<OutgoingTopic | "intents" | "reports", string>>;
@@ -23,11 +25,15 @@ export type AuditParts = {
   readonly forcedPostings: ReadonlySet<string>;
   /** `name@version` of each flow by its number */
   readonly flows: ReadonlyMap<number, string>;
+  /** what decides every block anew; null: nothing does, whatever the depth */
+  readonly second: SecondParts | null;
   readonly depth: AuditDepth;
   /** how long messages that are committed and not yet published are waited for; 0: they are only counted */
   readonly waitMs: number;
   readonly progress: (blocksDone: number, blocksTotal: number) => void;
 };
+
+export type SecondParts = { readonly rules: SecondRules; readonly askSchema: AskSchema };
 
 export type AuditDepth = "usual" | "deep";
 
@@ -48,6 +54,14 @@ export type AuditReport = {
   readonly detachedBlocks: bigint;
   /** balances that are older than the first audited block: only what came since could be added up */
   readonly balancesInPart: bigint;
+  /** blocks whose inputs were decided anew */
+  readonly blocksDecided: bigint;
+  /** blocks that were not: their inputs are gone, or they lie behind the first that differs */
+  readonly blocksNotDecided: bigint;
+  /** inputs whose answer hangs on what was true then, such as a schema that was not registered: it was believed */
+  readonly inputsBelieved: bigint;
+  /** cases that later blocks have moved on: their history was compared, their state of today was not */
+  readonly casesMovedOn: bigint;
 };
 
 /** Counts of one lane, added up by the report. */
@@ -61,6 +75,10 @@ export type Tally = {
   messagesFromTopicAlone: bigint;
   detachedBlocks: bigint;
   balancesInPart: bigint;
+  blocksDecided: bigint;
+  blocksNotDecided: bigint;
+  inputsBelieved: bigint;
+  casesMovedOn: bigint;
 };
 
 export function newTally(): Tally {
@@ -74,6 +92,10 @@ export function newTally(): Tally {
     messagesFromTopicAlone: 0n,
     detachedBlocks: 0n,
     balancesInPart: 0n,
+    blocksDecided: 0n,
+    blocksNotDecided: 0n,
+    inputsBelieved: 0n,
+    casesMovedOn: 0n,
   };
 }
 

@@ -1,0 +1,69 @@
+// What is declared and registered, as an audit needs it. The second ledger gets texts, which it reads anew; of the rest
+// the form is audited alone, and for that the chart and the names of flows do.
+
+import { type Declared, loadFlowText } from "../../declared/load.ts";
+import { readDeclaredTexts, readTree } from "../../declared/texts.ts";
+import type { Codec } from "../../kafka/codec.ts";
+import { readFlowSources } from "../../store/audit.ts";
+import type { Connection } from "../../store/database.ts";
+import { readRules } from "../second-ledger/rules.ts";
+import type { AskSchema } from "../second-ledger/schemas.ts";
+import { plainTree } from "../second-ledger/tree.ts";
+import type { AuditDepth, AuditParts, AuditTopics, SecondParts } from "./parts.ts";
+
+export type GivenFrom = {
+  readonly schemasDir: string;
+  readonly declared: Declared;
+  readonly codec: Codec;
+  readonly askSchema: AskSchema;
+  readonly topics: AuditTopics;
+  readonly lanes: number;
+  /** as the lanes run with */
+  readonly settings: {
+    readonly caseWindowDays: number;
+    readonly caseFutureHours: number;
+    readonly intentBytesMax: number;
+  };
+  readonly depth: AuditDepth;
+};
+
+export type Given = Pick<AuditParts, "topics" | "decoders" | "chart" | "flows" | "forcedPostings" | "second" | "depth">;
+
+type FlowSource = Awaited<ReturnType<typeof readFlowSources>>[number];
+
+/** @throws DeclaredFaults | Unreadable | OtherSchema | ConnectionLost */
+export async function readGiven(rows: Connection, from: GivenFrom): Promise<Given> {
+  const { declared, depth, topics, codec } = from;
+  const flows = await readFlowSources(rows);
+  const versions = flows.map(({ ref, source }) => loadFlowText(ref, source, declared.chart));
+  const forced = versions.flatMap(({ postings }) => postings.filter((posting) => posting.forced));
+  return {
+    topics,
+    decoders: codec.decoders,
+    chart: declared.chart,
+    flows: new Map(flows.map(({ number, ref }) => [number, ref])),
+    forcedPostings: new Set(forced.map(({ name }) => name)),
+    second: depth === "deep" ? secondParts(from, flows) : null,
+    depth,
+  };
+}
+
+function secondParts(from: GivenFrom, flows: readonly FlowSource[]): SecondParts {
+  const { chart, iso, crypto } = readDeclaredTexts(from.schemasDir);
+  const schema = (name: string): string => from.declared.messageSchemas[name] ?? "";
+  const rules = readRules({
+    caseWindowMs: from.settings.caseWindowDays * 86_400_000,
+    caseFutureMs: from.settings.caseFutureHours * 3_600_000,
+    intentBytesMax: from.settings.intentBytesMax,
+    lanes: from.lanes,
+    intentsTopic: from.topics.intents,
+    flows: flows.map(({ ref, number, source }) => ({ number, tree: plainTree(readTree(ref, source)) })),
+    chart: plainTree(chart),
+    iso,
+    crypto: plainTree(crypto),
+    intentSchema: schema("intent"),
+    outcomeSchema: schema("outcome"),
+    deadLetterSchema: schema("dead-letter"),
+  });
+  return { rules, askSchema: from.askSchema };
+}

@@ -1,0 +1,199 @@
+// Decides one block's inputs anew, in the order in which a block decides them: timers that are due, reports, intents.
+
+import type { InputRecord } from "../../kafka/port.ts";
+import { Deciding, type Gathered, Undecidable } from "./decide.ts";
+import type { SecondFlow } from "./flows.ts";
+import { flowsOf, type Read, type Reason, takeIn } from "./intake.ts";
+import type { Difference } from "./invariants.ts";
+import { comesBefore, type LaneLedger, type SecondTimer } from "./ledger.ts";
+import type { SecondRules } from "./rules.ts";
+import type { SchemaBook } from "./schemas.ts";
+
+/** What a block took, as its row, the topics and its quarantine say. */
+export type BlockTaken = {
+  readonly block: bigint;
+  /** the block's `now` */
+  readonly nowMs: number;
+  readonly timers: number;
+  /** numbers of the flow versions that it decided by */
+  readonly flows: readonly number[];
+  readonly reports: readonly InputRecord[];
+  readonly intents: readonly InputRecord[];
+  /** what was put aside, by offset */
+  readonly putAside: ReadonlyMap<bigint, PutAside>;
+  /** the flow that the outcome of an offset names */
+  readonly flowTold: (offset: bigint) => string | null;
+};
+
+export type PutAside = { readonly reason: string; readonly detail: string };
+
+export type Misfit = { readonly record: InputRecord; readonly reason: string };
+
+export type DecidedBlock = Gathered & {
+  readonly fired: readonly SecondTimer[];
+  readonly misfits: readonly Misfit[];
+  /** inputs that could not be decided anew, with why, and were believed */
+  readonly believed: readonly string[];
+  /** what is wrong with the block whatever it wrote; then nothing of it was decided */
+  readonly wrong: readonly Difference[];
+};
+
+const RECENT_MAX = 100;
+
+export function decideBlock(
+  rules: SecondRules,
+  ledger: LaneLedger,
+  taken: BlockTaken,
+  schemas: SchemaBook,
+): DecidedBlock {
+  const decided = {
+    lines: [],
+    outcomes: [],
+    touched: new Set<never>(),
+    fired: nextTimers(ledger, taken.timers),
+    misfits: [] as Misfit[],
+    believed: [] as string[],
+    wrong: [] as Difference[],
+  };
+  decided.wrong.push(...judgeTimes(ledger, taken, decided.fired));
+  ledger.nowMs = Math.max(ledger.nowMs, taken.nowMs);
+  const deciding = new Deciding(rules, ledger, decided);
+  try {
+    for (const timer of decided.fired) deciding.timer({ kind: "timer", timer });
+  } catch (error) {
+    if (!(error instanceof Undecidable)) throw error;
+    decided.wrong.push({ invariant: "timers_decided_anew", text: error.message });
+  }
+  for (const { offset } of taken.reports) {
+    const text = `it took the report at offset ${offset}, which no case waits for`;
+    decided.wrong.push({ invariant: "reports_decided_anew", text });
+  }
+  for (const record of taken.intents) {
+    const read = judgeIntake(rules, ledger.lane, record, taken, schemas, decided.believed);
+    if (read.kind === "misfit") decided.misfits.push({ record, reason: read.reason });
+    else {
+      const opens = opensFor(rules, read.intent.type, taken, record.offset);
+      deciding.intent({
+        kind: "intent",
+        offset: record.offset,
+        appendedAtMs: record.appendedAtMs,
+        intent: read.intent,
+        opens,
+      });
+    }
+  }
+  remember(ledger, taken, decided);
+  return decided;
+}
+
+function remember(ledger: LaneLedger, taken: BlockTaken, { fired, misfits }: DecidedBlock): void {
+  ledger.block = taken.block;
+  ledger.deadLettersNext += BigInt(misfits.length);
+  ledger.firedTo = fired.at(-1) ?? ledger.firedTo;
+  ledger.recent.push({ nowMs: ledger.nowMs, fired: fired.length });
+  if (ledger.recent.length > RECENT_MAX) ledger.recent.shift();
+}
+
+/** The first of those that wait, in their order. */
+function nextTimers(ledger: LaneLedger, count: number): SecondTimer[] {
+  if (count === 0) return [];
+  return [...ledger.timers.values()].sort((one, other) => (comesBefore(one, other) ? -1 : 1)).slice(0, count);
+}
+
+// Time --------------------------------------------------------------------------------------------------------------------
+
+function judgeTimes(ledger: LaneLedger, taken: BlockTaken, fired: readonly SecondTimer[]): Difference[] {
+  const wrong: Difference[] = [];
+  const last = fired.at(-1) ?? ledger.firedTo;
+  const inputs = [...taken.reports, ...taken.intents];
+  if (fired.length < taken.timers) {
+    const text = `it fired ${taken.timers} timers, and ${fired.length} wait`;
+    wrong.push({ invariant: "timers_decided_anew", text });
+  }
+  for (const timer of fired) {
+    const place = `timer ${timer.name} of case ${timer.uuid}, due ${iso(timer.dueMs)}`;
+    if (timer.dueMs > taken.nowMs) {
+      wrong.push({ invariant: "timers_not_early", text: `${place}, fires at ${iso(taken.nowMs)}` });
+    }
+    if (!comesBefore(ledger.firedTo, timer)) {
+      wrong.push({ invariant: "timers_decided_anew", text: `${place}, fires behind one that comes later` });
+    }
+  }
+  for (const { offset, appendedAtMs } of inputs) {
+    // Of a broker whose clock went back, the log's own order is believed: later records were appended later.
+    ledger.inputsToMs = Math.max(ledger.inputsToMs, appendedAtMs);
+    if (ledger.inputsToMs >= last.dueMs) continue;
+    const text = `the input at offset ${offset}, appended at ${iso(appendedAtMs)}, comes behind timer ${last.name} of case ${last.uuid}, due ${iso(last.dueMs)}`;
+    wrong.push({ invariant: "timers_overtake_nothing", text });
+  }
+  const time = judgeNow(ledger, taken, inputs, fired);
+  return time === null ? wrong : [...wrong, time];
+}
+
+function judgeNow(
+  ledger: LaneLedger,
+  taken: BlockTaken,
+  inputs: readonly InputRecord[],
+  fired: readonly SecondTimer[],
+): Difference | null {
+  const least = Math.max(ledger.nowMs, fired.at(-1)?.dueMs ?? 0, ...inputs.map(({ appendedAtMs }) => appendedAtMs));
+  // Without inputs the clock said it, and nobody knows any more what it said.
+  const isRight = inputs.length === 0 ? taken.nowMs >= least : taken.nowMs === least;
+  if (isRight) return null;
+  const wanted = inputs.length === 0 ? `not before ${iso(least)}` : iso(least);
+  return { invariant: "time_decided_anew", text: `it is of ${iso(taken.nowMs)}, decided anew ${wanted}` };
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+const FORGOTTEN_MS = 300_000;
+
+/** Timers that will not fire any more, or should have long ago: five minutes due, and a hundred blocks since have fired
+ *  none. Sooner nobody can tell: an owner that has just taken the lane looks for timers after its first empty fetch. */
+export function forgottenTimers(ledger: LaneLedger): Difference[] {
+  const [oldest] = ledger.recent;
+  const isQuiet = ledger.recent.length === RECENT_MAX && ledger.recent.every(({ fired }) => fired === 0);
+  const forgotten: Difference[] = [];
+  for (const timer of ledger.timers.values()) {
+    const isPassed = !comesBefore(ledger.firedTo, timer) && ledger.firedTo.dueMs > 0;
+    const isLate = isQuiet && timer.dueMs + FORGOTTEN_MS < (oldest?.nowMs ?? 0);
+    if (!isPassed && !isLate) continue;
+    const why = isPassed ? "the lane is past it" : `${RECENT_MAX} blocks since have fired none`;
+    const text = `timer ${timer.name} of case ${timer.uuid}, due ${iso(timer.dueMs)}: ${why}`;
+    forgotten.push({ invariant: "timers_not_forgotten", text });
+  }
+  return forgotten;
+}
+
+// Intake ------------------------------------------------------------------------------------------------------------------
+
+/** Two reasons hang on what was true then: that the registry had no such schema, and that the database refused a row. */
+function judgeIntake(
+  rules: SecondRules,
+  lane: number,
+  record: InputRecord,
+  taken: BlockTaken,
+  schemas: SchemaBook,
+  believed: string[],
+): Read {
+  const read = takeIn(rules, lane, record, schemas);
+  const aside = taken.putAside.get(record.offset);
+  if (read.kind === "misfit" || aside === undefined) return read;
+  const isOfThen =
+    aside.reason === "unknown_schema" ||
+    (aside.reason === "invalid_field" && /^(the database refuses it|type: no flow takes it)/.test(aside.detail));
+  if (!isOfThen) return read;
+  believed.push(`offset ${record.offset}: ${aside.detail}`);
+  return { kind: "misfit", reason: aside.reason as Reason, field: null };
+}
+
+/** The version that new cases opened on then: with several, the one that block or outcome name. */
+function opensFor(rules: SecondRules, type: string, taken: BlockTaken, offset: bigint): SecondFlow | null {
+  const flows = flowsOf(rules.flows, type).filter(({ startsOn }) => startsOn === type);
+  if (flows.length < 2) return flows[0] ?? null;
+  const told = taken.flowTold(offset);
+  const named = flows.filter(({ number, ref }) => ref === told || taken.flows.includes(number));
+  return named.find(({ ref }) => ref === told) ?? named.at(-1) ?? (flows.at(-1) as SecondFlow);
+}

@@ -1,0 +1,127 @@
+// From a record to an intent, or to the reason for which it must have been put aside.
+
+import type { IntentMessage } from "../../kafka/codec-messages.ts";
+import type { InputRecord } from "../../kafka/port.ts";
+import { fieldsNeeded, movesOn, type SecondFlow } from "./flows.ts";
+import { homeOf, isHolder } from "./homes.ts";
+import type { SecondIntent } from "./intent.ts";
+import type { SecondRules } from "./rules.ts";
+import { type SchemaBook, schemaIdIn } from "./schemas.ts";
+
+export type Reason =
+  | "missing_key"
+  | "key_mismatch"
+  | "wrong_lane"
+  | "undecodable"
+  | "unknown_schema"
+  | "schema_mismatch"
+  | "invalid_field"
+  | "too_large";
+
+export type Read =
+  | { readonly kind: "intent"; readonly intent: SecondIntent }
+  /** `field` names what is wrong of an `invalid_field` */
+  | { readonly kind: "misfit"; readonly reason: Reason; readonly field: string | null };
+
+const misfit = (reason: Reason, field: string | null = null): Read => ({ kind: "misfit", reason, field });
+
+class WrongField extends Error {
+  override name = "WrongField";
+}
+
+export function takeIn(rules: SecondRules, lane: number, record: InputRecord, schemas: SchemaBook): Read {
+  const { key, value } = record;
+  if (key === null || key.length === 0) return misfit("missing_key");
+  if (value === null) return misfit("undecodable");
+  if (value.length > rules.intentBytesMax) return misfit("too_large");
+  const id = schemaIdIn(value);
+  if (id === null) return misfit("undecodable");
+  const writer = schemas.writerOf(id);
+  if (writer === undefined) return misfit("unknown_schema");
+  if (writer === null) return misfit("schema_mismatch");
+  const message = schemas.read(value) as IntentMessage | null;
+  if (message === null) return misfit("undecodable");
+  const holderId = key.toString("utf8");
+  if (holderId !== message.holderId) return misfit("key_mismatch");
+  if (!isHolder(holderId)) return misfit("invalid_field", "holderId");
+  if (homeOf(holderId, rules.lanes) !== lane) return misfit("wrong_lane");
+  try {
+    return { kind: "intent", intent: judged(rules, message, record.appendedAtMs) };
+  } catch (error) {
+    if (error instanceof WrongField) return misfit("invalid_field", error.message);
+    throw error;
+  }
+}
+
+const ID_CHARS = 128;
+const LONG_CHARS = 256;
+
+/** @throws WrongField naming the first field that is not of its form */
+function judged(rules: SecondRules, message: IntentMessage, appendedAtMs: number): SecondIntent {
+  const flows = flowsOf(rules.flows, message.type);
+  if (flows.length === 0) throw new WrongField("type");
+  for (const field of ["caseId", "sourceId", "idempotencyKey"] as const) judgeName(field, message[field], ID_CHARS);
+  for (const field of ["account", "currency"] as const) judgeName(field, message[field], LONG_CHARS);
+  const floorMinor = message.floorMinor === null ? null : digits("floorMinor", message.floorMinor);
+  if (message.change !== null && !["floor", "freeze", "unfreeze", "close"].includes(message.change)) {
+    throw new WrongField("change");
+  }
+  for (const field of ["from", "to"] as const) judgeName(field, message[field], LONG_CHARS);
+  const amount = message.amount === null ? null : judgeAmount(rules, message.amount);
+  judgeText("reference", message.reference, 1_024);
+  judgeMetadata(message.metadata);
+  judgeTime(message.occurredAt, appendedAtMs + rules.caseFutureMs);
+  for (const field of ["correlationId", "causationId", "traceparent"] as const)
+    judgeName(field, message[field], LONG_CHARS);
+  const intent: SecondIntent = { ...message, floorMinor, amount };
+  for (const field of flows.flatMap((flow) => fieldsNeeded(flow, intent.type))) {
+    if (intent[field as keyof SecondIntent] === null) throw new WrongField(field);
+  }
+  const opens = flows.some(({ startsOn }) => startsOn === intent.type);
+  if (!opens && intent.idempotencyKey === null) throw new WrongField("idempotencyKey");
+  return intent;
+}
+
+/** The flows that an intent of this type opens a case of, or else those whose cases it moves. */
+export function flowsOf(flows: readonly SecondFlow[], type: string): SecondFlow[] {
+  const opened = flows.filter(({ startsOn }) => startsOn === type);
+  return opened.length > 0 ? opened : flows.filter((flow) => movesOn(flow, type));
+}
+
+function judgeName(field: string, value: string | null, charsMax: number): void {
+  if (value === null) return;
+  const hasControl = [...value].some((char) => char < " " || char === "\u007f");
+  if (value.length === 0 || value.length > charsMax || hasControl) throw new WrongField(field);
+}
+
+function judgeText(field: string, value: string | null, charsMax: number): void {
+  if (value !== null && (value.length > charsMax || value.includes("\u0000"))) throw new WrongField(field);
+}
+
+function digits(field: string, value: string): bigint {
+  if (value.length > 64 || !/^-?[0-9]+$/.test(value)) throw new WrongField(field);
+  return BigInt(value);
+}
+
+function judgeAmount(rules: SecondRules, amount: NonNullable<IntentMessage["amount"]>): SecondIntent["amount"] {
+  judgeName("amount.currency", amount.currency, LONG_CHARS);
+  const scale = rules.scales.get(amount.currency);
+  if (scale !== undefined && scale !== amount.scale) throw new WrongField("amount.scale");
+  return { currency: amount.currency, scale: amount.scale, minor: digits("amount.minor", amount.minor) };
+}
+
+function judgeMetadata(metadata: IntentMessage["metadata"]): void {
+  if (metadata === null) return;
+  const entries = Object.entries(metadata);
+  if (entries.length > 50) throw new WrongField("metadata");
+  for (const [key, value] of entries) {
+    judgeName("metadata", key, 64);
+    judgeText("metadata", value, 500);
+  }
+}
+
+const YEAR_1900_MICROS = BigInt(Date.UTC(1900, 0, 1)) * 1_000n;
+
+function judgeTime(micros: bigint, latestMs: number): void {
+  if (micros < YEAR_1900_MICROS || micros > BigInt(latestMs) * 1_000n) throw new WrongField("occurredAt");
+}

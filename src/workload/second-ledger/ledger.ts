@@ -1,0 +1,127 @@
+// A lane as the second ledger has it: Maps of cases, accounts and timers, and the counters that the next block begins at.
+
+import type { SecondPlace } from "./chart.ts";
+import type { SecondFlow } from "./flows.ts";
+
+export type SecondAccount = {
+  /** > 0 a holder's, < 0 the house's, the lane in the bits from 40 up */
+  readonly id: bigint;
+  readonly path: string;
+  readonly currency: string;
+  readonly place: SecondPlace;
+  floorMinor: bigint | null;
+  status: string;
+  debits: bigint;
+  credits: bigint;
+  readonly openedBlock: bigint;
+};
+
+export type SecondCase = {
+  /** 32 hex digits */
+  readonly uuid: string;
+  readonly kind: string;
+  readonly flow: SecondFlow;
+  readonly holderId: string;
+  readonly occurredAt: bigint;
+  state: string;
+  currencies: ReadonlyMap<string, string>;
+  values: ReadonlyMap<string, bigint>;
+  /** name to due time in milliseconds */
+  timers: ReadonlyMap<string, number>;
+  /** the line that it remembers of each event, oldest first */
+  history: readonly string[];
+};
+
+export type SecondTimer = { readonly dueMs: number; readonly uuid: string; readonly name: string };
+
+export type SecondLine = {
+  readonly debit: bigint;
+  readonly credit: bigint;
+  readonly currency: string;
+  readonly minor: bigint;
+  readonly uuid: string;
+  readonly posting: string;
+};
+
+/** An outcome with every field of the message, but for its place and the digest of its block. */
+export type SecondOutcome = {
+  readonly outcomeId: string;
+  readonly type: string;
+  readonly caseId: string | null;
+  readonly sourceId: string | null;
+  readonly holderId: string;
+  readonly intentType: string | null;
+  readonly idempotencyKey: string | null;
+  readonly status: string;
+  readonly reason: { readonly category: string; readonly code: string } | null;
+  readonly repeatOf: { readonly lane: number; readonly sequence: bigint } | null;
+  readonly amounts: Readonly<
+    Record<string, { readonly currency: string; readonly scale: number; readonly minor: string }>
+  >;
+  readonly lines: number;
+  readonly flow: string | null;
+  readonly occurredAt: bigint;
+  readonly recordedAt: bigint;
+  readonly correlationId: string | null;
+  readonly causationId: string | null;
+  readonly traceparent: string | null;
+};
+
+export type LaneLedger = {
+  readonly lane: number;
+  readonly cases: Map<string, SecondCase>;
+  /** a holder's by its path, the house's by path and currency */
+  readonly accounts: Map<string, SecondAccount>;
+  /** armed, and neither fired nor cancelled */
+  readonly timers: Map<string, SecondTimer>;
+  block: bigint;
+  nowMs: number;
+  outcomesNext: bigint;
+  deadLettersNext: bigint;
+  accountCount: bigint;
+  /** where the last timer that fired stood */
+  firedTo: SecondTimer;
+  /** the latest append time of the inputs taken */
+  inputsToMs: number;
+  /** of the last blocks, the oldest first: their time, and how many timers they fired */
+  readonly recent: { readonly nowMs: number; readonly fired: number }[];
+};
+
+export const NO_TIMER: SecondTimer = { dueMs: 0, uuid: "0".repeat(32), name: "" };
+
+export function emptyLedger(lane: number): LaneLedger {
+  return {
+    lane,
+    cases: new Map(),
+    accounts: new Map(),
+    timers: new Map(),
+    block: 0n,
+    nowMs: 0,
+    outcomesNext: 0n,
+    deadLettersNext: 0n,
+    accountCount: 0n,
+    firedTo: NO_TIMER,
+    inputsToMs: 0,
+    recent: [],
+  };
+}
+
+export function accountKey(path: string, currency: string, place: SecondPlace): string {
+  return place.holderId === null ? `${path} ${currency}` : path;
+}
+
+export function timerKey({ dueMs, uuid, name }: SecondTimer): string {
+  return `${dueMs} ${uuid} ${name}`;
+}
+
+/** Timers stand in the order of their due time, then of their case, then of their name. */
+export function comesBefore(one: SecondTimer, other: SecondTimer): boolean {
+  if (one.dueMs !== other.dueMs) return one.dueMs < other.dueMs;
+  if (one.uuid !== other.uuid) return one.uuid < other.uuid;
+  return Buffer.compare(Buffer.from(one.name), Buffer.from(other.name)) < 0;
+}
+
+/** In the sign in which it grows. */
+export function balanceOf({ place, debits, credits }: SecondAccount): bigint {
+  return place.side === "debit" ? debits - credits : credits - debits;
+}

@@ -1,0 +1,105 @@
+// Where a lane stands against where its inputs lead: balances, timers and cases as the tables have them.
+
+import { type BalanceRow, type CaseRow, type LaneStanding, timeMs } from "../../store/audit.ts";
+import { forgottenTimers, iso } from "./block.ts";
+import type { Difference } from "./invariants.ts";
+import type { LaneLedger, SecondAccount, SecondCase, SecondTimer } from "./ledger.ts";
+import { timerKey } from "./ledger.ts";
+
+/** @param rows every balance of the lane, as of the block that the ledger stands at */
+export function compareAccounts(ledger: LaneLedger, rows: readonly BalanceRow[]): Difference[] {
+  const wrong: Difference[] = [];
+  const differs = (text: string): void => void wrong.push({ invariant: "accounts_decided_anew", text });
+  const left = new Map([...ledger.accounts.values()].map((account) => [account.id, account]));
+  for (const row of rows) {
+    const account = left.get(row.account);
+    left.delete(row.account);
+    if (account === undefined)
+      differs(`account ${row.account} ${row.path} ${row.currency} is none that its inputs open`);
+    else for (const text of differencesOf(account, row)) differs(`account ${row.account} ${row.path} ${text}`);
+  }
+  for (const { id, path, currency } of left.values()) differs(`account ${id} ${path} ${currency} is not there`);
+  return wrong;
+}
+
+function differencesOf(account: SecondAccount, row: BalanceRow): string[] {
+  return (["path", "currency", "floorMinor", "status", "debits", "credits", "openedBlock"] as const).flatMap((field) =>
+    row[field] === account[field] ? [] : [`has ${field} ${row[field]}; decided anew ${account[field]}`],
+  );
+}
+
+/** @param standing as of the block that the ledger stands at */
+export function compareTimers(ledger: LaneLedger, { head, timers }: LaneStanding): Difference[] {
+  const wrong: Difference[] = forgottenTimers(ledger);
+  const differs = (text: string): void => void wrong.push({ invariant: "timers_decided_anew", text });
+  const left = new Map(ledger.timers);
+  for (const { dueAt, caseId, name } of timers) {
+    const [dueMs, uuid] = [timeMs(dueAt), caseId.replaceAll("-", "")];
+    if (!left.delete(timerKey({ dueMs, uuid, name }))) {
+      differs(`timer ${name} of case ${uuid}, due ${iso(dueMs)}, is none that its case arms`);
+    }
+  }
+  for (const { dueMs, uuid, name } of left.values())
+    differs(`timer ${name} of case ${uuid}, due ${iso(dueMs)}, is missing`);
+  const stands: SecondTimer = {
+    dueMs: timeMs(head.timerDueAt),
+    uuid: head.timerCaseId.replaceAll("-", ""),
+    name: head.timerName,
+  };
+  if (timerKey(stands) !== timerKey(ledger.firedTo)) {
+    differs(`the last timer fired is ${timerKey(stands)} to the head; decided anew ${timerKey(ledger.firedTo)}`);
+  }
+  return wrong;
+}
+
+export type CaseVerdict = { readonly isMovedOn: boolean; readonly text: string | null };
+
+/** @param until the block that the ledger stands at: what the case remembers of later ones is left aside, and then its
+ *               state and data of today say nothing */
+export function judgeCase(known: SecondCase | undefined, row: CaseRow, until: bigint): CaseVerdict {
+  const remembered = row.history === "" ? [] : row.history.split("\n");
+  const upTo = remembered.findIndex((line) => blockOf(line) > until);
+  const isMovedOn = upTo !== -1;
+  const history = (isMovedOn ? remembered.slice(0, upTo) : remembered).join("\n");
+  const say = (text: string | null): CaseVerdict => ({ isMovedOn, text });
+  if (known === undefined) return say(upTo === 0 ? null : "is none that its inputs open");
+  const ours = known.history.join("\n");
+  if (history !== ours)
+    return say(
+      `remembers ${JSON.stringify(firstOther(history, ours))}; decided anew ${JSON.stringify(firstOther(ours, history))}`,
+    );
+  if (row.kind !== known.kind) return say(`is of kind ${row.kind}; decided anew ${known.kind}`);
+  if (row.flow !== known.flow.number) return say(`lives by flow ${row.flow}; decided anew ${known.flow.number}`);
+  if (row.holderId !== known.holderId) return say(`is of ${row.holderId}; decided anew ${known.holderId}`);
+  if (row.occurredAtMicros !== known.occurredAt) {
+    return say(`is of time ${row.occurredAtMicros}; decided anew ${known.occurredAt}`);
+  }
+  if (isMovedOn) return say(null);
+  if (row.state !== known.state) return say(`is in state ${row.state}; decided anew ${known.state}`);
+  const [data, expected] = [dataText(row.data), dataText(dataOf(known))];
+  return say(data === expected ? null : `has data ${data}; decided anew ${expected}`);
+}
+
+function blockOf(line: string): bigint {
+  const block = line.split("|")[3] ?? "";
+  return /^\d{1,19}$/.test(block) ? BigInt(block) : 0n;
+}
+
+/** The first line of a text that another does not have in its place. */
+function firstOther(text: string, other: string): string | null {
+  const others = other.split("\n");
+  return text.split("\n").find((line, index) => line !== others[index]) ?? null;
+}
+
+/** `{"c":{"S":"EUR"},"v":{"amount":"1000"},"t":{"expiry":1763690000000}}`, each part only when it is not empty. */
+function dataOf({ currencies, values, timers }: SecondCase): Record<string, Record<string, unknown>> {
+  const parts = { c: currencies, v: values, t: timers };
+  const kept = Object.entries(parts).filter(([, part]) => part.size > 0);
+  return Object.fromEntries(kept.map(([name, part]) => [name, Object.fromEntries(part)]));
+}
+
+function dataText(data: unknown): string {
+  if (typeof data !== "object" || data === null) return data === null ? "{}" : String(data);
+  const entries = Object.entries(data).sort(([one], [other]) => (one < other ? -1 : 1));
+  return `{${entries.map(([name, part]) => `${name}: ${typeof part === "object" ? dataText(part) : String(part)}`).join(", ")}}`;
+}

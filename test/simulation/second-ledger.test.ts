@@ -1,0 +1,207 @@
+// The production core and the second ledger decide the same days, and agree; what the core would do wrong, the second
+// ledger finds and names.
+
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadFlowText } from "../../src/declared/load.ts";
+import { Chart } from "../../src/domain/accounts.ts";
+import { compileFlow } from "../../src/domain/flow/compile.ts";
+import { makeRules, type Rules } from "../../src/domain/rules.ts";
+import { replaceOnce } from "../support/faulty.ts";
+import { DAY_MS, DECLARED, RULES } from "../support/ledger.ts";
+import { MemoryProduction } from "../support/memory-lane.ts";
+import { RandomDay } from "../support/random-day.ts";
+import { auditMemory, FLOW_FILES } from "../support/second-audit.ts";
+
+const DAYS = Number(process.env["DAYS"] ?? 60);
+const FIRST_SEED = Number(process.env["SEED"] ?? 1);
+
+describe("days at random, timers included", () => {
+  test("are decided the same by both", async () => {
+    const seen = new Map<string, number>();
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + DAYS; seed++) {
+      const lane = await new RandomDay(seed).run(40);
+      const { found, tally } = await auditMemory(lane);
+      expect(found, `SEED=${seed} DAYS=1 npx vitest run test/simulation/second-ledger.test.ts`).toEqual({});
+      expect(tally.blocksNotDecided).toBe(0n);
+      expect(tally.blocksDecided).toBe(lane.head.block);
+      for (const { row, outcomes, quarantine } of lane.blocks) {
+        seen.set("timer", (seen.get("timer") ?? 0) + row.timers);
+        for (const { reason } of quarantine) seen.set(reason, (seen.get(reason) ?? 0) + 1);
+        for (const { value } of outcomes.messages) {
+          const { type, reason } = lane.codec.decoders.outcome.decode(value);
+          const what = reason?.code ?? type;
+          seen.set(what, (seen.get(what) ?? 0) + 1);
+        }
+      }
+    }
+    if (DAYS < 60) return;
+    for (const what of EVERYTHING) expect([what, seen.has(what)]).toEqual([what, true]);
+  });
+});
+
+/** What days hold between them, or they would prove little. */
+const EVERYTHING = [
+  "timer",
+  "account.opened",
+  "account.updated",
+  "transfer.completed",
+  "hold.placed",
+  "hold.captured",
+  "hold.released",
+  "hold.expired",
+  "intent.repeated",
+  "malformed_case_id",
+  "case_id_in_future",
+  "intent_expired",
+  "idempotency_conflict",
+  "amount_not_positive",
+  "amount_too_large",
+  "unknown_currency",
+  "unknown_account",
+  "same_account",
+  "not_home",
+  "currency_mismatch",
+  "account_closed",
+  "account_frozen",
+  "case_not_found",
+  "invalid_state",
+  "account_not_empty",
+  "insufficient_funds",
+  "missing_key",
+  "key_mismatch",
+  "wrong_lane",
+  "undecodable",
+  "unknown_schema",
+  "invalid_field",
+  "too_large",
+];
+
+/** Rules of the core with one declared file changed. */
+function rulesWith(change: (name: string, text: string) => string): Rules {
+  const flows = FLOW_FILES.map((file, at) => {
+    const text = change(basename(file), readFileSync(file, "utf8"));
+    return compileFlow(loadFlowText(file, text, DECLARED.chart), at + 1);
+  });
+  return makeRules({ ...RULES, flows, retired: [] });
+}
+
+/** A chart in which customers' accounts have another floor. */
+function rulesWithFloor(floorMinor: bigint): Rules {
+  const templates = DECLARED.chart.templates.map((template) =>
+    template.path.endsWith(":available") ? { ...template, floorMinor } : template,
+  );
+  return { ...RULES, chart: new Chart(DECLARED.chart.house, templates) };
+}
+
+const replaced = (name: string, old: string, by: string) =>
+  rulesWith((file, text) => (file === name ? replaceOnce(text, old, by) : text));
+
+/** Every invariant that does not hold for days of a core that goes by other rules. */
+async function foundOf(rules: Rules, commit = (day: RandomDay) => day.run(40)): Promise<Record<string, string>> {
+  const all: Record<string, string> = {};
+  for (let seed = 1; seed <= 12; seed++) {
+    const lane = await commit(new RandomDay(seed, new MemoryProduction("cust_0", rules)));
+    for (const [invariant, text] of Object.entries((await auditMemory(lane)).found)) all[invariant] ??= text;
+  }
+  return all;
+}
+
+describe("a core that decides otherwise is found, and what is wrong is named:", () => {
+  test.for<[string, () => Rules, string, RegExp]>([
+    [
+      "debit and credit swapped",
+      () => replaced("transfer.flow.yaml", "[source, target, S, x]", "[target, source, S, x]"),
+      "lines_decided_anew",
+      /line \d+ is not there; decided anew \d+ EUR from \d+ to -\d+ by P17/,
+    ],
+    [
+      "a posting of another name",
+      () => rulesWith((_, text) => text.replaceAll("P16_hold", "P16_set_aside")),
+      "lines_decided_anew",
+      /by P16_set_aside of case/,
+    ],
+    [
+      "a release that goes elsewhere",
+      () => replaced("hold.flow.yaml", "[hold, available, S, x]", "[hold, clearing, S, x]"),
+      "lines_decided_anew",
+      /decided anew/,
+    ],
+    [
+      "a flow that emits another type",
+      () => replaced("transfer.flow.yaml", "emit: transfer.completed", "emit: transfer.finished"),
+      "outcomes_decided_anew",
+      /says type "transfer.finished"; decided anew "transfer.completed"/,
+    ],
+    [
+      "a state of another name",
+      () =>
+        rulesWith((file, text) =>
+          file === "hold.flow.yaml" ? text.replaceAll(/(to: |\n {4})captured/g, "$1taken") : text,
+        ),
+      "outcomes_decided_anew",
+      /says status "taken"/,
+    ],
+    [
+      "a case that keeps what it should have set to nothing",
+      () => rulesWith((_, text) => text.replaceAll("set: { held: 0 }", "set: { held: data.amount }")),
+      "cases_decided_anew",
+      /has data .*held: [1-9]/,
+    ],
+    [
+      "a timer armed for a minute less",
+      () => replaced("hold.flow.yaml", "PT15M", "PT14M"),
+      "outcomes_decided_anew",
+      /says outcomeId "t-\d-\w+-expiry-\d+"; decided anew "t-/,
+    ],
+    [
+      "a floor too low: transfers that were not due",
+      () => rulesWithFloor(-400n),
+      "outcomes_decided_anew",
+      /insufficient_funds/,
+    ],
+    [
+      "a floor too high: refusals that were not due",
+      () => rulesWithFloor(400n),
+      "outcomes_decided_anew",
+      /insufficient_funds/,
+    ],
+    [
+      "a floor of another height",
+      () => rulesWithFloor(-1n),
+      "accounts_decided_anew",
+      /has floorMinor -1; decided anew 0/,
+    ],
+    ["a window too wide", () => ({ ...RULES, caseWindowMs: 500 * DAY_MS }), "outcomes_decided_anew", /intent_expired/],
+    ["a future too near", () => ({ ...RULES, caseFutureMs: 3 * DAY_MS }), "outcomes_decided_anew", /case_id_in_future/],
+    [
+      "a lane too many",
+      () => ({ ...RULES, lanes: RULES.lanes + 1 }),
+      "quarantine_decided_anew",
+      /is put aside as wrong_lane; decided anew it can be understood/,
+    ],
+  ])("%s", async ([, rules, invariant, said]) => {
+    const found = await foundOf(rules());
+    expect(Object.keys(found)).toContain(invariant);
+    expect(found[invariant]).toMatch(said);
+  });
+
+  test("timers that overtake inputs that were in time", async () => {
+    const found = await foundOf(RULES, (day) => day.run(40, (nowMs) => nowMs + 600_000));
+    expect(found["timers_overtake_nothing"]).toMatch(
+      /the input at offset \d+, appended at .* comes behind timer expiry/,
+    );
+  });
+
+  test("timers that wait for another moment", async () => {
+    const rules = replaced("hold.flow.yaml", "PT15M", "PT16M");
+    const found = await foundOf(rules, (day) => day.run(160, () => 0));
+    expect(found["timers_decided_anew"]).toMatch(/timer expiry of case .*, is none that its case arms/);
+  });
+
+  test("timers that never fire", async () => {
+    const found = await foundOf(RULES, (day) => day.run(160, () => 0));
+    expect(found["timers_not_forgotten"]).toMatch(/timer expiry of case .*: 100 blocks since have fired none/);
+  });
+});

@@ -1,0 +1,237 @@
+// A lane of the production core in memory: the real intake and the real blocks over a log and tables that are Maps. What it
+// has written is handed out as the auditor reads it from Postgres and Kafka.
+
+import type { Head } from "../../src/domain/head.ts";
+import { homeLane } from "../../src/domain/holder.ts";
+import type { Rules } from "../../src/domain/rules.ts";
+import type { InputRecord } from "../../src/kafka/port.ts";
+import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
+import { takeIn } from "../../src/processor/intake.ts";
+import type {
+  ArmedTimer,
+  BalanceRow,
+  BlockRow,
+  CaseRow,
+  LaneStanding,
+  LineRow,
+  QuarantineRow,
+} from "../../src/store/audit.ts";
+import type { BalanceRow as StoredBalance, CaseRow as StoredCase } from "../../src/store/blocks.ts";
+import type { BlockMessages } from "../../src/workload/audit/messages.ts";
+import type { SecondBlock } from "../../src/workload/audit/second.ts";
+import { codecWith, IDS, MemoryRegistry, SCHEMAS } from "../unit/codec-fixtures.ts";
+import { LANES, RULES } from "./ledger.ts";
+
+const LIMITS = { recordBytesMax: 65_536, futureMs: 86_400_000 };
+const NOTHING = { next: 0n, last: -1n, lastAtMs: 0, lastHash: Buffer.alloc(0) };
+const NONE = { records: [], knownFrom: 0n, skipped: [] };
+
+/** Knows the schemas that our own messages are written by. */
+export function ownRegistry(): MemoryRegistry {
+  const registry = new MemoryRegistry();
+  for (const kind of ["intent", "outcome", "deadLetter"] as const) registry.schemas.set(IDS[kind], SCHEMAS[kind]);
+  return registry;
+}
+
+type Kept = StoredBalance & { readonly openedBlock: bigint };
+type Timer = { readonly dueMs: number; readonly caseId: string; readonly name: string };
+
+export class MemoryProduction {
+  readonly lane: number;
+  readonly registry: MemoryRegistry;
+  readonly codec;
+  readonly log: InputRecord[] = [];
+  readonly blocks: SecondBlock[] = [];
+  readonly #rules: Rules;
+  #memory: LaneMemory;
+  readonly #cases = new Map<string, StoredCase>();
+  readonly #balances = new Map<bigint, Kept>();
+  #timers: Timer[] = [];
+
+  constructor(holderId: string, rules: Rules = RULES, registry = ownRegistry()) {
+    this.lane = homeLane(holderId, LANES);
+    this.#rules = rules;
+    this.registry = registry;
+    this.codec = codecWith(registry);
+    const head: Head = {
+      epoch: 1n,
+      block: 0n,
+      digest: Buffer.alloc(32),
+      nowMs: 0,
+      intents: NOTHING,
+      reports: NOTHING,
+      timer: { dueMs: 0, caseId: "0".repeat(32), name: "" },
+      outcomesNext: 0n,
+      commandsNext: 0n,
+      deadLettersNext: 0n,
+      accounts: 0n,
+    };
+    this.#memory = { head, house: new Map() };
+  }
+
+  get head(): Head {
+    return this.#memory.head;
+  }
+
+  append(key: Buffer | null, value: Buffer | null, appendedAtMs: number): void {
+    this.log.push({ offset: BigInt(this.log.length), appendedAtMs, key, value });
+  }
+
+  /** Takes what waits in the log into a block, behind the timers that are due by then; nothing when there is neither.
+   *  @param watermarkMs no input that was in time for this moment is still to come; what a lane does by default when left out */
+  async commit(nowMs: number, watermarkMs?: number): Promise<void> {
+    const { head } = this.#memory;
+    const records = this.log.slice(Number(head.intents.next));
+    const dueBy = watermarkMs ?? records[0]?.appendedAtMs ?? nowMs - 5_000;
+    const due = this.#timers.filter(({ dueMs }) => dueMs <= dueBy).sort(byPosition);
+    if (records.length + due.length === 0) return;
+    for (const { value } of records) await this.#learn(value);
+    const batch: Batch = {
+      timers: due.map((timer) => ({ kind: "timer", timer })),
+      reports: [],
+      reportsNext: 0n,
+      intents: records.map((one) => takeIn(one, this.lane, this.#rules, this.codec.decoders.intent, LIMITS)),
+      intentsNext: BigInt(this.log.length),
+      intentsLast: records.at(-1) ?? null,
+      nowMs: records.length === 0 ? null : Math.max(...records.map(({ appendedAtMs }) => appendedAtMs)),
+      accepted: null,
+    };
+    const maker = { rules: this.#rules, codec: this.codec, intentsTopic: "intents", process: 1n };
+    const block = makeBlock(maker, this.lane, this.#memory, batch, {
+      lane: { epoch: 1n, block: head.block, digest: head.digest, clockMs: nowMs },
+      cases: [...this.#cases.values()],
+      balances: [...this.#balances.values()].filter(({ id }) => id > 0n),
+    });
+    this.#keep(block);
+    this.blocks.push(this.#written(block, records));
+  }
+
+  async #learn(value: Buffer | null): Promise<void> {
+    const id = value === null ? null : this.codec.decoders.intent.needs(value);
+    if (id !== null) await this.codec.decoders.intent.learn(id);
+  }
+
+  #keep({ rows, newHouse }: Block): void {
+    for (const { path, currency, id } of newHouse) this.#memory.house.set(`${path} ${currency}`, id);
+    this.#memory = { head: rows.after, house: this.#memory.house };
+    for (const one of rows.cases)
+      if (one.isNew || one.changed) this.#cases.set(one.id, { ...one, flow: one.flow.number });
+    for (const one of rows.accounts) {
+      const before = this.#balances.get(one.id);
+      const debits = (before?.debits ?? 0n) + one.addedDebits;
+      const credits = (before?.credits ?? 0n) + one.addedCredits;
+      const { id, path, currency, floorMinor, status } = one;
+      const openedBlock = before?.openedBlock ?? rows.after.block;
+      this.#balances.set(id, { id, path, currency, floorMinor, status, debits, credits, openedBlock });
+    }
+    const gone = new Set(rows.timersGone.map(nameOf));
+    this.#timers = [...this.#timers, ...rows.timersArmed].filter((timer) => !gone.has(nameOf(timer)));
+  }
+
+  // As the auditor reads it ------------------------------------------------------------------------------------------
+
+  #written(block: Block, records: readonly InputRecord[]): SecondBlock {
+    const { rows } = block;
+    const recordedAt = new Date(rows.after.nowMs).toISOString();
+    const lines: LineRow[] = rows.lines.map((line, index) => ({
+      block: rows.after.block,
+      index,
+      recordedAt,
+      debit: line.debit.id,
+      credit: line.credit.id,
+      amount: line.minor,
+      caseId: line.caseId,
+      currency: line.currency,
+      posting: line.posting,
+    }));
+    const quarantine: QuarantineRow[] = rows.quarantine.map((row) => ({ ...row, block: rows.after.block, recordedAt }));
+    return {
+      row: rowOf(block, recordedAt),
+      lines,
+      quarantine,
+      intents: { records, knownFrom: 0n, skipped: [] },
+      reports: NONE,
+      outcomes: messagesOf(block, "outcomes"),
+      deadLetters: messagesOf(block, "deadLetters"),
+    };
+  }
+
+  standing(): LaneStanding {
+    const { head } = this.#memory;
+    const balances: BalanceRow[] = [...this.#balances.values()].map(({ id, ...rest }) => ({ account: id, ...rest }));
+    const timers: ArmedTimer[] = this.#timers.map(({ dueMs, caseId, name }) => ({
+      dueAt: new Date(dueMs).toISOString(),
+      caseId,
+      name,
+    }));
+    const position = {
+      timerDueAt: new Date(head.timer.dueMs).toISOString(),
+      timerCaseId: head.timer.caseId,
+      timerName: head.timer.name,
+    };
+    return { head: { lane: this.lane, block: head.block, ...position } as LaneStanding["head"], balances, timers };
+  }
+
+  cases(): CaseRow[] {
+    return [...this.#cases.values()].map(({ id, data, ...rest }) => ({
+      ...rest,
+      caseId: id,
+      data: storedData(data),
+      missingTimers: [],
+    }));
+  }
+}
+
+function rowOf({ rows }: Block, recordedAt: string): BlockRow {
+  const { before, after } = rows;
+  return {
+    block: after.block,
+    recordedAt,
+    epoch: after.epoch,
+    previousDigest: before.digest,
+    digest: after.digest,
+    linesHash: rows.linesHash,
+    messagesHash: rows.messagesHash,
+    intentsFrom: before.intents.next,
+    intentsNext: after.intents.next,
+    reportsFrom: 0n,
+    reportsNext: 0n,
+    flows: [...new Set(rows.cases.filter((one) => one.changed).map(({ flow }) => flow.number))].sort((a, b) => a - b),
+    timers: rows.timersFired,
+    lines: rows.lines.length,
+    outcomesFrom: before.outcomesNext,
+    outcomesNext: after.outcomesNext,
+    commandsFrom: 0n,
+    commandsNext: 0n,
+    deadLettersFrom: before.deadLettersNext,
+    deadLettersNext: after.deadLettersNext,
+    halt: null,
+  };
+}
+
+function messagesOf({ messages }: Block, topic: "outcomes" | "deadLetters"): BlockMessages {
+  const found = messages.starts.flatMap((start, index) => {
+    if (messages.topics[index] !== topic) return [];
+    const value = Buffer.from(messages.bytes.subarray(start, start + (messages.sizes[index] as number)));
+    return [
+      { sequence: messages.sequences[index] as bigint, key: messages.keys[index] as string, value, message: null },
+    ];
+  });
+  return { messages: found, missing: [] };
+}
+
+function storedData({ currencies, values, timers }: StoredCase["data"]): unknown {
+  const digits = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.toString()]));
+  const parts = Object.entries({ c: currencies, v: digits, t: timers }).filter(
+    ([, part]) => Object.keys(part).length > 0,
+  );
+  return parts.length === 0 ? null : Object.fromEntries(parts);
+}
+
+function nameOf({ dueMs, caseId, name }: Timer): string {
+  return `${dueMs} ${caseId} ${name}`;
+}
+
+function byPosition(one: Timer, other: Timer): number {
+  return one.dueMs - other.dueMs || (one.caseId < other.caseId ? -1 : 1);
+}
