@@ -159,13 +159,13 @@ export function oneOf<Name extends string>(
   });
 }
 
-/** One or more of a few names; the default is all of them. */
+/** One or more of a few names. */
 export function someOf<Name extends string>(
-  about: About & { readonly names: readonly Name[] },
+  about: About & { readonly names: readonly Name[]; readonly default: readonly Name[] },
 ): Setting<readonly Name[]> {
   const items = z.array(z.enum(about.names)).min(1).readonly() as unknown as z.ZodType<readonly Name[]>;
   return setting<readonly Name[]>({
-    default: about.names,
+    default: about.default,
     expected: `one or more of ${about.names.join(", ")}`,
     reason: about.reason,
     check: z.preprocess((raw) => (typeof raw === "string" ? splitAtCommas(raw) : raw), items),

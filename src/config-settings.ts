@@ -7,7 +7,7 @@ import { folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./
 import { SECURITY, SECURITY_RULES } from "./config-security.ts";
 import { ARMED_FAILPOINT } from "./failpoints.ts";
 
-export const ROLES = ["lanes"] as const;
+export const ROLES = ["lanes", "auditor"] as const;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -38,7 +38,13 @@ const ADDRESSES = {
 };
 
 const PROCESS = {
-  roles: someOf({ names: ROLES, reason: "What this process does; `lanes` is processor and relay together." }),
+  roles: someOf({
+    names: ROLES,
+    default: ["lanes"],
+    reason:
+      "What this process does; `lanes` is processor and relay together. `auditor` decides everything a second time, which " +
+      "costs as much as the first, so it is named where it is wanted; one in the whole system is enough.",
+  }),
   instance: text({
     default: `${hostname()
       .replace(/[^A-Za-z0-9_.-]/g, "-")
@@ -290,6 +296,23 @@ const DATABASE = {
   }),
 };
 
+const AUDIT = {
+  auditEveryMs: wholeNumber({
+    default: 60_000,
+    min: 100,
+    max: 86_400_000,
+    unit: "ms",
+    reason: "How often the role `auditor` audits a cut: how long a finding may go unseen. Only new blocks are decided.",
+  }),
+  auditWholeHours: wholeNumber({
+    default: 24,
+    min: 1,
+    max: 8760,
+    unit: "hours",
+    reason: "How often the auditor forgets what it knows and audits every block again, old rows included.",
+  }),
+};
+
 const TESTS = {
   failpoints: list({
     default: [],
@@ -309,6 +332,7 @@ export const SETTINGS = {
   ...LEASES,
   ...RELAY,
   ...DATABASE,
+  ...AUDIT,
   ...TESTS,
 };
 

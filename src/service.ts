@@ -14,7 +14,7 @@ import { hoursUntil, readRetentionMs } from "./kafka/expiry.ts";
 import type { FetchOptions } from "./kafka/fetch-loops.ts";
 import type { KafkaSettings, Reader, TopicAdmin } from "./kafka/port.ts";
 import { openReader } from "./kafka/reader.ts";
-import { openRegistry } from "./kafka/registry.ts";
+import { openRegistry, type Registry } from "./kafka/registry.ts";
 import { openLaneWriter } from "./kafka/writer.ts";
 import { HaltedLanes } from "./processor/halted-lanes.ts";
 import type { LaneLimits } from "./processor/lane.ts";
@@ -31,6 +31,7 @@ import { startHealthServer } from "./telemetry/health.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 import { BlockPhases, processorEvents, relayEvents } from "./telemetry/service-events.ts";
+import { newAuditor, type RunningAuditor } from "./workload/auditor/start.ts";
 
 export type ServiceParts = {
   readonly config: Config;
@@ -72,61 +73,107 @@ const UNKNOWN_RESOLUTIONS = {
 
 /** @throws DatabaseUnreachable | KafkaUnreachable | RegistryUnreachable | NotSetUp | LanesDisagree | DeclaredFaults */
 export async function startService(parts: ServiceParts): Promise<Service> {
-  const { config, addresses, kafka, logger, metrics } = parts;
+  const { config, logger, metrics } = parts;
   arm(config, logger);
+  const common = await openCommon(parts);
+  const lanes = config.roles.includes("lanes") ? await makeLanes(parts, common) : null;
+  const auditor = config.roles.includes("auditor") ? makeAuditor(parts, common) : null;
+  const health = await startHealthServer({
+    host: config.httpHost,
+    port: config.httpPort,
+    metrics,
+    live: () => lanes?.live() ?? { ok: true, reasons: [] },
+    ready: () => joined([...(lanes?.reasons() ?? []), ...(auditor?.reasons() ?? [])]),
+  });
+  await lanes?.start();
+  auditor?.start();
+  const { roles } = config;
+  logger.info({ httpPort: health.port, lanes: common.lanes, roles, process: lanes?.process() ?? null }, "running");
+  return {
+    httpPort: health.port,
+    stop: async () => {
+      await Promise.all([auditor?.stop(), lanes?.stop()]);
+      await Promise.all([health.close(), common.admin.close()]);
+    },
+  };
+}
+
+/** What every role works with. */
+type Common = {
+  readonly declared: Declared;
+  readonly database: DatabaseSettings;
+  readonly lanes: number;
+  readonly codec: Codec;
+  readonly registry: Registry;
+  readonly admin: TopicAdmin;
+  readonly names: TopicNames;
+};
+
+async function openCommon({ config, addresses, kafka }: ServiceParts): Promise<Common> {
   const declared = loadDeclared(config.schemasDir, config.flowsDir);
   const database = databaseSettings(config, addresses.databaseUrl, "millrace_service");
+  const lanes = await withConnection(database, findLanes);
+  const registry = openRegistry({ url: addresses.schemaRegistryUrl, timeoutMs: REGISTRY_TIMEOUT_MS });
+  const codec = await openCodec(registry, config, declared);
+  const admin = await openAdmin(kafka);
+  await assertTopics(admin, config, lanes);
+  return { declared, database, lanes, codec, registry, admin, names: topicNames(config) };
+}
+
+function joined(reasons: readonly string[]): Health {
+  return { ok: reasons.length === 0, reasons };
+}
+
+function makeAuditor({ config, kafka, logger, metrics }: ServiceParts, common: Common): RunningAuditor {
+  const { declared, database, lanes, codec, registry, names: topics } = common;
+  const askSchema = (id: number) => registry.schemaById(id);
+  const settings = config;
+  return newAuditor({ database, kafka, declared, codec, askSchema, topics, lanes, settings, logger, metrics });
+}
+
+/** Processor and relay, always together in a lane's owner. */
+type LanesRole = {
+  process(): bigint;
+  live(): Health;
+  reasons(): readonly string[];
+  start(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+async function makeLanes(parts: ServiceParts, common: Common): Promise<LanesRole> {
+  const { config, kafka, logger, metrics } = parts;
+  const { declared, database, codec, admin, names } = common;
   const needsOne = needsStandby(config.standby, database.url);
   const standby = await withConnection(database, (connection) => requireStandby(connection, needsOne, logger));
-  const rules = await withConnection(database, (connection) => loadRules(connection, config, declared));
-  const codec = await openCodec(config, addresses, declared);
-  const admin = await openAdmin(kafka);
-  await assertTopics(admin, config, rules.lanes);
-  const names = topicNames(config);
+  const rules = await withConnection(database, (connection) => loadRules(connection, config, declared, common.lanes));
   const reader = await openReader(kafka, [names.intents, names.reports], readerOptions(config));
   const relayPool = new ConnectionPool(database, RELAY_CONNECTIONS);
   const blockPool = new ConnectionPool(database, config.blockConnections);
   // Rare questions have a connection of their own for a moment, so that no block or message waits for them.
   const aside: Aside = { lend: (work) => withConnection(database, work) };
   const halted = new HaltedLanes({ pool: aside, admin, topics: [names.intents, names.reports], logger });
-  const joined: { processor: Processor | null } = { processor: null };
-  const relay = makeRelay({ parts, names, codec, pool: relayPool, joined });
-  const processor = makeProcessor({
-    parts,
-    names,
-    rules,
-    codec,
-    reader,
-    admin,
-    database,
-    pool: blockPool,
-    relay,
-    halted,
-  });
-  joined.processor = processor;
+  const together: { processor: Processor | null } = { processor: null };
+  const relay = makeRelay({ parts, names, codec, pool: relayPool, joined: together });
+  const made = { parts, names, rules, codec, reader, admin, database, pool: blockPool, relay, halted };
+  const processor = makeProcessor(made);
+  together.processor = processor;
   const upkeep = keepUp({ pool: aside, logger, partitionsAheadHours: config.partitionsAheadHours, standby });
   const retentionMs = await readRetentionMs(admin, names.intents);
   watch({ metrics, processor, relay, halted, upkeep, retentionMs });
-  const health = await startHealthServer({
-    host: config.httpHost,
-    port: config.httpPort,
-    metrics,
-    live: () => liveness(reader),
-    ready: () => readiness(config, processor),
-  });
   const offsets = tellLagTools(admin, config, processor);
   const counting = watchPartitions(processor);
   const following = setInterval(() => void halted.follow(processor.lastTick?.halted ?? []), HALTS_EVERY_MS);
-  await processor.start();
-  logger.info({ httpPort: health.port, lanes: rules.lanes, process: processor.process }, "running");
   return {
-    httpPort: health.port,
+    process: () => processor.process,
+    live: () => liveness(reader),
+    reasons: () => whyNotReady(config, processor),
+    start: () => processor.start(),
     stop: async () => {
       for (const timer of [offsets, counting, following]) clearInterval(timer);
       upkeep.stop();
       await processor.stop();
       await reader.stop();
-      await Promise.all([health.close(), admin.close(), relayPool.close(), blockPool.close()]);
+      await Promise.all([relayPool.close(), blockPool.close()]);
     },
   };
 }
@@ -210,11 +257,15 @@ function makeProcessor({
   });
 }
 
-async function loadRules(session: Connection, config: Config, declared: Declared): Promise<Rules> {
+async function findLanes(session: Connection): Promise<number> {
   const lanes = await countLanes(session).catch((error: Error) => {
     throw new NotSetUp(`the database is not set up (${error.message}); run \`millrace migrate\``);
   });
   if (lanes === 0) throw new NotSetUp("the database has no lanes; run `millrace migrate`");
+  return lanes;
+}
+
+async function loadRules(session: Connection, config: Config, declared: Declared, lanes: number): Promise<Rules> {
   const files = declared.flows.map((flow) => {
     const source = readFileSync(flow.place.file, "utf8");
     const contentHash = createHash("sha256").update(source).digest("hex");
@@ -239,8 +290,7 @@ async function loadRules(session: Connection, config: Config, declared: Declared
   });
 }
 
-async function openCodec(config: Config, addresses: Addresses, declared: Declared): Promise<Codec> {
-  const registry = openRegistry({ url: addresses.schemaRegistryUrl, timeoutMs: REGISTRY_TIMEOUT_MS });
+async function openCodec(registry: Registry, config: Config, declared: Declared): Promise<Codec> {
   const schemas = topicSchemas(topicNames(config), declared);
   const ids = await registry.findSchemas(Object.values(schemas));
   const of = <T>(pick: (schema: { topic: string; schema: string }) => T) => ({
@@ -396,7 +446,7 @@ function liveness(reader: Reader): Health {
     : { ok: false, reasons: [`no broker has answered for ${Math.round(silentMs / 1000)} s`] };
 }
 
-function readiness(config: Config, processor: Processor): Health {
+function whyNotReady(config: Config, processor: Processor): readonly string[] {
   const tick = processor.lastTick;
   const reasons: string[] = [];
   if (tick === null) reasons.push("the leases have not been read yet");
@@ -406,7 +456,7 @@ function readiness(config: Config, processor: Processor): Health {
   }
   if (Math.abs(processor.skewMs) > config.clockSkewMaxMs)
     reasons.push(`the database's clock is ${Math.round(processor.skewMs)} ms from ours`);
-  return { ok: reasons.length === 0, reasons };
+  return reasons;
 }
 
 /** An outage is no answer: then the next look tells. */

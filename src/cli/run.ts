@@ -13,11 +13,11 @@ export function register(program: Command, context: CliContext): void {
     .description(
       "Runs the service until SIGTERM. Several instances share the lanes; a killed one's lanes go to the others.",
     )
-    .option("--roles <ROLES>", "what this process does, separated by commas (default: all)")
+    .option("--roles <ROLES>", "what this process does, separated by commas: lanes, auditor (default: lanes)")
     .option("--instance <NAME>", "a label for logs and metrics; ownership does not depend on it")
     .option("--http-port <N>", "port of /metrics, /livez and /readyz (default: a free one, logged)")
     .action((options: RunOptions) => run(context, options));
-  withExamples(verb, "millrace run", "millrace run --instance a --http-port 9400");
+  withExamples(verb, "millrace run", "millrace run --instance a --http-port 9400", "millrace run --roles auditor");
 }
 
 /** By how much the heap may grow over what is alive before old garbage is collected. V8's own answer is a multiple: a

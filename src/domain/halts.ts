@@ -20,13 +20,15 @@ export const HALT_CAUSES = [
   "output_topic_recreated",
   "outbox_gap",
   "clocks_apart",
+  "audit_failed",
 ] as const;
 export type HaltCause = (typeof HALT_CAUSES)[number];
 
 /** `mend`: resuming alone succeeds once the cause is mended, and halts again until then.
+ *  `judge`: resuming alone succeeds, and says that what was found is accepted as it is.
  *  `anew`: either the topic is put back to what it was, or it begins anew with --outputs-anew.
  *  `accept`: either the log is put back to what it was, or a position is accepted with --intents-at or --reports-at. */
-export type HaltRemedy = "mend" | "accept" | "anew";
+export type HaltRemedy = "mend" | "accept" | "anew" | "judge";
 
 export type HaltAdvice = {
   readonly meaning: string;
@@ -123,6 +125,12 @@ const ADVICE: Record<HaltCause, HaltAdvice> = {
     remedy: "mend",
     next: "Set the clocks (NTP on every machine); `millrace doctor` measures the differences.",
   },
+  audit_failed: {
+    meaning:
+      "The auditor found that what is written in this lane is not what its inputs lead to: see invariant and place in the evidence.",
+    remedy: "judge",
+    next: "Keep a copy of the database and ask with `millrace verify --deep`. Find out whether rows were changed by hand, a release decides otherwise, or settings differ between lanes and auditor.",
+  },
 };
 
 const UNKNOWN: HaltAdvice = {
@@ -145,6 +153,9 @@ export function haltRunbook(cause: string): string {
 }
 
 const REMEDIES: Record<HaltRemedy, string> = {
+  judge:
+    "Resuming alone succeeds: it says that what was found is accepted as it stands, and the audit goes on behind it. " +
+    "Nothing is mended by it; what is wrong with the money is put right by intents.",
   mend: "Resuming alone succeeds once the cause is mended; until then the lane halts again, and no position helps.",
   anew:
     "Resuming alone halts again unless the topic holds what it held. With --outputs-anew the topic begins with the next " +

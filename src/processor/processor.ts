@@ -39,6 +39,8 @@ type Held = {
   cancelled: boolean;
   /** what the relay found while the lane was still being taken */
   halting: Pick<Extract<LaneEnd, { kind: "halted" }>, "cause" | "evidence"> | null;
+  /** it has come to its end by itself: a halt of it is our own */
+  ended: boolean;
 };
 
 export class Processor {
@@ -63,6 +65,7 @@ export class Processor {
         this.#lastTick = tick;
         this.#skewMs = skewMs;
         if (Math.abs(skewMs) > this.#parts.leases.clockSkewMaxMs) this.#haltForClocks(skewMs);
+        for (const lane of tick.halted) this.#haltedByAnother(lane);
       },
       failed: (error: unknown) => this.#parts.events.leaseTrouble(error),
     };
@@ -99,13 +102,14 @@ export class Processor {
 
   #take(number: number): void {
     if (this.#held.has(number)) return;
-    const held: Held = { lane: null, epoch: null, ending: null, cancelled: false, halting: null };
+    const held: Held = { lane: null, epoch: null, ending: null, cancelled: false, halting: null, ended: false };
     this.#held.set(number, held);
     void this.#live(number, held).catch((error) => this.#parts.crash(error));
   }
 
   async #live(number: number, held: Held): Promise<void> {
     const end = await this.#takeAndRun(number, held);
+    held.ended = true;
     // A lane that was lost and taken again meanwhile has another holding: reader and publisher are that one's now.
     if (this.#held.get(number) !== held) return;
     this.#parts.reader.close(number);
@@ -293,6 +297,12 @@ export class Processor {
     const wrong = await judgePartitions({ admin, ...this.#topics(), lanes: rules.lanes });
     if (wrong === null || wrong.evidence["partitions"] === 0) return;
     for (const lane of this.lanes) lane.halt(wrong.cause, wrong.evidence);
+  }
+
+  /** The auditor halts a lane that it does not own, and fences us with it. A busy lane finds that out by its next block; an
+   *  idle one would go on holding what it may not write. */
+  #haltedByAnother(number: number): void {
+    if (this.#held.get(number)?.ended === false) this.#lose(number);
   }
 
   /** The relay was fenced: a newer owner writes this lane. */

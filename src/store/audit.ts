@@ -173,15 +173,24 @@ export const timeMs = readTimestampMs;
 
 // Tables in pages -----------------------------------------------------------------------------------------------------
 
-export function blockPages(connection: Connection, lane: number, until: bigint, limit: number): Pager<BlockRow> {
-  return pager(limit, (after: BlockRow | null) =>
-    connection.run(pages.auditBlocks, [lane, after?.block ?? LOWEST, after?.recordedAt ?? "-infinity", until, limit]),
-  );
+/** Blocks with `after < block <= until`; null: from the first that there is. */
+export function blockPages(
+  connection: Connection,
+  lane: number,
+  blocks: { readonly after: bigint | null; readonly until: bigint },
+  limit: number,
+): Pager<BlockRow> {
+  const start = blocks.after === null ? [LOWEST, "-infinity"] : [blocks.after, "infinity"];
+  return pager(limit, (after: BlockRow | null) => {
+    const key = after === null ? start : [after.block, after.recordedAt];
+    return connection.run(pages.auditBlocks, [lane, ...key, blocks.until, limit]);
+  });
 }
 
 /** The first block that a lane still has; null when there is none. */
 export async function readFirstBlock(connection: Connection, lane: number): Promise<BlockRow | null> {
-  return (await blockPages(connection, lane, 9_223_372_036_854_775_807n, 1).page(null))[0] ?? null;
+  const all = { after: null, until: 9_223_372_036_854_775_807n };
+  return (await blockPages(connection, lane, all, 1).page(null))[0] ?? null;
 }
 
 /** Lines of blocks with `from <= block <= until`. */
@@ -198,24 +207,18 @@ export function linePages(
   });
 }
 
-/** Messages of one topic with `sequence < until`. */
+/** Messages of one topic with `from <= sequence < next`. */
 export function messagePages(
   connection: Connection,
   lane: number,
   topic: OutgoingTopic,
-  until: bigint,
+  span: { readonly from: bigint; readonly next: bigint },
   limit: number,
 ): Pager<MessageRow> {
-  return pager(limit, (after: MessageRow | null) =>
-    connection.run(pages.auditMessages, [
-      lane,
-      TOPIC_NUMBERS[topic],
-      after?.sequence ?? LOWEST,
-      after?.recordedAt ?? "-infinity",
-      until,
-      limit,
-    ]),
-  );
+  return pager(limit, (after: MessageRow | null) => {
+    const key = after === null ? [span.from - 1n, "infinity"] : [after.sequence, after.recordedAt];
+    return connection.run(pages.auditMessages, [lane, TOPIC_NUMBERS[topic], ...key, span.next, limit]);
+  });
 }
 
 /** Quarantine rows of one topic, of blocks with `after < block <= until`, by offset. */
@@ -239,8 +242,22 @@ export function quarantinePages(
   );
 }
 
-export function casePages(connection: Connection, lane: number, limit: number): Pager<CaseRow> {
-  return pager(limit, (after: CaseRow | null) => connection.run(pages.auditCases, [lane, after?.caseId ?? NIL, limit]));
+/** @param first begins behind this id; null: at the first case */
+export function casePages(
+  connection: Connection,
+  lane: number,
+  limit: number,
+  first: string | null = null,
+): Pager<CaseRow> {
+  return pager(limit, (after: CaseRow | null) =>
+    connection.run(pages.auditCases, [lane, after?.caseId ?? first ?? NIL, limit]),
+  );
+}
+
+/** Cases by their ids; those that are not there are left out. */
+export async function readCasesAt(connection: Connection, lane: number, ids: readonly string[]): Promise<CaseRow[]> {
+  if (ids.length === 0) return [];
+  return (await connection.run(pages.auditCasesAt, [lane, plainArray(ids)])).rows as unknown as CaseRow[];
 }
 
 export function timerPages(connection: Connection, lane: number, limit: number): Pager<TimerRow> {

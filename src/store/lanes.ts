@@ -4,7 +4,7 @@ import type { TimerKey } from "../domain/books.ts";
 import type { Head, TimerPosition } from "../domain/head.ts";
 import { type Connection, sqlState } from "./database.ts";
 import { plainArray, readTimestampMs, timestamp } from "./literals.ts";
-import { acceptedPosition, applyPosition, insertHalt, openHalts } from "./sql/halt.ts";
+import { acceptedPosition, applyPosition, auditsAccepted, insertAuditHalt, insertHalt, openHalts } from "./sql/halt.ts";
 import * as lease from "./sql/lease.ts";
 import { readHouse } from "./sql/read-house.ts";
 import { readLane } from "./sql/read-lane.ts";
@@ -160,11 +160,27 @@ export type NewHalt = {
 
 /** @returns whether the lane is halted; false when the epoch is not the lane's any more */
 export async function recordHalt(connection: Connection, lane: number, halt: NewHalt): Promise<boolean> {
-  const text = JSON.stringify(halt.evidence, (_key, value: unknown) =>
-    typeof value === "bigint" ? value.toString() : value,
-  );
-  const { rows } = await connection.run(insertHalt, [lane, halt.cause, text, halt.epoch]);
+  const { rows } = await connection.run(insertHalt, [lane, halt.cause, jsonOf(halt.evidence), halt.epoch]);
   return rows[0]?.["is_ours"] === true;
+}
+
+function jsonOf(evidence: Record<string, unknown>): string {
+  return JSON.stringify(evidence, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+}
+
+/** Halts a lane for the auditor, and fences its owner with the same statement.
+ *  @returns false when it is halted already */
+export async function haltForAudit(
+  connection: Connection,
+  lane: number,
+  evidence: Record<string, unknown>,
+): Promise<boolean> {
+  return (await connection.run(insertAuditHalt, [lane, jsonOf(evidence)])).rows.length === 1;
+}
+
+/** Lanes that an operator has let go on after a finding of the auditor. */
+export async function readAuditsAccepted(connection: Connection): Promise<Set<number>> {
+  return new Set((await connection.run(auditsAccepted, [])).rows.map((row) => row["lane"] as number));
 }
 
 export async function listOpenHalts(connection: Connection): Promise<OpenHalt[]> {

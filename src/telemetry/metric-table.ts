@@ -181,6 +181,57 @@ export const METRICS = {
     meaning:
       "Commits whose result was lost, by what the lane row then said: done, not_done, halted (neither), unanswered (the lane is taken anew).",
   },
+  auditAgeSeconds: {
+    name: "millrace_audit_age_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: [],
+    meaning: "Time since the last cut that the auditor has audited was taken; of an instance with the role `auditor`.",
+  },
+  auditSeconds: {
+    name: "millrace_audit_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: [],
+    meaning: "How long the audit of that cut took.",
+  },
+  auditOk: {
+    name: "millrace_audit_ok",
+    kind: "gauge",
+    unit: "",
+    labels: [],
+    meaning: "1 while the auditor has found nothing, 0 while a finding stands: in a lane that it halted, or in none.",
+  },
+  auditLaneBlock: {
+    name: "millrace_audit_lane_block",
+    kind: "gauge",
+    unit: "blocks",
+    labels: ["lane"],
+    meaning: "Number of the block up to which a lane has been audited.",
+  },
+  auditBlocks: {
+    name: "millrace_audit_blocks_total",
+    kind: "counter",
+    unit: "blocks",
+    labels: ["how"],
+    meaning:
+      "Blocks that the auditor looked at: decided anew, or not_decided because their inputs are gone (then their form alone " +
+      "was audited).",
+  },
+  auditFindings: {
+    name: "millrace_audit_findings_total",
+    kind: "counter",
+    unit: "problems",
+    labels: ["invariant"],
+    meaning: "Problems that the auditor found, by the invariant that does not hold. Worth a page.",
+  },
+  auditFailures: {
+    name: "millrace_audit_failures_total",
+    kind: "counter",
+    unit: "cuts",
+    labels: [],
+    meaning: "Cuts that could not be audited, because database, broker or registry could not be reached.",
+  },
   kafkaLogLines: {
     name: "millrace_kafka_client_log_lines_total",
     kind: "counter",
@@ -213,5 +264,6 @@ export const KNOWN_LABELS = {
   blockSeconds: ["intake", "wait", "read", "decide", "write", "commit"],
   fenced: ["commit", "append"],
   unknownCommits: ["done", "not_done", "halted", "unanswered"],
+  auditBlocks: ["decided", "not_decided"],
   reconnects: ["kafka", "postgres", "registry"],
 } as const;

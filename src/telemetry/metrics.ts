@@ -53,6 +53,14 @@ export type RelayFigures = {
   readonly ageSeconds: number;
 };
 
+/** What the running auditor last came to; `auditedTo` is a block by lane. */
+export type AuditFigures = {
+  readonly ageSeconds: number | null;
+  readonly seconds: number | null;
+  readonly isGood: boolean;
+  readonly auditedTo: ReadonlyMap<number, bigint>;
+};
+
 export type Metrics = {
   /** one call per committed block */
   block(figures: BlockFigures): void;
@@ -68,6 +76,11 @@ export type Metrics = {
   watchLanes(read: () => readonly LaneFigures[]): void;
   watchRelay(read: () => readonly RelayFigures[]): void;
   watchSystem(read: () => SystemFigures): void;
+  watchAudit(read: () => AuditFigures): void;
+  /** one call per audited cut */
+  audited(blocks: { readonly decided: number; readonly notDecided: number }): void;
+  auditFound(invariant: string, problems: number): void;
+  auditFailed(): void;
   /** the whole page in Prometheus's text format */
   page(): Promise<{ readonly contentType: string; readonly text: string }>;
 };
@@ -80,7 +93,7 @@ export function createMetrics(settings: MetricsSettings): Metrics {
   collectDefaultMetrics({ register: registry });
   const counters = createCounters(registry);
   const histograms = createHistograms(registry);
-  const watched: Watched = { lanes: () => [], relay: () => [], system: () => NOTHING_SEEN };
+  const watched: Watched = { lanes: () => [], relay: () => [], system: () => NOTHING_SEEN, audit: () => null };
   createLaneGauges(registry, watched);
   const build = new Gauge({ ...options(METRICS.build), registers: [registry] });
   build.set({ ...settings, node: process.version }, 1);
@@ -102,6 +115,15 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     watchSystem: (read) => {
       watched.system = read;
     },
+    watchAudit: (read) => {
+      watched.audit = read;
+    },
+    audited: ({ decided, notDecided }) => {
+      counters.auditBlocks.inc({ how: "decided" }, decided);
+      counters.auditBlocks.inc({ how: "not_decided" }, notDecided);
+    },
+    auditFound: (invariant, problems) => counters.auditFindings.inc({ invariant }, problems),
+    auditFailed: () => counters.auditFailures.inc(),
     page: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
@@ -110,6 +132,8 @@ type Watched = {
   lanes: () => readonly LaneFigures[];
   relay: () => readonly RelayFigures[];
   system: () => SystemFigures;
+  /** null where no auditor runs */
+  audit: () => AuditFigures | null;
 };
 
 const NOTHING_SEEN: SystemFigures = {
@@ -136,10 +160,14 @@ function createCounters(registry: Registry) {
     kafkaLogLines: new Counter({ ...options(METRICS.kafkaLogLines), registers }),
     reconnects: new Counter({ ...options(METRICS.reconnects), registers }),
     producerIdChanges: new Counter({ ...options(METRICS.producerIdChanges), registers }),
+    auditBlocks: new Counter({ ...options(METRICS.auditBlocks), registers }),
+    auditFindings: new Counter({ ...options(METRICS.auditFindings), registers }),
+    auditFailures: new Counter({ ...options(METRICS.auditFailures), registers }),
   };
   for (const result of KNOWN_LABELS.intents) counters.intents.inc({ result }, 0);
   for (const at of KNOWN_LABELS.fenced) counters.fenced.inc({ at }, 0);
   for (const resolution of KNOWN_LABELS.unknownCommits) counters.unknownCommits.inc({ resolution }, 0);
+  for (const how of KNOWN_LABELS.auditBlocks) counters.auditBlocks.inc({ how }, 0);
   for (const to of KNOWN_LABELS.reconnects) counters.reconnects.inc({ to }, 0);
   return counters;
 }
@@ -181,6 +209,7 @@ function createLaneGauges(registry: Registry, watched: Watched): void {
   };
   createHeldGauges(gauges, watched);
   createSystemGauges(gauges, watched);
+  createAuditGauges(gauges, watched);
 }
 
 function createHeldGauges(gauges: Gauges, watched: Watched): void {
@@ -221,5 +250,21 @@ function createSystemGauges(gauges: Gauges, watched: Watched): void {
   gauges(METRICS.synchronousStandby, (gauge) => {
     const { hasStandby } = watched.system();
     if (hasStandby !== null) gauge.set(hasStandby ? 1 : 0);
+  });
+}
+
+/** Of an instance that audits; of others there is nothing to tell. */
+function createAuditGauges(gauges: Gauges, watched: Watched): void {
+  const when = (value: number | null | undefined, gauge: Gauge): void => {
+    if (value !== null && value !== undefined) gauge.set(value);
+  };
+  gauges(METRICS.auditAgeSeconds, (gauge) => when(watched.audit()?.ageSeconds, gauge));
+  gauges(METRICS.auditSeconds, (gauge) => when(watched.audit()?.seconds, gauge));
+  gauges(METRICS.auditOk, (gauge) => {
+    const figures = watched.audit();
+    if (figures !== null) gauge.set(figures.isGood ? 1 : 0);
+  });
+  gauges(METRICS.auditLaneBlock, (gauge) => {
+    for (const [lane, block] of watched.audit()?.auditedTo ?? []) gauge.set({ lane }, Number(block));
   });
 }

@@ -83,6 +83,15 @@ export async function damagedCopy(
   return { databaseUrl: copy.href, drop };
 }
 
+/** Changes a service's own database as the server's superuser, triggers off. */
+export function damage(databaseUrl: string, statements: readonly string[]): Promise<void> {
+  return asSuperuser(databaseUrl, [
+    "set search_path = millrace",
+    "set session_replication_role = replica",
+    ...statements,
+  ]);
+}
+
 /** @throws Error when a statement that changes rows changes none: the test would damage nothing */
 async function asSuperuser(url: string, statements: readonly string[]): Promise<void> {
   const client = new pg.Client({ connectionString: url });

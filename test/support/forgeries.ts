@@ -130,10 +130,10 @@ const MONEY: readonly Forgery[] = [
   [
     "a line between other accounts of the same holder",
     (lane) => {
-      const [line] = linesOf(lane, outcomeOf(lane, "hold.captured"));
+      const line = linesOf(lane, outcomeOf(lane, "hold.captured")).at(-1);
       Object.assign(found("line", line), { debit: accountOf(lane, own("available"))["account"] });
     },
-    { lines_decided_anew: "by P16_hold of case" },
+    { lines_decided_anew: "by P16_capture of case" },
   ],
   [
     "another house account",
@@ -284,7 +284,11 @@ const ANSWERS: readonly Forgery[] = [
       const record = found("intent", lane.intents.at(-1));
       putAside(lane, outcome.block, record, "from: no control characters");
     },
-    { quarantine_decided_anew: "decided anew it can be understood" },
+    {
+      quarantine_decided_anew: "is put aside as invalid_field; decided anew it can be understood",
+      outcomes_decided_anew: " outcomes; decided anew ",
+      lines_decided_anew: "is not there; decided anew 8 EUR",
+    },
   ],
   [
     "a record put aside for another reason",

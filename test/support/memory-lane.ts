@@ -42,7 +42,7 @@ export class MemoryProduction {
   readonly codec;
   readonly log: InputRecord[] = [];
   readonly blocks: SecondBlock[] = [];
-  readonly #rules: Rules;
+  #rules: Rules;
   #memory: LaneMemory;
   readonly #cases = new Map<string, StoredCase>();
   readonly #balances = new Map<bigint, Kept>();
@@ -67,6 +67,11 @@ export class MemoryProduction {
       accounts: 0n,
     };
     this.#memory = { head, house: new Map() };
+  }
+
+  /** From here on other rules hold. */
+  goBy(rules: Rules): void {
+    this.#rules = rules;
   }
 
   get head(): Head {
@@ -164,12 +169,15 @@ export class MemoryProduction {
       caseId,
       name,
     }));
+    const { block, outcomesNext, deadLettersNext, accounts } = head;
+    const nowAt = new Date(head.nowMs).toISOString();
+    const rest = { block, nowAt, accounts, outcomesNext, deadLettersNext };
     const position = {
       timerDueAt: new Date(head.timer.dueMs).toISOString(),
       timerCaseId: head.timer.caseId,
       timerName: head.timer.name,
     };
-    return { head: { lane: this.lane, block: head.block, ...position } as LaneStanding["head"], balances, timers };
+    return { head: { lane: this.lane, ...rest, ...position } as unknown as LaneStanding["head"], balances, timers };
   }
 
   cases(): CaseRow[] {

@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readDeclaredTexts, readTree } from "../../src/declared/texts.ts";
 import { Findings } from "../../src/workload/audit/findings.ts";
-import { type LaneWork, newTally, type Tally } from "../../src/workload/audit/parts.ts";
+import { type LaneWork, newTally, secondParts, type Tally } from "../../src/workload/audit/parts.ts";
 import { SecondAudit } from "../../src/workload/audit/second.ts";
+import { emptyLedger, type LaneLedger } from "../../src/workload/second-ledger/ledger.ts";
 import { readRules, type SecondRules } from "../../src/workload/second-ledger/rules.ts";
 import { plainTree } from "../../src/workload/second-ledger/tree.ts";
 import { SCHEMAS } from "../unit/codec-fixtures.ts";
@@ -45,13 +46,16 @@ export type SecondReport = {
   readonly tally: Tally;
 };
 
-/** Decides anew what the lane has written, and holds it against where the lane stands. */
-export async function auditMemory(lane: MemoryProduction, rules = RULES): Promise<SecondReport> {
+/** Decides anew what the lane has written, and holds it against where the lane stands.
+ *  @param from a ledger that was taken over, with the blocks behind it; else everything is decided */
+export async function auditMemory(lane: MemoryProduction, rules = RULES, from?: LaneLedger): Promise<SecondReport> {
   const findings = new Findings();
   const tally = newTally();
   const work = { findings, tally } as unknown as LaneWork;
-  const audit = new SecondAudit(work, { rules, askSchema: (id) => lane.registry.schemaById(id) }, lane.lane, true);
-  for (const block of lane.blocks) await audit.block(block);
+  const parts = secondParts(rules, (id) => lane.registry.schemaById(id));
+  const readCases = async (ids: readonly string[]) => lane.cases().filter(({ caseId }) => ids.includes(caseId));
+  const audit = new SecondAudit(work, parts, { lane: lane.lane, readCases }, from ?? emptyLedger(lane.lane));
+  for (const block of lane.blocks) if (block.row.block > (from?.block ?? 0n)) await audit.block(block);
   audit.end(lane.standing());
   for (const row of lane.cases()) audit.case(row);
   audit.endCases(() => true);

@@ -53,18 +53,23 @@ export const auditBalances = statement(
 
 // Purpose: cases with what they remember, and those of their timers that the timer table does not have; both in one
 // statement, because a block may move the case meanwhile.
-export const auditCases = statement(
-  "audit_cases",
-  `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state, c.data, c.history,
-     (extract(epoch from c.occurred_at) * 1000000)::bigint as "occurredAtMicros",
+const CASES = `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state,
+     c.data, c.history, (extract(epoch from c.occurred_at) * 1000000)::bigint as "occurredAtMicros",
      coalesce((select array_agg(t.key) from jsonb_each_text(c.data -> 't') t where not exists (
        select from timer r where r.lane = c.lane and r.case_id = c.case_id and r.name = t.key
          and r.due_at = case when t.value ~ '^[0-9]{1,15}$' then timestamptz 'epoch' + t.value::bigint * interval '1 ms' end
      )), '{}') as "missingTimers"
-   from case_state c
+   from case_state c`;
+
+export const auditCases = statement(
+  "audit_cases",
+  `${CASES}
    where c.lane = $1 and c.case_id > $2::uuid
    order by c.case_id limit $3`,
 );
+
+// Purpose: some cases by their ids. Index: primary key of each partition. Rows: at most as many as asked for.
+export const auditCasesAt = statement("audit_cases_at", `${CASES} where c.lane = $1 and c.case_id = any($2::uuid[])`);
 
 // Purpose: the outcomes that a page of cases remembers. Index: primary key of each partition. Rows: as many as asked for.
 export const auditOutcomesAt = statement(

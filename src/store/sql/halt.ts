@@ -12,6 +12,25 @@ export const insertHalt = statement(
    select exists (select from ours) as is_ours`,
 );
 
+// Purpose: a halt by the auditor, which does not own the lane: the epoch is raised with it, so that the owner's next block
+// ends as a zombie's does. Locks: the lane row, behind a block that is being committed. Rows: none when the lane is halted
+// already.
+export const insertAuditHalt = statement(
+  "insert_audit_halt",
+  `with fenced as (
+     update lane set epoch = epoch + 1
+     where lane = $1 and not exists (select from halt where lane = $1 and resumed_at is null)
+     returning lane
+   )
+   insert into halt (lane, cause, evidence) select lane, 'audit_failed', $2::jsonb from fenced returning halt`,
+);
+
+// Purpose: lanes that an operator has resumed after a finding of the auditor. Rows: few.
+export const auditsAccepted = statement(
+  "audits_accepted",
+  `select distinct lane from halt where cause = 'audit_failed' and resumed_at is not null`,
+);
+
 // Purpose: a position that an operator accepted and that no block has taken over yet. The block itself tells: a process
 // that ended between its COMMIT and the note would else move the lane back when it is taken again. Index: few rows;
 // primary key of block, from the resumption on. Rows: one.

@@ -8,7 +8,6 @@
 // lasts longer than it takes to read a lane's balances.
 
 import {
-  type LaneCut,
   readBeyondHead,
   readCut,
   readForeignLanes,
@@ -30,7 +29,11 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
   const tally = newTally();
   const work: LaneWork = { parts, lanes: cut.length, partitions, findings, tally };
   await auditTopics(work);
-  await auditStrays(work, cut);
+  await auditForeign(work);
+  for (const { lane } of cut) {
+    await auditBeyond(work, lane);
+    await auditStrays(work, lane);
+  }
   if (parts.waitMs > 0) await awaitPublished(work, cut);
   const total = Number(cut.reduce((sum, { block }) => sum + block, 0n));
   let done = 0;
@@ -45,7 +48,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
 }
 
 /** Lanes are partition numbers, so every topic has as many as there are lanes. */
-async function auditTopics({ parts, lanes, findings }: LaneWork): Promise<void> {
+export async function auditTopics({ parts, lanes, findings }: LaneWork): Promise<void> {
   const names = Object.values(parts.topics);
   const counts = await parts.admin.partitionCounts(names);
   for (const topic of names) {
@@ -55,24 +58,31 @@ async function auditTopics({ parts, lanes, findings }: LaneWork): Promise<void> 
   }
 }
 
-async function auditStrays(work: LaneWork, cut: readonly LaneCut[]): Promise<void> {
-  const { parts, findings } = work;
+/** Rows of lanes that do not exist. */
+export async function auditForeign({ parts, findings }: LaneWork): Promise<void> {
   for (const { table, lane } of await readForeignLanes(parts.rows)) {
     findings.problem("rows_in_their_lane", `table ${table} has rows of lane ${lane}, which does not exist`);
   }
-  for (const { lane } of cut) {
-    for (const { table, at } of await readBeyondHead(parts.rows, lane)) {
-      const what = table === "outbox" ? `message ${at}` : table === "line" ? `a line of block ${at}` : `block ${at}`;
-      findings.problem("lines_in_blocks", `lane ${lane}: ${what} lies beyond the lane's head`);
-    }
-    const { block: detached } = await readOpening(work, lane);
-    const strays = await readStrayQuarantine(parts.rows, lane, parts.topics.intents, {
-      after: detached,
-      limit: PROBLEMS_MAX,
-    });
-    for (const { topic, offset, block } of strays) {
-      const text = `lane ${lane}: the quarantine row of ${topic} offset ${offset} belongs to no block (says ${block})`;
-      findings.problem("lines_in_blocks", text);
-    }
+}
+
+/** Rows that lie beyond their lane's head. */
+export async function auditBeyond({ parts, findings }: LaneWork, lane: number): Promise<void> {
+  for (const { table, at } of await readBeyondHead(parts.rows, lane)) {
+    const what = table === "outbox" ? `message ${at}` : table === "line" ? `a line of block ${at}` : `block ${at}`;
+    findings.problem("lines_in_blocks", `lane ${lane}: ${what} lies beyond the lane's head`);
+  }
+}
+
+/** Quarantine rows of no block. */
+export async function auditStrays(work: LaneWork, lane: number): Promise<void> {
+  const { parts, findings } = work;
+  const { block: detached } = await readOpening(work, lane);
+  const strays = await readStrayQuarantine(parts.rows, lane, parts.topics.intents, {
+    after: detached,
+    limit: PROBLEMS_MAX,
+  });
+  for (const { topic, offset, block } of strays) {
+    const text = `lane ${lane}: the quarantine row of ${topic} offset ${offset} belongs to no block (says ${block})`;
+    findings.problem("lines_in_blocks", text);
   }
 }

@@ -9,7 +9,7 @@ import type { Connection } from "../../store/database.ts";
 import { readRules } from "../second-ledger/rules.ts";
 import type { AskSchema } from "../second-ledger/schemas.ts";
 import { plainTree } from "../second-ledger/tree.ts";
-import type { AuditDepth, AuditParts, AuditTopics, SecondParts } from "./parts.ts";
+import { type AuditDepth, type AuditParts, type AuditTopics, type SecondParts, secondParts } from "./parts.ts";
 
 export type GivenFrom = {
   readonly schemasDir: string;
@@ -43,12 +43,12 @@ export async function readGiven(rows: Connection, from: GivenFrom): Promise<Give
     chart: declared.chart,
     flows: new Map(flows.map(({ number, ref }) => [number, ref])),
     forcedPostings: new Set(forced.map(({ name }) => name)),
-    second: depth === "deep" ? secondParts(from, flows) : null,
+    second: depth === "deep" ? makeSecond(from, flows) : null,
     depth,
   };
 }
 
-function secondParts(from: GivenFrom, flows: readonly FlowSource[]): SecondParts {
+function makeSecond(from: GivenFrom, flows: readonly FlowSource[]): SecondParts {
   const { chart, iso, crypto } = readDeclaredTexts(from.schemasDir);
   const schema = (name: string): string => from.declared.messageSchemas[name] ?? "";
   const rules = readRules({
@@ -65,5 +65,5 @@ function secondParts(from: GivenFrom, flows: readonly FlowSource[]): SecondParts
     outcomeSchema: schema("outcome"),
     deadLetterSchema: schema("dead-letter"),
   });
-  return { rules, askSchema: from.askSchema };
+  return secondParts(rules, from.askSchema);
 }

@@ -22,11 +22,17 @@ export type TakenRecords = {
   readonly skipped: readonly InputRecord[];
 };
 
+/** The last record that was taken: null when it is not known any more. */
+export type LastTaken = { readonly hash: Buffer | null; readonly offset: bigint | null };
+
+export const NOTHING_TAKEN: LastTaken = { hash: NO_RECORD, offset: -1n };
+const UNKNOWN_TAKEN: LastTaken = { hash: null, offset: null };
+
 export type InputBeginning = {
   /** whether the first audited block already took its records from the topic of today */
   readonly isReadable: boolean;
-  /** whether nothing was taken before the first audited block */
-  readonly isFirst: boolean;
+  /** before the first audited block; null when that is not known */
+  readonly last: LastTaken | null;
 };
 
 export class InputTrail {
@@ -35,17 +41,17 @@ export class InputTrail {
   /** false while the topic of these blocks may be another one than the topic of today */
   #isReadable: boolean;
   /** of the last record taken so far; null when it is not known any more */
-  lastHash: Buffer | null = NO_RECORD;
-  lastOffset: bigint | null = -1n;
+  lastHash: Buffer | null;
+  lastOffset: bigint | null;
 
   /** @param low where the stream begins */
   constructor(stream: Stream<InputRecord>, low: bigint, begins: InputBeginning) {
     this.#stream = stream;
     this.#low = low;
     this.#isReadable = begins.isReadable;
-    if (begins.isFirst) return;
-    this.lastHash = null;
-    this.lastOffset = null;
+    const { hash, offset } = begins.last ?? UNKNOWN_TAKEN;
+    this.lastHash = hash;
+    this.lastOffset = offset;
   }
 
   async take({ from, next, isMoved }: InputSpan): Promise<TakenRecords> {

@@ -10,11 +10,14 @@ import {
   type MovedPosition,
   type QuarantineRow,
   quarantinePages,
+  readCasesAt,
   readMovedPositions,
   readNext,
   readStanding,
 } from "../../store/audit.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
+import { emptyLedger, type LaneLedger } from "../second-ledger/ledger.ts";
+import { ledgerAt } from "../second-ledger/taken-over.ts";
 import { compareAnswers, memoryOf, tellUntaken } from "./answers.ts";
 import { LaneBalances } from "./balances.ts";
 import { type DecodedOutcome, takeLines, takeQuarantine, tellStrayLines } from "./block-rows.ts";
@@ -22,7 +25,8 @@ import { auditCases } from "./cases.ts";
 import { Chain } from "./chain.ts";
 import { compareDeadLetters } from "./dead-letters.ts";
 import { compareDeeply } from "./deep-blocks.ts";
-import { InputTrail } from "./inputs.ts";
+import { InputTrail, type LastTaken, NOTHING_TAKEN } from "./inputs.ts";
+import { beforeOf, type LaneMemory } from "./memory.ts";
 import { type BlockMessages, messagesOfBlock, openTopicMessages, type TopicMessages } from "./messages.ts";
 import { type Before, readOpening } from "./opening.ts";
 import { OutcomeTable } from "./outcome-table.ts";
@@ -36,21 +40,40 @@ const LINES_A_PAGE = 5_000;
 const QUARANTINE_A_PAGE = 200;
 const DAY_MS = 86_400_000;
 
-/** @param blockDone called after each block */
-export async function auditLane(work: LaneWork, cut: LaneCut, blockDone: () => void): Promise<void> {
+/** Untouched cases that are looked at again, in turn, with each cut of an auditor that keeps its memory. */
+const CASES_SWEPT = 2_000;
+
+/** @param blockDone called after each block
+ *  @param memory    of the audit before; null: everything is looked at
+ *  @returns         what the next audit of the lane goes on from */
+export async function auditLane(
+  work: LaneWork,
+  cut: LaneCut,
+  blockDone: () => void,
+  memory: LaneMemory | null = null,
+): Promise<LaneMemory> {
   const sources = new Sources(work, cut.lane);
   try {
     // What the second ledger comes to is held against balances and timers of one moment, so its lane is audited up to
     // there: a few blocks further than the cut of all lanes.
     const standing = work.parts.second === null ? null : await readStanding(work.parts.snapshots, cut.lane);
     const until = standing?.head ?? cut;
-    const audit = await LaneAudit.open(work, until, sources);
+    const audit = await LaneAudit.open(work, until, sources, memory);
     await audit.blocks(blockDone);
     if (standing !== null) audit.second?.end(standing);
-    await audit.balances.compare(until.block);
-    const span = { first: audit.first, last: until.block };
-    const { table, second, hasCasesOf } = audit;
-    await auditCases(work, cut.lane, { table, span, second, hasPartition: hasCasesOf });
+    const { table, second, hasCasesOf: hasPartition } = audit;
+    let sweptTo: string | null = null;
+    if (memory === null) {
+      await audit.balances.compare(until.block);
+      const span = { first: audit.first, last: until.block };
+      await auditCases(work, cut.lane, { table, span, second, hasPartition });
+    } else if (second !== null) {
+      sweptTo = await second.someCases(memory.sweptTo, CASES_SWEPT);
+      second.endTouched(hasPartition);
+    }
+    // Where something could not be decided, the next audit goes on from where the lane stands.
+    const fresh = standing === null || work.parts.second === null ? null : ledgerAt(work.parts.second.rules, standing);
+    return { ...audit.remembered(), before: beforeOf(until), ledger: second?.ledger ?? fresh, sweptTo };
   } finally {
     await sources.close();
   }
@@ -68,6 +91,7 @@ class LaneAudit {
   readonly #inputs: Inputs;
   /** the last block that moved a position by hand: topics of before may have been others */
   readonly #lastMoved: bigint;
+  readonly #publishedTo: LaneMemory["published"];
   readonly #chain: Chain;
   readonly balances: LaneBalances;
   /** the first block that is audited */
@@ -92,22 +116,33 @@ class LaneAudit {
     const { lane, block } = cut;
     this.#work = work;
     this.#cut = cut;
-    this.#blocks = tableStream(blockPages(parts.rows, lane, block, BLOCKS_A_PAGE));
-    this.#lines = tableStream(linePages(parts.rows, lane, { from: null, until: block }, LINES_A_PAGE));
+    this.#blocks = tableStream(blockPages(parts.rows, lane, { after: opened.after, until: block }, BLOCKS_A_PAGE));
+    const from = opened.after === null ? null : opened.after + 1n;
+    this.#lines = tableStream(linePages(parts.rows, lane, { from, until: block }, LINES_A_PAGE));
     this.#outgoing = opened.outgoing;
     this.#inputs = opened.inputs;
     this.#lastMoved = opened.lastMoved;
+    this.#publishedTo = opened.published;
     this.first = opened.opening.block + 1n;
-    work.tally.detachedBlocks += opened.opening.block;
+    if (opened.after === null) work.tally.detachedBlocks += opened.opening.block;
     this.#quarantine = this.#quarantineAfter(opened.opening.block);
     this.#chain = new Chain(findings, lane, opened.opening);
     this.balances = new LaneBalances(work, lane, opened.opening.block + 1n);
-    const isWhole = opened.opening.block === 0n && opened.lastMoved === 0n;
-    this.second = parts.second === null ? null : new SecondAudit(work, parts.second, lane, isWhole);
+    const readCases = (ids: readonly string[]) => readCasesAt(parts.rows, lane, ids);
+    this.second =
+      parts.second === null ? null : new SecondAudit(work, parts.second, { lane, readCases }, opened.ledger);
   }
 
-  static async open(work: LaneWork, cut: LaneCut, sources: Sources): Promise<LaneAudit> {
-    return new LaneAudit(work, cut, await openSources(work, cut, sources));
+  static async open(work: LaneWork, cut: LaneCut, sources: Sources, memory: LaneMemory | null): Promise<LaneAudit> {
+    return new LaneAudit(work, cut, await openSources(work, cut, sources, memory));
+  }
+
+  /** Where reading goes on in the next audit. */
+  remembered(): Pick<LaneMemory, "intents" | "reports" | "published"> {
+    const published = { outcomes: 0n, commands: 0n, deadLetters: 0n };
+    for (const { topic, match } of this.#outgoing) published[topic] = match.comparedTo ?? this.#publishedTo[topic];
+    const taken = ({ lastHash, lastOffset }: InputTrail): LastTaken => ({ hash: lastHash, offset: lastOffset });
+    return { intents: taken(this.#inputs.intents), reports: taken(this.#inputs.reports), published };
   }
 
   /** Offsets may begin anew behind a moved position, so the rows of each stretch are a stream of their own. */
@@ -245,30 +280,47 @@ function valuesOf(found: Record<OutgoingTopic, BlockMessages>): Buffer[] | null 
 
 type Opened = {
   readonly opening: Before;
+  /** the block behind which reading begins; null: the first that there is */
+  readonly after: bigint | null;
   readonly outgoing: readonly TopicMessages[];
+  readonly published: LaneMemory["published"];
   readonly inputs: Inputs;
   readonly lastMoved: bigint;
+  readonly ledger: LaneLedger | null;
 };
 
-async function openSources(work: LaneWork, cut: LaneCut, sources: Sources): Promise<Opened> {
+const NOTHING_PUBLISHED = { outcomes: 0n, commands: 0n, deadLetters: 0n };
+
+async function openSources(work: LaneWork, cut: LaneCut, sources: Sources, memory: LaneMemory | null): Promise<Opened> {
   const { parts } = work;
   const { lane } = cut;
-  const opening = await readOpening(work, lane);
-  const moved = await lastMovedPosition(work, cut);
+  const opening = memory?.before ?? (await readOpening(work, lane));
+  const moved = await lastMovedPosition(work, cut, memory?.before.block ?? 0n);
+  const published = memory?.published ?? NOTHING_PUBLISHED;
   const outgoing: TopicMessages[] = [];
   for (const topic of OUTGOING_TOPICS) {
     const span = { from: nextOf(opening, topic), next: nextOf(cut, topic) };
-    outgoing.push(await openTopicMessages(work, lane, topic, span, await sources.published(topic)));
+    const messages = await sources.published(topic, published[topic]);
+    outgoing.push(await openTopicMessages(work, lane, topic, span, messages));
   }
-  const begins = { isReadable: moved === null, isFirst: opening.block === 0n };
-  const input = async (topic: string, first: bigint, until: bigint): Promise<InputTrail> => {
-    const { records, from } = await sources.partition(topic, first, until);
-    return new InputTrail(records, from, begins);
+  const input = async (name: "intents" | "reports", first: bigint, until: bigint): Promise<InputTrail> => {
+    const { records, from } = await sources.partition(parts.topics[name], first, until);
+    const last = memory?.[name] ?? (opening.block === 0n ? NOTHING_TAKEN : null);
+    return new InputTrail(records, from, { isReadable: moved === null, last });
   };
   const from = moved ?? opening;
-  const intents = await input(parts.topics.intents, from.intentsNext, cut.intentsNext);
-  const reports = await input(parts.topics.reports, from.reportsNext, cut.reportsNext);
-  return { opening, outgoing, inputs: { intents, reports }, lastMoved: moved?.block ?? 0n };
+  const intents = await input("intents", from.intentsNext, cut.intentsNext);
+  const reports = await input("reports", from.reportsNext, cut.reportsNext);
+  const isWhole = opening.block === 0n && moved === null;
+  return {
+    opening,
+    after: memory?.before.block ?? null,
+    outgoing,
+    published,
+    inputs: { intents, reports },
+    lastMoved: moved?.block ?? 0n,
+    ledger: memory !== null ? memory.ledger : isWhole ? emptyLedger(lane) : null,
+  };
 }
 
 function nextOf(
@@ -280,8 +332,12 @@ function nextOf(
 }
 
 /** The last block before the cut that moved a position by hand; every one must follow a halt that was resumed. */
-async function lastMovedPosition({ parts, findings }: LaneWork, cut: LaneCut): Promise<MovedPosition | null> {
-  const all = await readMovedPositions(parts.rows, cut.lane);
+async function lastMovedPosition(
+  { parts, findings }: LaneWork,
+  cut: LaneCut,
+  after: bigint,
+): Promise<MovedPosition | null> {
+  const all = (await readMovedPositions(parts.rows, cut.lane)).filter(({ block }) => block > after);
   for (const { block, halt, cause, isResumed } of all) {
     findings.expect("inputs_contiguous", isResumed, () => {
       const why = cause === null ? "which does not exist" : "which nobody has resumed in this lane";

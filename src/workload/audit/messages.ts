@@ -44,8 +44,7 @@ export async function openTopicMessages(
 ): Promise<TopicMessages> {
   const { parts, findings } = work;
   const invariant = topic === "deadLetters" ? "dead_letters_equal_quarantine" : "outcome_topic_equals_outbox";
-  const rows = tableStream(messagePages(parts.rows, lane, topic, span.next, MESSAGES_A_PAGE));
-  await rows.takeWhile(({ sequence }) => sequence < span.from);
+  const rows = tableStream(messagePages(parts.rows, lane, topic, span, MESSAGES_A_PAGE));
   const name = `${parts.topics[topic]}/${lane}`;
   const match = new TopicMatch(published, { findings, invariant, name, from: span.from, until: span.next });
   await match.begin();

@@ -6,7 +6,7 @@ import type { KafkaSettings, TopicAdmin } from "../../kafka/port.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
 import type { Connection } from "../../store/database.ts";
 import type { SecondRules } from "../second-ledger/rules.ts";
-import type { AskSchema } from "../second-ledger/schemas.ts";
+import { type AskSchema, SchemaBook } from "../second-ledger/schemas.ts";
 import type { Finding, Findings } from "./findings.ts";
 
 export type AuditTopics = Readonly<Record<OutgoingTopic | "intents" | "reports", string>>;
@@ -33,7 +33,17 @@ export type AuditParts = {
   readonly progress: (blocksDone: number, blocksTotal: number) => void;
 };
 
-export type SecondParts = { readonly rules: SecondRules; readonly askSchema: AskSchema };
+export type SecondParts = {
+  readonly rules: SecondRules;
+  readonly schemas: { readonly intents: SchemaBook; readonly outcomes: SchemaBook; readonly deadLetters: SchemaBook };
+};
+
+export function secondParts(rules: SecondRules, askSchema: AskSchema): SecondParts {
+  const intents = new SchemaBook(rules.intentSchema, askSchema);
+  const outcomes = new SchemaBook(rules.outcomeSchema, askSchema);
+  const deadLetters = new SchemaBook(rules.deadLetterSchema, askSchema);
+  return { rules, schemas: { intents, outcomes, deadLetters } };
+}
 
 export type AuditDepth = "usual" | "deep";
 

@@ -5,17 +5,20 @@ import type { DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messag
 import {
   type BlockRow,
   type CaseRow,
+  casePages,
   type LaneStanding,
   type LineRow,
   type QuarantineRow,
   timeMs,
 } from "../../store/audit.ts";
-import { type BlockTaken, decideBlock } from "../second-ledger/block.ts";
+import { type BlockTaken, casesWanted, decideBlock } from "../second-ledger/block.ts";
 import { compareBlock, type Written } from "../second-ledger/compare.ts";
+import { Unknowable } from "../second-ledger/decide.ts";
 import type { Difference, SecondInvariant } from "../second-ledger/invariants.ts";
-import { emptyLedger, type LaneLedger } from "../second-ledger/ledger.ts";
-import { SchemaBook } from "../second-ledger/schemas.ts";
+import type { LaneLedger } from "../second-ledger/ledger.ts";
+import type { SchemaBook } from "../second-ledger/schemas.ts";
 import { compareAccounts, compareTimers, judgeCase } from "../second-ledger/standing.ts";
+import { takeOverCase } from "../second-ledger/taken-over.ts";
 import { answerOf } from "./answers.ts";
 import type { TakenRecords } from "./inputs.ts";
 import type { BlockMessages } from "./messages.ts";
@@ -31,46 +34,66 @@ export type SecondBlock = {
   readonly quarantine: readonly QuarantineRow[];
 };
 
+export type SecondOf = {
+  readonly lane: number;
+  /** cases by their ids, as far as they are there */
+  readonly readCases: (ids: readonly string[]) => Promise<readonly CaseRow[]>;
+};
+
 export class SecondAudit {
   readonly #work: LaneWork;
   readonly #parts: SecondParts;
   readonly #lane: number;
-  readonly #intents: SchemaBook;
-  readonly #outcomes: SchemaBook;
-  readonly #deadLetters: SchemaBook;
-  /** null once nothing can be decided any more */
+  readonly #readCases: SecondOf["readCases"];
   #ledger: LaneLedger | null;
   /** cases that no row has been found of yet; null before the first is looked at */
   #unseen: Set<string> | null = null;
+  /** cases that the blocks given here have opened or moved */
+  readonly touched = new Set<string>();
 
-  /** @param isWhole whether the lane's blocks and inputs are there from the first on */
-  constructor(work: LaneWork, parts: SecondParts, lane: number, isWhole: boolean) {
-    const { rules, askSchema } = parts;
+  /** @param ledger as of the block before the first that is given; null: nothing can be decided */
+  constructor(work: LaneWork, parts: SecondParts, of: SecondOf, ledger: LaneLedger | null) {
     this.#work = work;
     this.#parts = parts;
-    this.#lane = lane;
-    this.#intents = new SchemaBook(rules.intentSchema, askSchema);
-    this.#outcomes = new SchemaBook(rules.outcomeSchema, askSchema);
-    this.#deadLetters = new SchemaBook(rules.deadLetterSchema, askSchema);
-    this.#ledger = isWhole ? emptyLedger(lane) : null;
+    this.#lane = of.lane;
+    this.#readCases = of.readCases;
+    this.#ledger = ledger;
+  }
+
+  /** null once nothing can be decided any more */
+  get ledger(): LaneLedger | null {
+    return this.#ledger;
   }
 
   async block(given: SecondBlock): Promise<void> {
     const { tally } = this.#work;
-    if (this.#ledger === null || !isThere(given.row, given.intents)) {
-      this.#ledger = null;
-      tally.blocksNotDecided += 1n;
-      return;
+    const { schemas } = this.#parts;
+    const ledger = this.#ledger;
+    if (ledger === null || !isThere(given.row, given.intents)) return this.#giveUp();
+    for (const { value } of given.intents.records) await schemas.intents.learn(value);
+    const outcomes = await writtenOf<OutcomeMessage>(schemas.outcomes, given.outcomes, given.row.outcomesFrom);
+    const { deadLettersFrom } = given.row;
+    const deadLetters = await writtenOf<DeadLetterMessage>(schemas.deadLetters, given.deadLetters, deadLettersFrom);
+    await this.#takeOverCases(ledger, given);
+    try {
+      this.#decide(ledger, given, outcomes, deadLetters);
+      tally.blocksDecided += 1n;
+    } catch (error) {
+      if (!(error instanceof Unknowable)) throw error;
+      this.#giveUp();
     }
-    for (const { value } of given.intents.records) await this.#intents.learn(value);
-    const outcomes = await writtenOf<OutcomeMessage>(this.#outcomes, given.outcomes, given.row.outcomesFrom);
-    const deadLetters = await writtenOf<DeadLetterMessage>(
-      this.#deadLetters,
-      given.deadLetters,
-      given.row.deadLettersFrom,
-    );
-    this.#decide(this.#ledger, given, outcomes, deadLetters);
-    tally.blocksDecided += 1n;
+  }
+
+  #giveUp(): void {
+    this.#ledger = null;
+    this.#work.tally.blocksNotDecided += 1n;
+  }
+
+  async #takeOverCases(ledger: LaneLedger, { row, intents }: SecondBlock): Promise<void> {
+    const { rules, schemas } = this.#parts;
+    const taken = { timers: row.timers, intents: intents.records };
+    const wanted = casesWanted(rules, ledger, taken, schemas.intents);
+    for (const one of await this.#readCases(wanted)) takeOverCase(rules, ledger, one);
   }
 
   #decide(
@@ -81,7 +104,7 @@ export class SecondAudit {
   ): void {
     const { row, lines, quarantine } = given;
     const { rules } = this.#parts;
-    const decided = decideBlock(rules, ledger, takenOf(given, outcomes), this.#intents);
+    const decided = decideBlock(rules, ledger, takenOf(given, outcomes), this.#parts.schemas.intents);
     const { differences, counts } = compareBlock(rules, ledger, decided, {
       block: row.block,
       lines,
@@ -100,6 +123,7 @@ export class SecondAudit {
     this.#work.findings.checked("timers_overtake_nothing", inputs);
     this.#work.findings.checked("reports_decided_anew");
     this.#work.findings.checked("time_decided_anew");
+    for (const { uuid } of decided.touched) this.touched.add(uuid);
     this.#work.tally.inputsBelieved += BigInt(decided.believed.length);
     this.#tell(`lane ${this.#lane} block ${row.block}: `, [...decided.wrong, ...differences]);
   }
@@ -125,10 +149,9 @@ export class SecondAudit {
   case(row: CaseRow): void {
     const ledger = this.#ledger;
     if (ledger === null) return;
-    const known = ledger.cases.get(row.caseId);
     this.#unseen ??= new Set(ledger.cases.keys());
     this.#unseen.delete(row.caseId);
-    const { isMovedOn, text } = judgeCase(known, row, ledger.block);
+    const { isMovedOn, text } = judgeCase(ledger, row);
     if (isMovedOn) this.#work.tally.casesMovedOn += 1n;
     this.#work.findings.expect(
       "cases_decided_anew",
@@ -137,16 +160,41 @@ export class SecondAudit {
     );
   }
 
-  /** @param hasPartition whether cases of a time are kept in a partition of their own: those of others may have left */
+  /** Only those that blocks have just moved, and then `count` others in turn.
+   *  @param after the last case of the turn before
+   *  @returns     the last case of this one; null: the next turn begins anew */
+  async someCases(after: string | null, count: number): Promise<string | null> {
+    const { rows } = this.#work.parts;
+    const touched = [...this.touched];
+    for (let at = 0; at < touched.length; at += CASES_A_PAGE) {
+      const page = touched.slice(at, at + CASES_A_PAGE);
+      for (const row of await this.#readCases(page)) this.case(row);
+    }
+    const swept = await casePages(rows, this.#lane, count, after).page(null);
+    for (const row of swept) this.case(row);
+    return swept.length < count ? null : (swept.at(-1)?.caseId ?? null);
+  }
+
+  /** After every row was looked at.
+   *  @param hasPartition whether cases of a time are kept in a partition of their own: those of others may have left */
   endCases(hasPartition: (timeMs: number) => boolean): void {
     const ledger = this.#ledger;
     if (ledger === null) return;
-    for (const uuid of this.#unseen ?? ledger.cases.keys()) {
-      const isKept = hasPartition(Number.parseInt(uuid.slice(0, 12), 16));
-      this.#work.findings.expect("cases_decided_anew", !isKept, () => `lane ${this.#lane} case ${uuid} is not there`);
-    }
+    for (const uuid of this.#unseen ?? ledger.cases.keys()) this.#judgeMissing(uuid, hasPartition);
+  }
+
+  /** After `someCases`: of those that were touched none may be missing. */
+  endTouched(hasPartition: (timeMs: number) => boolean): void {
+    for (const uuid of this.touched) if (this.#unseen?.has(uuid)) this.#judgeMissing(uuid, hasPartition);
+  }
+
+  #judgeMissing(uuid: string, hasPartition: (timeMs: number) => boolean): void {
+    const isKept = hasPartition(Number.parseInt(uuid.slice(0, 12), 16));
+    this.#work.findings.expect("cases_decided_anew", !isKept, () => `lane ${this.#lane} case ${uuid} is not there`);
   }
 }
+
+const CASES_A_PAGE = 2_000;
 
 /** Whether every record that the block took is there. */
 function isThere(row: BlockRow, { knownFrom }: TakenRecords): boolean {

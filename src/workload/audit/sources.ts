@@ -44,11 +44,12 @@ export class Sources {
     return { records: partitionStream(reader, first, stop, `${topic}/${this.#lane}`), from: first, low };
   }
 
-  async published(topic: OutgoingTopic): Promise<Published> {
+  /** @param from the offset of the last message that was compared before, or 0n */
+  async published(topic: OutgoingTopic, from: bigint): Promise<Published> {
     const { parts } = this.#work;
     // The mark comes before the end of the log is asked for: what it says is published is then within that end.
     const marks = await readMarks(parts.snapshots, this.#lane);
-    const { records, low } = await this.partition(parts.topics[topic], 0n, null);
+    const { records, low } = await this.partition(parts.topics[topic], from, null);
     return {
       records,
       low,

@@ -37,6 +37,8 @@ export class TopicMatch {
   #next: bigint;
   /** committed and not found in the topic, nor anything behind it */
   #missingFrom: bigint | null = null;
+  /** offset of the last message that was compared; null: none was */
+  comparedTo: bigint | null = null;
 
   constructor(published: Published, place: MatchPlace) {
     this.#published = published;
@@ -126,6 +128,7 @@ export class TopicMatch {
 
   #matched(record: InputRecord): Buffer | null {
     this.#isAligned = true;
+    this.comparedTo = record.offset;
     this.#place.findings.checked(this.#place.invariant);
     this.#place.findings.checked("sequences_unique_content");
     this.#published.records.advance();

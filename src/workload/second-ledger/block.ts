@@ -1,6 +1,7 @@
 // Decides one block's inputs anew, in the order in which a block decides them: timers that are due, reports, intents.
 
 import type { InputRecord } from "../../kafka/port.ts";
+import { readCaseId } from "./case-ids.ts";
 import { Deciding, type Gathered, Undecidable } from "./decide.ts";
 import type { SecondFlow } from "./flows.ts";
 import { flowsOf, type Read, type Reason, takeIn } from "./intake.ts";
@@ -92,6 +93,23 @@ function remember(ledger: LaneLedger, taken: BlockTaken, { fired, misfits }: Dec
   ledger.firedTo = fired.at(-1) ?? ledger.firedTo;
   ledger.recent.push({ nowMs: ledger.nowMs, fired: fired.length });
   if (ledger.recent.length > RECENT_MAX) ledger.recent.shift();
+}
+
+/** Cases that a block's inputs name and that the ledger does not have: of one that was taken over they may be older. */
+export function casesWanted(
+  rules: SecondRules,
+  ledger: LaneLedger,
+  taken: Pick<BlockTaken, "timers" | "intents">,
+  schemas: SchemaBook,
+): string[] {
+  if (ledger.takenOverAt === 0n) return [];
+  const wanted = new Set(nextTimers(ledger, taken.timers).map(({ uuid }) => uuid));
+  for (const record of taken.intents) {
+    const read = takeIn(rules, ledger.lane, record, schemas);
+    const id = read.kind === "intent" ? readCaseId(read.intent.caseId) : null;
+    if (id !== null) wanted.add(id.uuid);
+  }
+  return [...wanted].filter((uuid) => !ledger.cases.has(uuid));
 }
 
 /** The first of those that wait, in their order. */

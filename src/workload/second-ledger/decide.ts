@@ -40,6 +40,11 @@ export type SecondInput =
 
 type IntentGiven = Extract<SecondInput, { kind: "intent" }>;
 
+/** What was taken over does not say enough to decide this. */
+export class Unknowable extends Error {
+  override name = "Unknowable";
+}
+
 /** An input that no lane may take: it would have halted. */
 export class Undecidable extends Error {
   override name = "Undecidable";
@@ -90,6 +95,7 @@ export class Deciding {
     if (known?.timers.get(name) !== dueMs) throw new Undecidable(`no case waits for timer ${name} of ${uuid}`);
     const alternative = answerTo(known.flow, known.state, `timer.${name}`);
     if (alternative === undefined) throw new Undecidable(`in ${known.state} nothing answers timer ${name}`);
+    if (!known.isDataKnown) throw new Unknowable(`timer ${name} moves case ${uuid}, of whose data nothing is known`);
     known.timers = new Map([...known.timers].filter(([other]) => other !== name));
     this.#ledger.timers.delete(timerKey(input.timer));
     const trial = new Trial(this.#rules, this.#ledger, known, null);
@@ -123,6 +129,7 @@ export class Deciding {
       ...ALIEN,
       timers: new Map(),
       history: [],
+      isDataKnown: true,
     };
     this.#ledger.cases.set(fresh.uuid, fresh);
     const trial = new Trial(this.#rules, this.#ledger, fresh, intent);
@@ -137,6 +144,11 @@ export class Deciding {
     const alternative = answerTo(known.flow, known.state, `intent.${input.intent.type}`);
     if (amounts !== null || alternative === undefined) {
       return this.#conclude(input, known, trial, { to: null, code: amounts ?? "invalid_state" });
+    }
+    if (!known.isDataKnown) {
+      throw new Unknowable(
+        `the intent at offset ${input.offset} moves case ${known.uuid}, of whose data nothing is known`,
+      );
     }
     const to = walk(known.flow, trial, alternative);
     this.#conclude(input, known, trial, { to, code: firstOf(trial.refusals) });

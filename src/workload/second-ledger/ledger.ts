@@ -30,6 +30,8 @@ export type SecondCase = {
   timers: ReadonlyMap<string, number>;
   /** the line that it remembers of each event, oldest first */
   history: readonly string[];
+  /** false for one that was taken over and that later blocks have moved before it was read */
+  readonly isDataKnown: boolean;
 };
 
 export type SecondTimer = { readonly dueMs: number; readonly uuid: string; readonly name: string };
@@ -69,6 +71,8 @@ export type SecondOutcome = {
 
 export type LaneLedger = {
   readonly lane: number;
+  /** the block behind which it begins; what is before it was not decided anew */
+  readonly takenOverAt: bigint;
   readonly cases: Map<string, SecondCase>;
   /** a holder's by its path, the house's by path and currency */
   readonly accounts: Map<string, SecondAccount>;
@@ -92,6 +96,7 @@ export const NO_TIMER: SecondTimer = { dueMs: 0, uuid: "0".repeat(32), name: "" 
 export function emptyLedger(lane: number): LaneLedger {
   return {
     lane,
+    takenOverAt: 0n,
     cases: new Map(),
     accounts: new Map(),
     timers: new Map(),

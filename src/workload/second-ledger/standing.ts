@@ -54,15 +54,19 @@ export function compareTimers(ledger: LaneLedger, { head, timers }: LaneStanding
 
 export type CaseVerdict = { readonly isMovedOn: boolean; readonly text: string | null };
 
-/** @param until the block that the ledger stands at: what the case remembers of later ones is left aside, and then its
- *               state and data of today say nothing */
-export function judgeCase(known: SecondCase | undefined, row: CaseRow, until: bigint): CaseVerdict {
+/** What a case remembers of blocks behind the ledger's is left aside, and then its state and data of today say nothing. */
+export function judgeCase({ cases, block: until, takenOverAt }: LaneLedger, row: CaseRow): CaseVerdict {
+  const known = cases.get(row.caseId);
   const remembered = row.history === "" ? [] : row.history.split("\n");
   const upTo = remembered.findIndex((line) => blockOf(line) > until);
   const isMovedOn = upTo !== -1;
   const history = (isMovedOn ? remembered.slice(0, upTo) : remembered).join("\n");
   const say = (text: string | null): CaseVerdict => ({ isMovedOn, text });
-  if (known === undefined) return say(upTo === 0 ? null : "is none that its inputs open");
+  if (known === undefined) {
+    // Of a ledger that was taken over, a case that no input has named since is as it was.
+    const isOlder = takenOverAt > 0n && blockOf(remembered[0] ?? "") <= takenOverAt;
+    return say(upTo === 0 || isOlder ? null : "is none that its inputs open");
+  }
   const ours = known.history.join("\n");
   if (history !== ours)
     return say(
@@ -74,7 +78,7 @@ export function judgeCase(known: SecondCase | undefined, row: CaseRow, until: bi
   if (row.occurredAtMicros !== known.occurredAt) {
     return say(`is of time ${row.occurredAtMicros}; decided anew ${known.occurredAt}`);
   }
-  if (isMovedOn) return say(null);
+  if (isMovedOn || !known.isDataKnown) return say(null);
   if (row.state !== known.state) return say(`is in state ${row.state}; decided anew ${known.state}`);
   const [data, expected] = [dataText(row.data), dataText(dataOf(known))];
   return say(data === expected ? null : `has data ${data}; decided anew ${expected}`);
