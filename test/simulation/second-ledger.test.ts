@@ -8,6 +8,7 @@ import { loadFlowText } from "../../src/declared/load.ts";
 import { Chart } from "../../src/domain/accounts.ts";
 import { compileFlow } from "../../src/domain/flow/compile.ts";
 import { makeRules, type Rules } from "../../src/domain/rules.ts";
+import type { SecondBlock } from "../../src/workload/audit/second.ts";
 import { ledgerAt, takeOverCase } from "../../src/workload/second-ledger/taken-over.ts";
 import { replaceOnce } from "../support/faulty.ts";
 import { DAY_MS, DECLARED, RULES } from "../support/ledger.ts";
@@ -232,5 +233,26 @@ describe("a core that decides otherwise is found, and what is wrong is named:", 
   test("timers that never fire", async () => {
     const found = await foundOf(RULES, (day) => day.run(160, () => 0));
     expect(found["timers_not_forgotten"]).toMatch(/timer expiry of case .*: 100 blocks since have fired none/);
+  });
+});
+
+describe("what no flow of today can cause is told when it is there:", () => {
+  test("a command", async () => {
+    const lane = await new RandomDay(1).run(5);
+    const block = lane.blocks.at(-1) as SecondBlock;
+    lane.blocks[lane.blocks.length - 1] = { ...block, row: { ...block.row, commandsNext: 1n } };
+    expect((await auditMemory(lane)).found).toEqual({
+      commands_decided_anew: expect.stringContaining("it sent 1 commands, and no flow calls"),
+    });
+  });
+
+  test("a report", async () => {
+    const lane = await new RandomDay(1).run(5);
+    const block = lane.blocks.at(-1) as SecondBlock;
+    const report = { offset: 0n, appendedAtMs: 0, key: null, value: null };
+    lane.blocks[lane.blocks.length - 1] = { ...block, reports: { records: [report], knownFrom: 0n, skipped: [] } };
+    expect((await auditMemory(lane)).found).toEqual({
+      reports_decided_anew: expect.stringContaining("it took the report at offset 0, which no case waits for"),
+    });
   });
 });
