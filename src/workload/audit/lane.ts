@@ -5,19 +5,18 @@ import {
   type BlockRow,
   blockPages,
   type LaneCut,
+  type LaneStanding,
   type LineRow,
   linePages,
   type MovedPosition,
   type QuarantineRow,
   quarantinePages,
-  readCasesAt,
   readMovedPositions,
   readNext,
   readStanding,
 } from "../../store/audit.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
 import { emptyLedger, type LaneLedger } from "../second-ledger/ledger.ts";
-import { ledgerAt } from "../second-ledger/taken-over.ts";
 import { compareAnswers, memoryOf, tellUntaken } from "./answers.ts";
 import { LaneBalances } from "./balances.ts";
 import { type DecodedOutcome, takeLines, takeQuarantine, tellStrayLines } from "./block-rows.ts";
@@ -31,7 +30,8 @@ import { type BlockMessages, messagesOfBlock, openTopicMessages, type TopicMessa
 import { type Before, readOpening } from "./opening.ts";
 import { OutcomeTable } from "./outcome-table.ts";
 import type { LaneWork } from "./parts.ts";
-import { SecondAudit } from "./second.ts";
+import type { SecondAudit } from "./second.ts";
+import { openSecond } from "./second-open.ts";
 import { OUTGOING_TOPICS, Sources } from "./sources.ts";
 import { type Stream, tableStream } from "./stream.ts";
 
@@ -58,7 +58,7 @@ export async function auditLane(
     // there: a few blocks further than the cut of all lanes.
     const standing = work.parts.second === null ? null : await readStanding(work.parts.snapshots, cut.lane);
     const until = standing?.head ?? cut;
-    const audit = await LaneAudit.open(work, until, sources, memory);
+    const audit = await LaneAudit.open(work, { cut: until, standing }, sources, memory);
     await audit.blocks(blockDone);
     if (standing !== null) audit.second?.end(standing);
     const { table, second, hasCasesOf: hasPartition } = audit;
@@ -71,13 +71,14 @@ export async function auditLane(
       sweptTo = await second.someCases(memory.sweptTo, CASES_SWEPT);
       second.endTouched(hasPartition);
     }
-    // Where something could not be decided, the next audit goes on from where the lane stands.
-    const fresh = standing === null || work.parts.second === null ? null : ledgerAt(work.parts.second.rules, standing);
-    return { ...audit.remembered(), before: beforeOf(until), ledger: second?.ledger ?? fresh, sweptTo };
+    return { ...audit.remembered(), before: beforeOf(until), ledger: second?.ledger ?? null, sweptTo };
   } finally {
     await sources.close();
   }
 }
+
+/** The head that is audited up to, with what it has left where the second ledger decides anew. */
+type UpTo = { readonly cut: LaneCut; readonly standing: LaneStanding | null };
 
 type Inputs = { readonly intents: InputTrail; readonly reports: InputTrail };
 
@@ -111,7 +112,7 @@ class LaneAudit {
     return has;
   };
 
-  private constructor(work: LaneWork, cut: LaneCut, opened: Opened) {
+  private constructor(work: LaneWork, { cut, standing }: UpTo, opened: Opened) {
     const { parts, findings } = work;
     const { lane, block } = cut;
     this.#work = work;
@@ -128,13 +129,11 @@ class LaneAudit {
     this.#quarantine = this.#quarantineAfter(opened.opening.block);
     this.#chain = new Chain(findings, lane, opened.opening);
     this.balances = new LaneBalances(work, lane, opened.opening.block + 1n);
-    const readCases = (ids: readonly string[]) => readCasesAt(parts.rows, lane, ids);
-    this.second =
-      parts.second === null ? null : new SecondAudit(work, parts.second, { lane, readCases }, opened.ledger);
+    this.second = standing === null ? null : openSecond(work, standing, opened.ledger);
   }
 
-  static async open(work: LaneWork, cut: LaneCut, sources: Sources, memory: LaneMemory | null): Promise<LaneAudit> {
-    return new LaneAudit(work, cut, await openSources(work, cut, sources, memory));
+  static async open(work: LaneWork, upTo: UpTo, sources: Sources, memory: LaneMemory | null): Promise<LaneAudit> {
+    return new LaneAudit(work, upTo, await openSources(work, upTo.cut, sources, memory));
   }
 
   /** Where reading goes on in the next audit. */
@@ -311,7 +310,6 @@ async function openSources(work: LaneWork, cut: LaneCut, sources: Sources, memor
   const from = moved ?? opening;
   const intents = await input("intents", from.intentsNext, cut.intentsNext);
   const reports = await input("reports", from.reportsNext, cut.reportsNext);
-  const isWhole = opening.block === 0n && moved === null;
   return {
     opening,
     after: memory?.before.block ?? null,
@@ -319,7 +317,7 @@ async function openSources(work: LaneWork, cut: LaneCut, sources: Sources, memor
     published,
     inputs: { intents, reports },
     lastMoved: moved?.block ?? 0n,
-    ledger: memory !== null ? memory.ledger : isWhole ? emptyLedger(lane) : null,
+    ledger: memory?.ledger ?? (opening.block === 0n ? emptyLedger(lane) : null),
   };
 }
 

@@ -1,6 +1,7 @@
 // Lets the second ledger decide a lane's blocks anew, beside the audit of their form, and tells where the two differ. At the
 // first block that differs it stops: behind it every difference would only follow from that one.
 
+import { parseCaseId } from "../../domain/ids.ts";
 import type { DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messages.ts";
 import {
   type BlockRow,
@@ -11,14 +12,20 @@ import {
   type QuarantineRow,
   timeMs,
 } from "../../store/audit.ts";
-import { type BlockTaken, casesWanted, decideBlock } from "../second-ledger/block.ts";
+import { type BlockTaken, casesWanted, decideBlock, whyUnknowable } from "../second-ledger/block.ts";
 import { compareBlock, type Written } from "../second-ledger/compare.ts";
-import { Unknowable } from "../second-ledger/decide.ts";
 import type { Difference, SecondInvariant } from "../second-ledger/invariants.ts";
-import type { LaneLedger } from "../second-ledger/ledger.ts";
+import type { LaneLedger, SecondTimer } from "../second-ledger/ledger.ts";
 import type { SchemaBook } from "../second-ledger/schemas.ts";
 import { compareAccounts, compareTimers, judgeCase } from "../second-ledger/standing.ts";
-import { takeOverCase } from "../second-ledger/taken-over.ts";
+import {
+  type BelievedBlock,
+  believeBlock,
+  type Changes,
+  type LineSum,
+  ledgerBefore,
+  takeOverCase,
+} from "../second-ledger/taken-over.ts";
 import { answerOf } from "./answers.ts";
 import type { TakenRecords } from "./inputs.ts";
 import type { BlockMessages } from "./messages.ts";
@@ -34,77 +41,97 @@ export type SecondBlock = {
   readonly quarantine: readonly QuarantineRow[];
 };
 
+/** What is asked when something cannot be decided anew. */
 export type SecondOf = {
   readonly lane: number;
+  /** as of the last block that will be given */
+  readonly standing: LaneStanding;
   /** cases by their ids, as far as they are there */
   readonly readCases: (ids: readonly string[]) => Promise<readonly CaseRow[]>;
+  /** what the lane's lines from a block on add up to */
+  readonly readSums: (from: bigint) => Promise<readonly LineSum[]>;
+  readonly readChanges: () => Promise<Changes>;
 };
 
 export class SecondAudit {
   readonly #work: LaneWork;
   readonly #parts: SecondParts;
-  readonly #lane: number;
-  readonly #readCases: SecondOf["readCases"];
+  readonly #of: SecondOf;
+  /** null before the first block of a lane whose beginning is gone, and behind the first block that differs */
   #ledger: LaneLedger | null;
+  #hasDiffered = false;
+  /** of a lane that something was believed of by today's word; what was taken over earlier stood so then */
+  #changes: Changes = new Map();
   /** cases that no row has been found of yet; null before the first is looked at */
   #unseen: Set<string> | null = null;
   /** cases that the blocks given here have opened or moved */
   readonly touched = new Set<string>();
 
-  /** @param ledger as of the block before the first that is given; null: nothing can be decided */
+  /** @param ledger as of the block before the first that is given; null: that is gone */
   constructor(work: LaneWork, parts: SecondParts, of: SecondOf, ledger: LaneLedger | null) {
     this.#work = work;
     this.#parts = parts;
-    this.#lane = of.lane;
-    this.#readCases = of.readCases;
+    this.#of = of;
     this.#ledger = ledger;
   }
 
-  /** null once nothing can be decided any more */
   get ledger(): LaneLedger | null {
     return this.#ledger;
   }
 
+  get #lane(): number {
+    return this.#of.lane;
+  }
+
   async block(given: SecondBlock): Promise<void> {
-    const { tally } = this.#work;
     const { schemas } = this.#parts;
-    const ledger = this.#ledger;
-    if (ledger === null || !isThere(given.row, given.intents)) return this.#giveUp();
+    if (this.#hasDiffered) return this.#notDecided();
+    this.#ledger ??= await this.#begin(given);
     for (const { value } of given.intents.records) await schemas.intents.learn(value);
     const outcomes = await writtenOf<OutcomeMessage>(schemas.outcomes, given.outcomes, given.row.outcomesFrom);
     const { deadLettersFrom } = given.row;
     const deadLetters = await writtenOf<DeadLetterMessage>(schemas.deadLetters, given.deadLetters, deadLettersFrom);
-    await this.#takeOverCases(ledger, given);
-    try {
-      this.#decide(ledger, given, outcomes, deadLetters);
-      tally.blocksDecided += 1n;
-    } catch (error) {
-      if (!(error instanceof Unknowable)) throw error;
-      this.#giveUp();
+    const taken = takenOf(given, outcomes);
+    if (!isThere(given) || !(await this.#isKnowable(this.#ledger, taken))) {
+      if (this.#changes.size === 0) this.#changes = await this.#of.readChanges();
+      const { rules } = this.#parts;
+      believeBlock(rules, this.#ledger, this.#of.standing, believedOf(given, taken, outcomes), this.#changes);
+      return this.#notDecided();
     }
+    this.#decide(this.#ledger, given, taken, outcomes, deadLetters);
+    this.#work.tally.blocksDecided += 1n;
   }
 
-  #giveUp(): void {
-    this.#ledger = null;
+  #notDecided(): void {
     this.#work.tally.blocksNotDecided += 1n;
   }
 
-  async #takeOverCases(ledger: LaneLedger, { row, intents }: SecondBlock): Promise<void> {
+  /** Of a lane whose first blocks are gone. */
+  async #begin({ row }: SecondBlock): Promise<LaneLedger> {
+    const { block, outcomesFrom, deadLettersFrom } = row;
+    this.#changes = await this.#of.readChanges();
+    const before = { block, nowMs: timeMs(row.recordedAt), outcomesFrom, deadLettersFrom };
+    return ledgerBefore(this.#parts.rules, this.#of.standing, before, await this.#of.readSums(block));
+  }
+
+  async #isKnowable(ledger: LaneLedger, taken: BlockTaken): Promise<boolean> {
+    if (ledger.takenOverAt === 0n) return true;
     const { rules, schemas } = this.#parts;
-    const taken = { timers: row.timers, intents: intents.records };
     const wanted = casesWanted(rules, ledger, taken, schemas.intents);
-    for (const one of await this.#readCases(wanted)) takeOverCase(rules, ledger, one);
+    for (const one of await this.#of.readCases(wanted)) takeOverCase(rules, ledger, one);
+    return whyUnknowable(rules, ledger, taken, schemas.intents, this.#changes) === null;
   }
 
   #decide(
     ledger: LaneLedger,
     given: SecondBlock,
+    taken: BlockTaken,
     outcomes: readonly Written<OutcomeMessage>[],
     deadLetters: readonly Written<DeadLetterMessage>[],
   ): void {
     const { row, lines, quarantine } = given;
     const { rules } = this.#parts;
-    const decided = decideBlock(rules, ledger, takenOf(given, outcomes), this.#parts.schemas.intents);
+    const decided = decideBlock(rules, ledger, taken, this.#parts.schemas.intents);
     const { differences, counts } = compareBlock(rules, ledger, decided, {
       block: row.block,
       lines,
@@ -130,7 +157,9 @@ export class SecondAudit {
 
   #tell(place: string, differences: readonly Difference[]): void {
     for (const { invariant, text } of differences) this.#work.findings.problem(invariant, `${place}${text}`);
-    if (differences.length > 0) this.#ledger = null;
+    if (differences.length === 0) return;
+    this.#hasDiffered = true;
+    this.#ledger = null;
   }
 
   /** @param standing as of the last block that was given */
@@ -168,7 +197,7 @@ export class SecondAudit {
     const touched = [...this.touched];
     for (let at = 0; at < touched.length; at += CASES_A_PAGE) {
       const page = touched.slice(at, at + CASES_A_PAGE);
-      for (const row of await this.#readCases(page)) this.case(row);
+      for (const row of await this.#of.readCases(page)) this.case(row);
     }
     const swept = await casePages(rows, this.#lane, count, after).page(null);
     for (const row of swept) this.case(row);
@@ -197,17 +226,21 @@ export class SecondAudit {
 const CASES_A_PAGE = 2_000;
 
 /** Whether every record that the block took is there. */
-function isThere(row: BlockRow, { knownFrom }: TakenRecords): boolean {
+function isThere({ row, intents: { knownFrom } }: SecondBlock): boolean {
+  if (row.halt !== null) return row.intentsNext === row.intentsFrom; // it moved a position, and took nothing
   return row.intentsNext <= row.intentsFrom || (knownFrom !== null && knownFrom <= row.intentsFrom);
 }
 
 function takenOf(given: SecondBlock, outcomes: readonly Written<OutcomeMessage>[]): BlockTaken {
   const { row, intents, reports, quarantine } = given;
   const told = new Map<bigint, string | null>();
+  const timersTold: SecondTimer[] = [];
   for (const written of outcomes) {
     const message = written?.message ?? null;
     const answer = message === null ? null : answerOf(message.outcomeId);
     if (message !== null && answer !== null) told.set(answer.offset, message.flow);
+    const timer = message === null ? null : timerOf(message.outcomeId);
+    if (timer !== null) timersTold.push(timer);
   }
   return {
     block: row.block,
@@ -217,7 +250,34 @@ function takenOf(given: SecondBlock, outcomes: readonly Written<OutcomeMessage>[
     reports: reports.records,
     intents: intents.records,
     putAside: new Map(quarantine.map((aside) => [aside.offset, aside])),
+    timersTold,
     flowTold: (offset) => told.get(offset) ?? null,
+  };
+}
+
+/** `t-<lane>-<case>-<timer>-<due>`; further outcomes of the same timer have a number behind and name it again. */
+function timerOf(outcomeId: string): SecondTimer | null {
+  const match = /^t-\d+-([0-9a-f]{32})-([a-z0-9_]+)-(\d{1,15})$/.exec(outcomeId);
+  if (match === null) return null;
+  return { uuid: match[1] as string, name: match[2] as string, dueMs: Number(match[3]) };
+}
+
+function believedOf(
+  { row, lines }: SecondBlock,
+  taken: BlockTaken,
+  outcomes: readonly Written<OutcomeMessage>[],
+): BelievedBlock {
+  const isWhole = outcomes.every((written) => written !== null && written.message !== null);
+  const ids = outcomes.map((written) => parseCaseId(written?.message?.caseId ?? null)?.uuid ?? "");
+  return {
+    block: row.block,
+    nowMs: taken.nowMs,
+    timers: row.timers,
+    outcomesNext: row.outcomesNext,
+    deadLettersNext: row.deadLettersNext,
+    lines,
+    cases: isWhole ? new Set(ids) : null,
+    lastTimer: taken.timersTold.length === row.timers ? (taken.timersTold.at(-1) ?? null) : null,
   };
 }
 

@@ -6,9 +6,10 @@ import { Deciding, type Gathered, Undecidable } from "./decide.ts";
 import type { SecondFlow } from "./flows.ts";
 import { flowsOf, type Read, type Reason, takeIn } from "./intake.ts";
 import type { Difference } from "./invariants.ts";
-import { comesBefore, type LaneLedger, type SecondTimer } from "./ledger.ts";
+import { comesBefore, type LaneLedger, NO_TIMER, noteBlock, RECENT_MAX, type SecondTimer, timerKey } from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
 import type { SchemaBook } from "./schemas.ts";
+import type { Changes } from "./taken-over.ts";
 
 /** What a block took, as its row, the topics and its quarantine say. */
 export type BlockTaken = {
@@ -22,6 +23,8 @@ export type BlockTaken = {
   readonly intents: readonly InputRecord[];
   /** what was put aside, by offset */
   readonly putAside: ReadonlyMap<bigint, PutAside>;
+  /** timers that its outcomes name, in order */
+  readonly timersTold: readonly SecondTimer[];
   /** the flow that the outcome of an offset names */
   readonly flowTold: (offset: bigint) => string | null;
 };
@@ -39,8 +42,6 @@ export type DecidedBlock = Gathered & {
   readonly wrong: readonly Difference[];
 };
 
-const RECENT_MAX = 100;
-
 export function decideBlock(
   rules: SecondRules,
   ledger: LaneLedger,
@@ -51,7 +52,7 @@ export function decideBlock(
     lines: [],
     outcomes: [],
     touched: new Set<never>(),
-    fired: nextTimers(ledger, taken.timers),
+    fired: firedBy(ledger, taken),
     misfits: [] as Misfit[],
     believed: [] as string[],
     wrong: [] as Difference[],
@@ -88,28 +89,61 @@ export function decideBlock(
 }
 
 function remember(ledger: LaneLedger, taken: BlockTaken, { fired, misfits }: DecidedBlock): void {
-  ledger.block = taken.block;
+  noteBlock(ledger, taken.block, fired.length);
   ledger.deadLettersNext += BigInt(misfits.length);
   ledger.firedTo = fired.at(-1) ?? ledger.firedTo;
-  ledger.recent.push({ nowMs: ledger.nowMs, fired: fired.length });
-  if (ledger.recent.length > RECENT_MAX) ledger.recent.shift();
 }
 
 /** Cases that a block's inputs name and that the ledger does not have: of one that was taken over they may be older. */
 export function casesWanted(
   rules: SecondRules,
   ledger: LaneLedger,
-  taken: Pick<BlockTaken, "timers" | "intents">,
+  taken: Pick<BlockTaken, "timersTold" | "intents">,
   schemas: SchemaBook,
 ): string[] {
   if (ledger.takenOverAt === 0n) return [];
-  const wanted = new Set(nextTimers(ledger, taken.timers).map(({ uuid }) => uuid));
+  const wanted = new Set(taken.timersTold.map(({ uuid }) => uuid));
   for (const record of taken.intents) {
     const read = takeIn(rules, ledger.lane, record, schemas);
     const id = read.kind === "intent" ? readCaseId(read.intent.caseId) : null;
     if (id !== null) wanted.add(id.uuid);
   }
   return [...wanted].filter((uuid) => !ledger.cases.has(uuid));
+}
+
+/** Why a block cannot be decided anew by a ledger that was taken over; null when it can.
+ *  @param changes where floors and statuses of today may not have been those of then */
+export function whyUnknowable(
+  rules: SecondRules,
+  ledger: LaneLedger,
+  taken: BlockTaken,
+  schemas: SchemaBook,
+  changes: Changes,
+): string | null {
+  if (ledger.takenOverAt === 0n) return null;
+  const isUnclear = (holderId: string): boolean => (changes.get(holderId) ?? 0n) >= taken.block;
+  if (taken.timersTold.length !== taken.timers) return "which timers fired is not told";
+  for (const timer of taken.timersTold) {
+    const known = ledger.cases.get(timer.uuid);
+    const isKnown = known?.isDataKnown === true && ledger.timers.has(timerKey(timer));
+    if (!isKnown || isUnclear(known.holderId))
+      return `what timer ${timer.name} of case ${timer.uuid} moves is not known`;
+  }
+  for (const record of taken.intents) {
+    const read = takeIn(rules, ledger.lane, record, schemas);
+    if (read.kind === "misfit") continue;
+    const { intent } = read;
+    if (isUnclear(intent.holderId)) return `accounts of ${intent.holderId} were changed later`;
+    const known = ledger.cases.get(readCaseId(intent.caseId)?.uuid ?? "");
+    const opens = flowsOf(rules.flows, intent.type).some(({ startsOn }) => startsOn === intent.type);
+    if (known?.isDataKnown === false && !opens) return `what case ${known.uuid} held is not known`;
+  }
+  return null;
+}
+
+/** A ledger that was taken over need not know every timer that waits: then the outcomes say which fired. */
+function firedBy(ledger: LaneLedger, taken: BlockTaken): SecondTimer[] {
+  return ledger.takenOverAt === 0n ? nextTimers(ledger, taken.timers) : [...taken.timersTold];
 }
 
 /** The first of those that wait, in their order. */
@@ -122,7 +156,7 @@ function nextTimers(ledger: LaneLedger, count: number): SecondTimer[] {
 
 function judgeTimes(ledger: LaneLedger, taken: BlockTaken, fired: readonly SecondTimer[]): Difference[] {
   const wrong: Difference[] = [];
-  const last = fired.at(-1) ?? ledger.firedTo;
+  const last = fired.at(-1) ?? ledger.firedTo ?? NO_TIMER;
   const inputs = [...taken.reports, ...taken.intents];
   if (fired.length < taken.timers) {
     const text = `it fired ${taken.timers} timers, and ${fired.length} wait`;
@@ -133,7 +167,7 @@ function judgeTimes(ledger: LaneLedger, taken: BlockTaken, fired: readonly Secon
     if (timer.dueMs > taken.nowMs) {
       wrong.push({ invariant: "timers_not_early", text: `${place}, fires at ${iso(taken.nowMs)}` });
     }
-    if (!comesBefore(ledger.firedTo, timer)) {
+    if (ledger.firedTo !== null && !comesBefore(ledger.firedTo, timer)) {
       wrong.push({ invariant: "timers_decided_anew", text: `${place}, fires behind one that comes later` });
     }
   }
@@ -175,7 +209,7 @@ export function forgottenTimers(ledger: LaneLedger): Difference[] {
   const isQuiet = ledger.recent.length === RECENT_MAX && ledger.recent.every(({ fired }) => fired === 0);
   const forgotten: Difference[] = [];
   for (const timer of ledger.timers.values()) {
-    const isPassed = !comesBefore(ledger.firedTo, timer) && ledger.firedTo.dueMs > 0;
+    const isPassed = ledger.firedTo !== null && ledger.firedTo.dueMs > 0 && !comesBefore(ledger.firedTo, timer);
     const isLate = isQuiet && timer.dueMs + FORGOTTEN_MS < (oldest?.nowMs ?? 0);
     if (!isPassed && !isLate) continue;
     const why = isPassed ? "the lane is past it" : `${RECENT_MAX} blocks since have fired none`;

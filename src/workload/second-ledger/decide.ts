@@ -6,6 +6,7 @@ import { answerTo, initialState, type SecondFlow, timersOf } from "./flows.ts";
 import type { SecondIntent } from "./intent.ts";
 import {
   accountKey,
+  addAccount,
   type LaneLedger,
   type SecondAccount,
   type SecondCase,
@@ -39,11 +40,6 @@ export type SecondInput =
   | { readonly kind: "timer"; readonly timer: SecondTimer };
 
 type IntentGiven = Extract<SecondInput, { kind: "intent" }>;
-
-/** What was taken over does not say enough to decide this. */
-export class Unknowable extends Error {
-  override name = "Unknowable";
-}
 
 /** An input that no lane may take: it would have halted. */
 export class Undecidable extends Error {
@@ -95,7 +91,6 @@ export class Deciding {
     if (known?.timers.get(name) !== dueMs) throw new Undecidable(`no case waits for timer ${name} of ${uuid}`);
     const alternative = answerTo(known.flow, known.state, `timer.${name}`);
     if (alternative === undefined) throw new Undecidable(`in ${known.state} nothing answers timer ${name}`);
-    if (!known.isDataKnown) throw new Unknowable(`timer ${name} moves case ${uuid}, of whose data nothing is known`);
     known.timers = new Map([...known.timers].filter(([other]) => other !== name));
     this.#ledger.timers.delete(timerKey(input.timer));
     const trial = new Trial(this.#rules, this.#ledger, known, null);
@@ -145,11 +140,6 @@ export class Deciding {
     if (amounts !== null || alternative === undefined) {
       return this.#conclude(input, known, trial, { to: null, code: amounts ?? "invalid_state" });
     }
-    if (!known.isDataKnown) {
-      throw new Unknowable(
-        `the intent at offset ${input.offset} moves case ${known.uuid}, of whose data nothing is known`,
-      );
-    }
     const to = walk(known.flow, trial, alternative);
     this.#conclude(input, known, trial, { to, code: firstOf(trial.refusals) });
   }
@@ -198,10 +188,10 @@ export class Deciding {
   /** @param to the state that the case comes to rest in; null: it stays where it is */
   #book(known: SecondCase, trial: Trial, to: string | null): void {
     const ledger = this.#ledger;
-    for (const [key, account] of trial.opened) {
+    for (const account of trial.opened.values()) {
       ledger.accountCount += 1n;
       const number = (BigInt(ledger.lane) << 40n) + ledger.accountCount;
-      ledger.accounts.set(key, { ...account, id: account.place.holderId === null ? -number : number });
+      addAccount(ledger, { ...account, id: account.place.holderId === null ? -number : number });
     }
     for (const { debit, credit, currency, minor, posting } of trial.lines) {
       const one = this.#booked(debit);

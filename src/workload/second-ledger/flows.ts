@@ -40,21 +40,18 @@ export function movesOn(flow: SecondFlow, type: string): boolean {
 /** Fields that an intent must carry for this flow, read off what the file refers to. */
 export function fieldsNeeded(flow: SecondFlow, type: string): string[] {
   const { spec } = flow;
-  if (type === flow.startsOn) {
-    const said = JSON.stringify([at(spec, "currencies") ?? {}, at(spec, "accounts") ?? {}, at(spec, "data") ?? {}]);
-    const fields = ["account", "currency", "from", "to", "amount"].filter((name) =>
-      new RegExp(`intent\\.${name}(?![a-z_])`).test(said),
-    );
-    const atOnce = entriesOf(at(spec, "states")).map(([, state]) => [
-      at(state, "entry") ?? [],
-      at(state, "always") ?? [],
-    ]);
-    return JSON.stringify(atOnce).includes('"change_account"') ? [...fields, "change"] : fields;
+  const states = entriesOf(at(spec, "states")).map(([, state]) => state);
+  if (type !== flow.startsOn) {
+    const asks = JSON.stringify(states.map((state) => at(state, "events", `intent.${type}`) ?? null));
+    return asks.includes("intent.amount") ? ["amount"] : [];
   }
-  const asksAmount = entriesOf(at(spec, "states")).some(([, state]) =>
-    JSON.stringify(at(state, "events", `intent.${type}`) ?? null).includes("intent.amount"),
+  const atOnce = states.map((state) => [at(state, "entry") ?? [], at(state, "always") ?? []]);
+  const declared = ["currencies", "accounts", "data"].map((name) => at(spec, name) ?? {});
+  const said = JSON.stringify([...declared, atOnce]);
+  const fields = ["account", "currency", "from", "to", "amount"].filter((name) =>
+    new RegExp(`intent\\.${name}(?![a-z_])`).test(said),
   );
-  return asksAmount ? ["amount"] : [];
+  return JSON.stringify(atOnce).includes('"change_account"') ? [...fields, "change"] : fields;
 }
 
 /** Timers that a state arms, with how long after. */
@@ -82,6 +79,11 @@ function durationMs(text: string): number {
   for (const [, count, unit] of text.matchAll(/(\d+)([WDHMS])/g))
     ms += Number(count) * (UNIT_MS[unit as string] as number);
   return ms;
+}
+
+/** Whether its cases change floors or statuses of accounts. */
+export function changesAccounts(flow: SecondFlow): boolean {
+  return JSON.stringify(at(flow.spec, "states") ?? {}).includes('"change_account"');
 }
 
 /** Whether a posting may take an account below its floor. */

@@ -71,11 +71,12 @@ export type SecondOutcome = {
 
 export type LaneLedger = {
   readonly lane: number;
-  /** the block behind which it begins; what is before it was not decided anew */
-  readonly takenOverAt: bigint;
+  /** the last block that was believed, not decided anew; 0n: none was, and everything there is is in this ledger */
+  takenOverAt: bigint;
   readonly cases: Map<string, SecondCase>;
   /** a holder's by its path, the house's by path and currency */
   readonly accounts: Map<string, SecondAccount>;
+  readonly accountsById: Map<bigint, SecondAccount>;
   /** armed, and neither fired nor cancelled */
   readonly timers: Map<string, SecondTimer>;
   block: bigint;
@@ -83,8 +84,8 @@ export type LaneLedger = {
   outcomesNext: bigint;
   deadLettersNext: bigint;
   accountCount: bigint;
-  /** where the last timer that fired stood */
-  firedTo: SecondTimer;
+  /** where the last timer that fired stood; null: a block that was believed does not tell */
+  firedTo: SecondTimer | null;
   /** the latest append time of the inputs taken */
   inputsToMs: number;
   /** of the last blocks, the oldest first: their time, and how many timers they fired */
@@ -99,6 +100,7 @@ export function emptyLedger(lane: number): LaneLedger {
     takenOverAt: 0n,
     cases: new Map(),
     accounts: new Map(),
+    accountsById: new Map(),
     timers: new Map(),
     block: 0n,
     nowMs: 0,
@@ -113,6 +115,20 @@ export function emptyLedger(lane: number): LaneLedger {
 
 export function accountKey(path: string, currency: string, place: SecondPlace): string {
   return place.holderId === null ? `${path} ${currency}` : path;
+}
+
+export function addAccount(ledger: LaneLedger, account: SecondAccount): void {
+  ledger.accounts.set(accountKey(account.path, account.currency, account.place), account);
+  ledger.accountsById.set(account.id, account);
+}
+
+export const RECENT_MAX = 100;
+
+/** Notes a block behind all others. */
+export function noteBlock(ledger: LaneLedger, block: bigint, fired: number): void {
+  ledger.block = block;
+  ledger.recent.push({ nowMs: ledger.nowMs, fired });
+  if (ledger.recent.length > RECENT_MAX) ledger.recent.shift();
 }
 
 export function timerKey({ dueMs, uuid, name }: SecondTimer): string {

@@ -1,9 +1,18 @@
-// A ledger that begins in the middle: what lies before cannot be decided anew, because its inputs are gone or an operator
-// has accepted it. Accounts and timers are taken over as they stand; a case when an input names it.
+// What cannot be decided anew is believed: blocks whose inputs are gone, and what an operator has accepted. Accounts are
+// taken over with what the lines say, floors and statuses as they stand today; a case is when an input names it. The ledger
+// says up to which block it did so, and who it knows too little of.
 
 import { type CaseRow, type LaneStanding, timeMs } from "../../store/audit.ts";
 import { placeOf } from "./chart.ts";
-import { accountKey, emptyLedger, type LaneLedger, type SecondCase, timerKey } from "./ledger.ts";
+import {
+  addAccount,
+  emptyLedger,
+  type LaneLedger,
+  noteBlock,
+  type SecondCase,
+  type SecondTimer,
+  timerKey,
+} from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
 import { at } from "./tree.ts";
 
@@ -28,7 +37,7 @@ export function ledgerAt(rules: SecondRules, { head, balances, timers }: LaneSta
     if (place === null) continue; // of no chart of today: told by whoever compares
     const { account: id, path, currency, floorMinor, status, debits, credits, openedBlock } = row;
     const account = { id, path, currency, place, floorMinor, status, debits, credits, openedBlock };
-    ledger.accounts.set(accountKey(path, currency, place), account);
+    addAccount(ledger, account);
   }
   for (const { dueAt, caseId, name } of timers) {
     const timer = { dueMs: timeMs(dueAt), uuid: caseId.replaceAll("-", ""), name };
@@ -37,7 +46,110 @@ export function ledgerAt(rules: SecondRules, { head, balances, timers }: LaneSta
   return ledger;
 }
 
-/** Takes a case over as it stood where the ledger began; nothing when it was opened later. */
+export type LineSum = { readonly account: bigint; readonly debits: bigint; readonly credits: bigint };
+
+/** The lane before a block, made from where it stands.
+ *  @param block the first that is left
+ *  @param sums  what the lines from that block on add up to, by account */
+export function ledgerBefore(
+  rules: SecondRules,
+  standing: LaneStanding,
+  block: {
+    readonly block: bigint;
+    readonly nowMs: number;
+    readonly outcomesFrom: bigint;
+    readonly deadLettersFrom: bigint;
+  },
+  sums: readonly LineSum[],
+): LaneLedger {
+  const since = new Map(sums.map((sum) => [sum.account, sum]));
+  const balances = standing.balances
+    .filter(({ openedBlock }) => openedBlock < block.block)
+    .map((row) => {
+      const { debits, credits } = since.get(row.account) ?? { debits: 0n, credits: 0n };
+      return { ...row, debits: row.debits - debits, credits: row.credits - credits };
+    });
+  const ledger = ledgerAt(rules, { ...standing, balances, timers: [] });
+  const before = block.block - 1n;
+  return {
+    ...ledger,
+    takenOverAt: before,
+    block: before,
+    nowMs: block.nowMs,
+    outcomesNext: block.outcomesFrom,
+    deadLettersNext: block.deadLettersFrom,
+    accountCount: BigInt(balances.length),
+    firedTo: null,
+  };
+}
+
+export type BelievedBlock = {
+  readonly block: bigint;
+  readonly nowMs: number;
+  readonly timers: number;
+  readonly outcomesNext: bigint;
+  readonly deadLettersNext: bigint;
+  readonly lines: readonly {
+    readonly debit: bigint;
+    readonly credit: bigint;
+    readonly amount: bigint;
+    readonly caseId: string;
+  }[];
+  /** cases that its outcomes name; null when not all of those are there any more */
+  readonly cases: ReadonlySet<string> | null;
+  readonly lastTimer: SecondTimer | null;
+};
+
+/** By holder, the last block that changed floor or status of one of its accounts: what they were before is not written
+ *  down, what they are since is what they are today. */
+export type Changes = ReadonlyMap<string, bigint>;
+
+/** Takes a whole block for what it says. */
+export function believeBlock(
+  rules: SecondRules,
+  ledger: LaneLedger,
+  { balances }: LaneStanding,
+  block: BelievedBlock,
+  changes: Changes,
+): void {
+  for (const row of balances) if (row.openedBlock === block.block) openAsToday(rules, ledger, row);
+  if (changes.size > 0) for (const row of balances) setAsToday(ledger, row, changes);
+  for (const { debit, credit, amount } of block.lines) {
+    const [one, other] = [ledger.accountsById.get(debit), ledger.accountsById.get(credit)];
+    if (one !== undefined) one.debits += amount;
+    if (other !== undefined) other.credits += amount;
+  }
+  const moved = new Set([...(block.cases ?? ledger.cases.keys()), ...block.lines.map(({ caseId }) => caseId)]);
+  for (const uuid of moved) ledger.cases.delete(uuid);
+  for (const [key, { uuid }] of ledger.timers) {
+    if (moved.has(uuid) || block.cases === null) ledger.timers.delete(key);
+  }
+  ledger.takenOverAt = block.block;
+  ledger.nowMs = Math.max(ledger.nowMs, block.nowMs);
+  ledger.outcomesNext = block.outcomesNext;
+  ledger.deadLettersNext = block.deadLettersNext;
+  ledger.firedTo = block.timers === 0 ? ledger.firedTo : block.lastTimer;
+  noteBlock(ledger, block.block, block.timers);
+}
+
+type Balance = LaneStanding["balances"][number];
+
+function openAsToday(rules: SecondRules, ledger: LaneLedger, row: Balance): void {
+  const place = placeOf(rules.chart, row.path);
+  ledger.accountCount += 1n;
+  if (place === null) return;
+  const { account: id, path, currency, floorMinor, status, openedBlock } = row;
+  addAccount(ledger, { id, path, currency, place, floorMinor, status, debits: 0n, credits: 0n, openedBlock });
+}
+
+function setAsToday(ledger: LaneLedger, row: Balance, changes: Changes): void {
+  const account = ledger.accountsById.get(row.account);
+  if (account === undefined || !changes.has(account.place.holderId ?? "")) return;
+  account.floorMinor = row.floorMinor;
+  account.status = row.status;
+}
+
+/** Takes a case over as it stood at the last block that was believed; nothing when it was opened later. */
 export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRow): void {
   const history = row.history.split("\n").filter((line) => BigInt(line.split("|")[3] ?? "") <= ledger.takenOverAt);
   const flow = rules.flows.find(({ number }) => number === row.flow);
@@ -62,6 +174,10 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
     isDataKnown,
   };
   ledger.cases.set(known.uuid, known);
+  for (const [name, dueMs] of known.timers) {
+    const timer = { dueMs, uuid: known.uuid, name };
+    ledger.timers.set(timerKey(timer), timer);
+  }
 }
 
 type Stored = {
