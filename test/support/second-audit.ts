@@ -63,7 +63,12 @@ export async function auditMemory(lane: MemoryProduction, over: AuditOver = {}):
   const tally = newTally();
   const work = { findings, tally } as unknown as LaneWork;
   const parts = secondParts(rules, (id) => lane.registry.schemaById(id));
-  const audit = new SecondAudit(work, parts, askedOf(lane), from === undefined ? emptyLedger(lane.lane) : from);
+  const audit = new SecondAudit(
+    work,
+    parts,
+    askedOf(lane),
+    from === undefined ? emptyLedger(rules.flows, lane.lane) : from,
+  );
   for (const block of blocks ?? lane.blocks) await audit.block(block);
   audit.end(lane.standing());
   for (const row of lane.cases()) audit.case(row);

@@ -317,7 +317,7 @@ async function openSources(work: LaneWork, cut: LaneCut, sources: Sources, memor
     published,
     inputs: { intents, reports },
     lastMoved: moved?.block ?? 0n,
-    ledger: memory?.ledger ?? (opening.block === 0n ? emptyLedger(lane) : null),
+    ledger: memory?.ledger ?? (opening.block === 0n ? emptyLedger(parts.second?.rules.flows ?? [], lane) : null),
   };
 }
 

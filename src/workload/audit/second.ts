@@ -178,7 +178,7 @@ export class SecondAudit {
   case(row: CaseRow): void {
     const ledger = this.#ledger;
     if (ledger === null) return;
-    this.#unseen ??= new Set(ledger.cases.keys());
+    this.#unseen ??= new Set(ledger.cases.uuids());
     this.#unseen.delete(row.caseId);
     const { isMovedOn, text } = judgeCase(ledger, row);
     if (isMovedOn) this.#work.tally.casesMovedOn += 1n;
@@ -209,7 +209,7 @@ export class SecondAudit {
   endCases(hasPartition: (timeMs: number) => boolean): void {
     const ledger = this.#ledger;
     if (ledger === null) return;
-    for (const uuid of this.#unseen ?? ledger.cases.keys()) this.#judgeMissing(uuid, hasPartition);
+    for (const uuid of this.#unseen ?? ledger.cases.uuids()) this.#judgeMissing(uuid, hasPartition);
   }
 
   /** After `someCases`: of those that were touched none may be missing. */

@@ -124,7 +124,7 @@ export function whyUnknowable(
   const isUnclear = (holderId: string): boolean => (changes.get(holderId) ?? 0n) >= taken.block;
   if (taken.timersTold.length !== taken.timers) return "which timers fired is not told";
   for (const timer of taken.timersTold) {
-    const known = ledger.cases.get(timer.uuid);
+    const known = ledger.cases.look(timer.uuid);
     const isKnown = known?.isDataKnown === true && ledger.timers.has(timerKey(timer));
     if (!isKnown || isUnclear(known.holderId))
       return `what timer ${timer.name} of case ${timer.uuid} moves is not known`;
@@ -134,7 +134,7 @@ export function whyUnknowable(
     if (read.kind === "misfit") continue;
     const { intent } = read;
     if (isUnclear(intent.holderId)) return `accounts of ${intent.holderId} were changed later`;
-    const known = ledger.cases.get(readCaseId(intent.caseId)?.uuid ?? "");
+    const known = ledger.cases.look(readCaseId(intent.caseId)?.uuid ?? "");
     const opens = flowsOf(rules.flows, intent.type).some(({ startsOn }) => startsOn === intent.type);
     if (known?.isDataKnown === false && !opens) return `what case ${known.uuid} held is not known`;
   }

@@ -1,5 +1,6 @@
 // Decides one input anew: what a case answers to an intent or to a timer that fires, by the flow's tree.
 
+import type { SecondCase } from "./case-book.ts";
 import { readCaseId, writeCaseId } from "./case-ids.ts";
 import { printOf } from "./fingerprint.ts";
 import { answerTo, initialState, type SecondFlow, timersOf } from "./flows.ts";
@@ -9,7 +10,6 @@ import {
   addAccount,
   type LaneLedger,
   type SecondAccount,
-  type SecondCase,
   type SecondLine,
   type SecondOutcome,
   type SecondTimer,
@@ -126,7 +126,7 @@ export class Deciding {
       history: [],
       isDataKnown: true,
     };
-    this.#ledger.cases.set(fresh.uuid, fresh);
+    this.#ledger.cases.set(fresh);
     const trial = new Trial(this.#rules, this.#ledger, fresh, intent);
     if (amounts !== null) return this.#conclude(input, fresh, trial, { to: null, code: amounts });
     trial.bind();

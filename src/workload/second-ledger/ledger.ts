@@ -1,5 +1,6 @@
 // A lane as the second ledger has it: Maps of cases, accounts and timers, and the counters that the next block begins at.
 
+import { CaseBook } from "./case-book.ts";
 import type { SecondPlace } from "./chart.ts";
 import type { SecondFlow } from "./flows.ts";
 
@@ -14,24 +15,6 @@ export type SecondAccount = {
   debits: bigint;
   credits: bigint;
   readonly openedBlock: bigint;
-};
-
-export type SecondCase = {
-  /** 32 hex digits */
-  readonly uuid: string;
-  readonly kind: string;
-  readonly flow: SecondFlow;
-  readonly holderId: string;
-  readonly occurredAt: bigint;
-  state: string;
-  currencies: ReadonlyMap<string, string>;
-  values: ReadonlyMap<string, bigint>;
-  /** name to due time in milliseconds */
-  timers: ReadonlyMap<string, number>;
-  /** the line that it remembers of each event, oldest first */
-  history: readonly string[];
-  /** false for one that was taken over and that later blocks have moved before it was read */
-  readonly isDataKnown: boolean;
 };
 
 export type SecondTimer = { readonly dueMs: number; readonly uuid: string; readonly name: string };
@@ -73,7 +56,7 @@ export type LaneLedger = {
   readonly lane: number;
   /** the last block that was believed, not decided anew; 0n: none was, and everything there is is in this ledger */
   takenOverAt: bigint;
-  readonly cases: Map<string, SecondCase>;
+  readonly cases: CaseBook;
   /** a holder's by its path, the house's by path and currency */
   readonly accounts: Map<string, SecondAccount>;
   readonly accountsById: Map<bigint, SecondAccount>;
@@ -94,11 +77,11 @@ export type LaneLedger = {
 
 export const NO_TIMER: SecondTimer = { dueMs: 0, uuid: "0".repeat(32), name: "" };
 
-export function emptyLedger(lane: number): LaneLedger {
+export function emptyLedger(flows: readonly SecondFlow[], lane: number): LaneLedger {
   return {
     lane,
     takenOverAt: 0n,
-    cases: new Map(),
+    cases: new CaseBook(flows),
     accounts: new Map(),
     accountsById: new Map(),
     timers: new Map(),
@@ -127,6 +110,7 @@ export const RECENT_MAX = 100;
 /** Notes a block behind all others. */
 export function noteBlock(ledger: LaneLedger, block: bigint, fired: number): void {
   ledger.block = block;
+  ledger.cases.rest();
   ledger.recent.push({ nowMs: ledger.nowMs, fired });
   if (ledger.recent.length > RECENT_MAX) ledger.recent.shift();
 }

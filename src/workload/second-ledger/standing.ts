@@ -2,8 +2,9 @@
 
 import { type BalanceRow, type CaseRow, type LaneStanding, timeMs } from "../../store/audit.ts";
 import { forgottenTimers, iso } from "./block.ts";
+import type { SecondCase } from "./case-book.ts";
 import type { Difference } from "./invariants.ts";
-import type { LaneLedger, SecondAccount, SecondCase, SecondTimer } from "./ledger.ts";
+import type { LaneLedger, SecondAccount, SecondTimer } from "./ledger.ts";
 import { timerKey } from "./ledger.ts";
 
 /** @param rows every balance of the lane, as of the block that the ledger stands at */
@@ -58,7 +59,7 @@ export type CaseVerdict = { readonly isMovedOn: boolean; readonly text: string |
 
 /** What a case remembers of blocks behind the ledger's is left aside, and then its state and data of today say nothing. */
 export function judgeCase({ cases, block: until, takenOverAt }: LaneLedger, row: CaseRow): CaseVerdict {
-  const known = cases.get(row.caseId);
+  const known = cases.look(row.caseId);
   const remembered = row.history === "" ? [] : row.history.split("\n");
   const upTo = remembered.findIndex((line) => blockOf(line) > until);
   const isMovedOn = upTo !== -1;

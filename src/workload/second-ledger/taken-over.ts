@@ -3,23 +3,15 @@
 // says up to which block it did so, and who it knows too little of.
 
 import { type CaseRow, type LaneStanding, timeMs } from "../../store/audit.ts";
+import { isSettled, type SecondCase } from "./case-book.ts";
 import { placeOf } from "./chart.ts";
-import {
-  addAccount,
-  emptyLedger,
-  type LaneLedger,
-  noteBlock,
-  type SecondCase,
-  type SecondTimer,
-  timerKey,
-} from "./ledger.ts";
+import { addAccount, emptyLedger, type LaneLedger, noteBlock, type SecondTimer, timerKey } from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
-import { at } from "./tree.ts";
 
 /** The lane as it stands. */
 export function ledgerAt(rules: SecondRules, { head, balances, timers }: LaneStanding): LaneLedger {
   const ledger: LaneLedger = {
-    ...emptyLedger(head.lane),
+    ...emptyLedger(rules.flows, head.lane),
     takenOverAt: head.block,
     block: head.block,
     nowMs: timeMs(head.nowAt),
@@ -119,7 +111,7 @@ export function believeBlock(
     if (one !== undefined) one.debits += amount;
     if (other !== undefined) other.credits += amount;
   }
-  const moved = new Set([...(block.cases ?? ledger.cases.keys()), ...block.lines.map(({ caseId }) => caseId)]);
+  const moved = new Set([...(block.cases ?? ledger.cases.uuids()), ...block.lines.map(({ caseId }) => caseId)]);
   for (const uuid of moved) ledger.cases.delete(uuid);
   for (const [key, { uuid }] of ledger.timers) {
     if (moved.has(uuid) || block.cases === null) ledger.timers.delete(key);
@@ -155,10 +147,9 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
   const flow = rules.flows.find(({ number }) => number === row.flow);
   if (history.length === 0 || flow === undefined || ledger.cases.has(row.caseId)) return;
   const state = history.at(-1)?.split("|")[5] ?? "";
-  const isSettled = state === "rejected" || at(flow.spec, "states", state, "kind") === "final";
   const isUnmoved = history.length === row.history.split("\n").length;
   // What it held then is not written down any more, once later blocks have moved it; but at its end nothing moves it.
-  const isDataKnown = isUnmoved || isSettled;
+  const isDataKnown = isUnmoved || isSettled({ flow, state });
   const { c = {}, v = {}, t = {} } = isDataKnown ? ((row.data ?? {}) as Stored) : {};
   const known: SecondCase = {
     uuid: row.caseId,
@@ -173,7 +164,7 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
     history,
     isDataKnown,
   };
-  ledger.cases.set(known.uuid, known);
+  ledger.cases.set(known);
   for (const [name, dueMs] of known.timers) {
     const timer = { dueMs, uuid: known.uuid, name };
     ledger.timers.set(timerKey(timer), timer);
