@@ -1,11 +1,14 @@
 // The running auditor: an instance with that role beside one that owns the lanes. What it finds stops the lane concerned
 // and no other, fences its owner, and is told by metrics, readiness, log and `lane show`.
 
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { damage } from "../support/audit.ts";
+import { SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { available, Producing } from "../support/intents.ts";
 import { type Instance, startTestService, type TestService } from "../support/service.ts";
 import { waitFor } from "../support/wait.ts";
@@ -97,6 +100,20 @@ describe("beside a service that does nothing wrong", () => {
     expect(JSON.parse(await page("/readyz"))).toEqual({ status: "ok", reasons: [] });
     expect(await halts()).toEqual([]);
     expect(await page("/metrics", system.instances[0] as Instance)).not.toMatch(/^millrace_audit_ok/m);
+  });
+
+  test("a flow that is registered meanwhile is no finding: what goes by it is decided by it", async () => {
+    await nextCuts();
+    const flowsDir = mkdtempSync(join(tmpdir(), "millrace-flows-"));
+    cpSync(join(SHIPPED_SCHEMAS, "flows"), flowsDir, { recursive: true });
+    cpSync(TEST_FLOWS, flowsDir, { recursive: true });
+    await system.instances[0]?.stop();
+    await system.start("newer", { flowsDir });
+    await decided([make.holdPlace(HOLDER, 10), make.payOut(HOLDER, 1)]);
+    await nextCuts(3);
+    expect(await halts()).toEqual([]);
+    expect(await metric("millrace_audit_ok")).toBe(1);
+    rmSync(flowsDir, { recursive: true });
   });
 
   test("an operator's position is no finding, and what follows it is decided again", async () => {

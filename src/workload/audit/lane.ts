@@ -26,7 +26,13 @@ import { compareDeadLetters } from "./dead-letters.ts";
 import { compareDeeply } from "./deep-blocks.ts";
 import { InputTrail, type LastTaken, NOTHING_TAKEN } from "./inputs.ts";
 import { beforeOf, type LaneMemory } from "./memory.ts";
-import { type BlockMessages, messagesOfBlock, openTopicMessages, type TopicMessages } from "./messages.ts";
+import {
+  type BlockMessages,
+  matchCarried,
+  messagesOfBlock,
+  openTopicMessages,
+  type TopicMessages,
+} from "./messages.ts";
 import { type Before, readOpening } from "./opening.ts";
 import { OutcomeTable } from "./outcome-table.ts";
 import type { LaneWork } from "./parts.ts";
@@ -43,13 +49,16 @@ const DAY_MS = 86_400_000;
 /** Untouched cases that are looked at again, in turn, with each cut of an auditor that keeps its memory. */
 const CASES_SWEPT = 2_000;
 
+/** After each block; waits, or throws what ends the audit. */
+export type BlockDone = () => Promise<void> | void;
+
 /** @param blockDone called after each block
  *  @param memory    of the audit before; null: everything is looked at
  *  @returns         what the next audit of the lane goes on from */
 export async function auditLane(
   work: LaneWork,
   cut: LaneCut,
-  blockDone: () => void,
+  blockDone: BlockDone,
   memory: LaneMemory | null = null,
 ): Promise<LaneMemory> {
   const sources = new Sources(work, cut.lane);
@@ -137,11 +146,15 @@ class LaneAudit {
   }
 
   /** Where reading goes on in the next audit. */
-  remembered(): Pick<LaneMemory, "intents" | "reports" | "published"> {
-    const published = { outcomes: 0n, commands: 0n, deadLetters: 0n };
-    for (const { topic, match } of this.#outgoing) published[topic] = match.comparedTo ?? this.#publishedTo[topic];
+  remembered(): Pick<LaneMemory, "intents" | "reports" | "published" | "unpublished"> {
+    const published = { ...this.#publishedTo };
+    const unpublished: Record<OutgoingTopic, bigint | null> = { outcomes: null, commands: null, deadLetters: null };
+    for (const { topic, match } of this.#outgoing) {
+      published[topic] = match.comparedTo ?? published[topic];
+      unpublished[topic] = match.unpublishedFrom;
+    }
     const taken = ({ lastHash, lastOffset }: InputTrail): LastTaken => ({ hash: lastHash, offset: lastOffset });
-    return { intents: taken(this.#inputs.intents), reports: taken(this.#inputs.reports), published };
+    return { intents: taken(this.#inputs.intents), reports: taken(this.#inputs.reports), published, unpublished };
   }
 
   /** Offsets may begin anew behind a moved position, so the rows of each stretch are a stream of their own. */
@@ -151,13 +164,14 @@ class LaneAudit {
     return tableStream(quarantinePages(parts.rows, this.#cut.lane, parts.topics.intents, blocks, QUARANTINE_A_PAGE));
   }
 
-  async blocks(blockDone: () => void): Promise<void> {
+  async blocks(blockDone: BlockDone): Promise<void> {
     const { tally, findings } = this.#work;
+    for (const source of this.#outgoing) await matchCarried(source);
     for (let row = await this.#blocks.peek(); row !== null; row = await this.#blocks.peek()) {
       this.#blocks.advance();
       if (this.#chain.link(row)) await this.#block(row);
       tally.blocks += 1n;
-      blockDone();
+      await blockDone();
     }
     const place = `lane ${this.#cut.lane}`;
     for (let rest = await this.#lines.peek(); rest !== null; rest = await this.#lines.peek()) {
@@ -299,7 +313,10 @@ async function openSources(work: LaneWork, cut: LaneCut, sources: Sources, memor
   const outgoing: TopicMessages[] = [];
   for (const topic of OUTGOING_TOPICS) {
     const span = { from: nextOf(opening, topic), next: nextOf(cut, topic) };
-    const messages = await sources.published(topic, published[topic]);
+    const messages = {
+      published: await sources.published(topic, published[topic]),
+      carriedFrom: memory?.unpublished[topic] ?? null,
+    };
     outgoing.push(await openTopicMessages(work, lane, topic, span, messages));
   }
   const input = async (name: "intents" | "reports", first: bigint, until: bigint): Promise<InputTrail> => {

@@ -15,6 +15,8 @@ export type LaneMemory = {
   readonly reports: LastTaken;
   /** offset of the last message that was compared in each outgoing topic */
   readonly published: Readonly<Record<OutgoingTopic, bigint>>;
+  /** the first message of each outgoing topic that was not published yet; null: all were */
+  readonly unpublished: Readonly<Record<OutgoingTopic, bigint | null>>;
   /** null when nothing can be decided anew any more */
   readonly ledger: LaneLedger | null;
   /** the last case that was swept: untouched ones are looked at again in turn; null: from the first */
@@ -29,6 +31,7 @@ export function memoryAt(rules: SecondRules, standing: LaneStanding): LaneMemory
     intents: { hash: head.intentsLastHash, offset: head.intentsLast },
     reports: { hash: head.reportsLastHash, offset: head.reportsLast },
     published: { outcomes: 0n, commands: 0n, deadLetters: 0n },
+    unpublished: { outcomes: null, commands: null, deadLetters: null },
     ledger: ledgerAt(rules, standing),
     sweptTo: null,
   };

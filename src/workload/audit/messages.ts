@@ -15,6 +15,8 @@ const MESSAGES_A_PAGE = 2_000;
 
 export type TopicMessages = {
   readonly topic: OutgoingTopic;
+  /** messages that an earlier audit found not yet published: they are only held against the topic */
+  readonly carried: SequenceSpan;
   readonly rows: Stream<MessageRow>;
   readonly match: TopicMatch;
 };
@@ -34,21 +36,32 @@ export type BlockMessage = {
   readonly message: Stamped | null;
 };
 
-/** @param span sequences of the audited blocks */
+/** @param span        sequences of the audited blocks
+ *  @param carriedFrom the first that an earlier audit found not yet published; null: there was none */
 export async function openTopicMessages(
   work: LaneWork,
   lane: number,
   topic: OutgoingTopic,
-  span: SequenceSpan,
-  published: Published,
+  { from: first, next }: SequenceSpan,
+  { published, carriedFrom }: { readonly published: Published; readonly carriedFrom: bigint | null },
 ): Promise<TopicMessages> {
   const { parts, findings } = work;
+  const span = { from: carriedFrom ?? first, next };
   const invariant = topic === "deadLetters" ? "dead_letters_equal_quarantine" : "outcome_topic_equals_outbox";
   const rows = tableStream(messagePages(parts.rows, lane, topic, span, MESSAGES_A_PAGE));
   const name = `${parts.topics[topic]}/${lane}`;
   const match = new TopicMatch(published, { findings, invariant, name, from: span.from, until: span.next });
   await match.begin();
-  return { topic, rows, match };
+  return { topic, rows, match, carried: { from: span.from, next: first } };
+}
+
+/** What was not published when an earlier audit looked has to be by and by. */
+export async function matchCarried({ carried, rows, match }: TopicMessages): Promise<void> {
+  const taken = await rows.takeWhile(({ sequence }) => sequence < carried.next);
+  const bySequence = new Map(taken.map((row) => [row.sequence, row]));
+  for (let sequence = carried.from; sequence < carried.next; sequence++) {
+    await match.match(sequence, bySequence.get(sequence) ?? null);
+  }
 }
 
 /** Every message of the block in one topic, as far as it is there. */

@@ -63,6 +63,11 @@ export class TopicMatch {
     return this.#missingFrom === null ? 0n : this.#place.until - this.#missingFrom;
   }
 
+  /** The first message that was not published yet; null: all were. */
+  get unpublishedFrom(): bigint | null {
+    return this.#missingFrom;
+  }
+
   /** The next sequence of the lane, with its row, or null where the outbox has let go of it.
    *  @returns what the topic holds under that sequence; null when nothing */
   async match(sequence: bigint, row: MessageRow | null): Promise<Buffer | null> {

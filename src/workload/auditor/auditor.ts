@@ -2,6 +2,7 @@
 // It keeps what it knows of a lane from cut to cut, so only new blocks are decided; once in a while it forgets, and looks at
 // everything again.
 
+import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { LaneCut, LaneStanding } from "../../store/audit.ts";
 import { auditBeyond, auditForeign, auditStrays, auditTopics } from "../audit/audit.ts";
 import { type Finding, Findings } from "../audit/findings.ts";
@@ -23,6 +24,8 @@ export type AuditSession = {
   readonly parts: AuditParts;
   readonly cut: () => Promise<LaneCut[]>;
   readonly partitions: () => Promise<ReadonlySet<string>>;
+  /** false when flows were registered since it was opened: what goes by them would look wrong */
+  readonly isCurrent: () => Promise<boolean>;
   readonly standing: (lane: number) => Promise<LaneStanding | null>;
   /** lanes with an open halt, by its cause; and lanes whose past an operator has accepted after a finding */
   readonly halts: () => Promise<{ readonly open: ReadonlyMap<number, string>; readonly accepted: ReadonlySet<number> }>;
@@ -39,6 +42,15 @@ export type AuditorEvents = {
 };
 
 export type AuditedCut = { readonly tally: Tally; readonly seconds: number; readonly lanes: number };
+
+class Stopped extends Error {
+  override name = "Stopped";
+}
+
+/** Not a fault: the next cut knows the flows. */
+class FlowsChanged extends Error {
+  override name = "FlowsChanged";
+}
 
 export type AuditorSettings = { readonly everyMs: number; readonly wholeEveryMs: number };
 
@@ -69,7 +81,7 @@ export class Auditor {
     this.#stopping = true;
     this.#wake?.();
     await this.#done;
-    await this.#session?.close().catch(() => undefined);
+    await this.#closeSession();
   }
 
   async #loop(): Promise<void> {
@@ -96,19 +108,34 @@ export class Auditor {
     const began = performance.now();
     const takenAtMs = Date.now();
     try {
-      this.#session ??= await this.#open();
+      const session = await this.#currentSession();
       const tally = newTally();
-      const lanes = await this.#auditCut(this.#session, tally);
+      const lanes = await this.#auditCut(session, tally);
       if (this.#stopping) return;
       const cut: AuditedCut = { tally, lanes, seconds: (performance.now() - began) / 1_000 };
       this.status.audited(cut, takenAtMs);
       this.#events.audited(cut);
     } catch (error) {
+      if (error instanceof Stopped) return;
       this.status.unreachable(error);
       this.#events.failed(error);
-      await this.#session?.close().catch(() => undefined);
-      this.#session = null;
+      await this.#closeSession();
     }
+  }
+
+  async #currentSession(): Promise<AuditSession> {
+    if (this.#session !== null && !(await this.#session.isCurrent())) await this.#closeSession();
+    if (this.#session !== null) return this.#session;
+    const session = await this.#open();
+    this.#session = session;
+    const flows = session.parts.second?.rules.flows ?? [];
+    for (const { ledger } of this.#memories.values()) ledger?.cases.goBy(flows);
+    return session;
+  }
+
+  async #closeSession(): Promise<void> {
+    await this.#session?.close().catch(() => undefined);
+    this.#session = null;
   }
 
   /** @returns how many lanes were audited */
@@ -122,7 +149,8 @@ export class Auditor {
     for (const lane of cut) {
       if (this.#stopping) break;
       const isOurs = open.get(lane.lane) === "audit_failed";
-      if (!isOurs) this.status.laneGoesOn(lane.lane);
+      if (isOurs) this.status.laneIsHalted(lane.lane);
+      else this.status.laneGoesOn(lane.lane);
       // What was found and accepted is not found again: the lane is audited from where it stands.
       if (isOurs || (accepted.has(lane.lane) && !this.#memories.has(lane.lane))) await this.#accept(session, lane.lane);
       if (isOurs) continue;
@@ -154,7 +182,7 @@ export class Auditor {
     const memory = this.#memories.get(lane) ?? null;
     await auditBeyond(work, lane);
     if (memory === null) await auditStrays(work, lane);
-    const next = await auditLane(work, cut, () => undefined, memory);
+    const next = await auditLane(work, cut, () => this.#betweenBlocks(), memory);
     if (memory === null) this.#wholeAtMs.set(lane, performance.now());
     const found = failedOf(work.findings);
     const [finding] = found;
@@ -163,9 +191,19 @@ export class Auditor {
       this.status.auditedTo.set(lane, next.before.block);
       return;
     }
+    if (!(await session.isCurrent())) {
+      this.#memories.delete(lane);
+      throw new FlowsChanged(`flows were registered while lane ${lane} was audited; it is audited again with them`);
+    }
     this.#events.found(lane, found);
     const invariants = found.map(({ invariant }) => invariant);
     await this.#halt(session, lane, { finding, invariants, auditedTo: next.before.block });
+  }
+
+  /** Lanes in the same process get their turn; and who is asked to stop does not go on to the end of a large ledger. */
+  async #betweenBlocks(): Promise<void> {
+    if (this.#stopping) throw new Stopped();
+    await yieldToOthers();
   }
 
   #isWholeDue(lane: number, isAccepted: boolean): boolean {

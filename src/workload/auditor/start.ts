@@ -4,7 +4,7 @@ import type { Declared } from "../../declared/load.ts";
 import { openAdmin } from "../../kafka/admin.ts";
 import type { Codec } from "../../kafka/codec.ts";
 import type { KafkaSettings } from "../../kafka/port.ts";
-import { beginReading, readCut, readPartitionNames, readStanding } from "../../store/audit.ts";
+import { beginReading, readCut, readFlowSources, readPartitionNames, readStanding } from "../../store/audit.ts";
 import { type Connection, connect, type DatabaseSettings } from "../../store/database.ts";
 import { haltForAudit, listOpenHalts, readAuditsAccepted } from "../../store/lanes.ts";
 import type { Logger } from "../../telemetry/logger.ts";
@@ -87,6 +87,7 @@ function sessionOf(
 ): AuditSession {
   return {
     parts,
+    isCurrent: async () => (await readFlowSources(acts)).length === parts.flows.size,
     cut: () => readCut(rows),
     partitions: () => readPartitionNames(rows),
     standing: (lane) => readStanding(snapshots, lane),

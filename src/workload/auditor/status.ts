@@ -9,6 +9,8 @@ export class AuditorStatus {
   readonly auditedTo = new Map<number, bigint>();
   systemFindings: readonly Finding[] = [];
   readonly #failed = new Map<number, AuditFailure>();
+  /** halted for a finding, of this auditor or of another before it */
+  readonly #halted = new Set<number>();
   #last: AuditedCut | null = null;
   #takenAtMs = 0;
   #error: string | null = null;
@@ -27,16 +29,21 @@ export class AuditorStatus {
     this.#failed.set(lane, failure);
   }
 
+  laneIsHalted(lane: number): void {
+    this.#halted.add(lane);
+  }
+
   /** It is not halted for a finding, or not any more. */
   laneGoesOn(lane: number): void {
     this.#failed.delete(lane);
+    this.#halted.delete(lane);
   }
 
   figures(): AuditFigures {
     return {
       ageSeconds: this.#last === null ? null : Math.max(0, (Date.now() - this.#takenAtMs) / 1_000),
       seconds: this.#last?.seconds ?? null,
-      isGood: this.#failed.size === 0 && this.systemFindings.length === 0,
+      isGood: this.#failed.size + this.#halted.size === 0 && this.systemFindings.length === 0,
       auditedTo: this.auditedTo,
     };
   }
@@ -50,6 +57,9 @@ export class AuditorStatus {
       ...[...this.#failed].map(
         ([lane, { finding }]) => `audit: ${finding.invariant} does not hold in lane ${lane}: ${finding.problems[0]}`,
       ),
+      ...[...this.#halted]
+        .filter((lane) => !this.#failed.has(lane))
+        .map((lane) => `lane ${lane} is halted by audit_failed; see \`millrace lane show ${lane}\``),
     ];
   }
 }

@@ -27,12 +27,17 @@ export function isSettled({ flow, state }: Pick<SecondCase, "flow" | "state">): 
 }
 
 export class CaseBook {
-  readonly #flows: readonly SecondFlow[];
+  #flows: readonly SecondFlow[];
   readonly #cases = new Map<string, SecondCase | string>();
   /** those that may be put to rest */
   readonly #live = new Set<string>();
 
   constructor(flows: readonly SecondFlow[]) {
+    this.#flows = flows;
+  }
+
+  /** More versions are known than before. */
+  goBy(flows: readonly SecondFlow[]): void {
     this.#flows = flows;
   }
 
