@@ -64,7 +64,7 @@ export async function findEnds(connection: Connection, spans: readonly Span[]): 
 async function findEnd(connection: Connection, head: LaneCut, to: bigint): Promise<LaneEnd> {
   const { lane } = head;
   let end: LaneEnd = { lane, block: 0n, intentsNext: 0n, outcomesNext: 0n, deadLettersNext: 0n, timers: 0 };
-  const blocks = tableStream(blockPages(connection, lane, head.block, BLOCKS_A_PAGE));
+  const blocks = tableStream(blockPages(connection, lane, { after: null, until: head.block }, BLOCKS_A_PAGE));
   for (let page = await blocks.takePage(); page !== null; page = await blocks.takePage()) {
     for (const row of page) {
       if (end.block === 0n && row.block > 1n) throw detached(lane, row.block);

@@ -95,9 +95,9 @@ async function* messages(
   { lane, outcomesNext, deadLettersNext }: LaneEnd,
   topic: OutgoingTopic,
 ): AsyncGenerator<MessageRow, void> {
-  const until = topic === "outcomes" ? outcomesNext : deadLettersNext;
+  const span = { from: 0n, next: topic === "outcomes" ? outcomesNext : deadLettersNext };
   let isFirst = true;
-  for await (const row of rowsOf(tableStream(messagePages(connection, lane, topic, until, PAGE_ROWS)))) {
+  for await (const row of rowsOf(tableStream(messagePages(connection, lane, topic, span, PAGE_ROWS)))) {
     if (isFirst && row.sequence > 0n) {
       throw new ReplayRefused(
         `the outbox of lane ${lane} begins at sequence ${row.sequence} of ${topic}: what came before was let go, and only a whole ledger can be compared`,
