@@ -3,12 +3,13 @@
 // everything again.
 
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import type { LaneCut, LaneStanding } from "../../store/audit.ts";
+import type { CaseRow, LaneCut, LaneStanding } from "../../store/audit.ts";
 import { auditBeyond, auditForeign, auditStrays, auditTopics } from "../audit/audit.ts";
 import { type Finding, Findings } from "../audit/findings.ts";
 import { auditLane } from "../audit/lane.ts";
 import { type LaneMemory, memoryAt } from "../audit/memory.ts";
 import { type AuditParts, type LaneWork, newTally, type Tally } from "../audit/parts.ts";
+import { takeOverCase } from "../second-ledger/taken-over.ts";
 import { AuditorStatus } from "./status.ts";
 
 export type AuditFailure = {
@@ -27,6 +28,7 @@ export type AuditSession = {
   /** false when flows were registered since it was opened: what goes by them would look wrong */
   readonly isCurrent: () => Promise<boolean>;
   readonly standing: (lane: number) => Promise<LaneStanding | null>;
+  readonly cases: (lane: number, ids: readonly string[]) => Promise<readonly CaseRow[]>;
   /** lanes with an open halt, by its cause; and lanes whose past an operator has accepted after a finding */
   readonly halts: () => Promise<{ readonly open: ReadonlyMap<number, string>; readonly accepted: ReadonlySet<number> }>;
   /** @returns false when the lane is halted already */
@@ -163,7 +165,14 @@ export class Auditor {
   async #accept(session: AuditSession, lane: number): Promise<void> {
     const { second } = session.parts;
     const standing = second === null ? null : await session.standing(lane);
-    if (second !== null && standing !== null) this.#memories.set(lane, memoryAt(second.rules, standing));
+    if (second === null || standing === null) return;
+    // What timers will move is read now, while it is as it was: later only its end is written down.
+    const waiting = [...new Set(standing.timers.map(({ caseId }) => caseId))];
+    const memory = memoryAt(second.rules, standing);
+    for (const row of await session.cases(lane, waiting)) {
+      if (memory.ledger !== null) takeOverCase(second.rules, memory.ledger, row);
+    }
+    this.#memories.set(lane, memory);
   }
 
   /** What concerns no single lane is reported; there is no lane to stop for it. */

@@ -4,7 +4,14 @@ import type { Declared } from "../../declared/load.ts";
 import { openAdmin } from "../../kafka/admin.ts";
 import type { Codec } from "../../kafka/codec.ts";
 import type { KafkaSettings } from "../../kafka/port.ts";
-import { beginReading, readCut, readFlowSources, readPartitionNames, readStanding } from "../../store/audit.ts";
+import {
+  beginReading,
+  readCasesAt,
+  readCut,
+  readFlowSources,
+  readPartitionNames,
+  readStanding,
+} from "../../store/audit.ts";
 import { type Connection, connect, type DatabaseSettings } from "../../store/database.ts";
 import { haltForAudit, listOpenHalts, readAuditsAccepted } from "../../store/lanes.ts";
 import type { Logger } from "../../telemetry/logger.ts";
@@ -91,6 +98,7 @@ function sessionOf(
     cut: () => readCut(rows),
     partitions: () => readPartitionNames(rows),
     standing: (lane) => readStanding(snapshots, lane),
+    cases: (lane, ids) => readCasesAt(rows, lane, ids),
     halts: async () => ({
       open: new Map((await listOpenHalts(acts)).map(({ lane, cause }) => [lane, cause])),
       accepted: await readAuditsAccepted(acts),
