@@ -55,8 +55,8 @@ export type RelayFigures = {
 
 /** What the running auditor last came to; `auditedTo` is a block by lane. */
 export type AuditFigures = {
-  readonly ageSeconds: number | null;
-  readonly seconds: number | null;
+  readonly ageSeconds: number;
+  readonly seconds: number;
   readonly isGood: boolean;
   readonly auditedTo: ReadonlyMap<number, bigint>;
 };
@@ -76,6 +76,7 @@ export type Metrics = {
   watchLanes(read: () => readonly LaneFigures[]): void;
   watchRelay(read: () => readonly RelayFigures[]): void;
   watchSystem(read: () => SystemFigures): void;
+  /** once, where an auditor runs */
   watchAudit(read: () => AuditFigures): void;
   /** one call per audited cut */
   audited(blocks: { readonly decided: number; readonly notDecided: number }): void;
@@ -93,7 +94,7 @@ export function createMetrics(settings: MetricsSettings): Metrics {
   collectDefaultMetrics({ register: registry });
   const counters = createCounters(registry);
   const histograms = createHistograms(registry);
-  const watched: Watched = { lanes: () => [], relay: () => [], system: () => NOTHING_SEEN, audit: () => null };
+  const watched: Watched = { lanes: () => [], relay: () => [], system: () => NOTHING_SEEN };
   createLaneGauges(registry, watched);
   const build = new Gauge({ ...options(METRICS.build), registers: [registry] });
   build.set({ ...settings, node: process.version }, 1);
@@ -115,9 +116,7 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     watchSystem: (read) => {
       watched.system = read;
     },
-    watchAudit: (read) => {
-      watched.audit = read;
-    },
+    watchAudit: (read) => createAuditGauges(gaugesOf(registry), read),
     audited: ({ decided, notDecided }) => {
       counters.auditBlocks.inc({ how: "decided" }, decided);
       counters.auditBlocks.inc({ how: "not_decided" }, notDecided);
@@ -132,8 +131,6 @@ type Watched = {
   lanes: () => readonly LaneFigures[];
   relay: () => readonly RelayFigures[];
   system: () => SystemFigures;
-  /** null where no auditor runs */
-  audit: () => AuditFigures | null;
 };
 
 const NOTHING_SEEN: SystemFigures = {
@@ -199,17 +196,19 @@ function countBlock(counters: Counters, histograms: Histograms, figures: BlockFi
 type Gauges = (declared: MetricDeclaration, fill: (gauge: Gauge) => void) => void;
 
 /** Each gauge is emptied and filled anew at a scrape. */
-function createLaneGauges(registry: Registry, watched: Watched): void {
-  const gauges: Gauges = (declared, fill) => {
+function gaugesOf(registry: Registry): Gauges {
+  return (declared, fill) => {
     const collect = function (this: Gauge): void {
       this.reset();
       fill(this);
     };
     new Gauge({ ...options(declared), registers: [registry], collect });
   };
-  createHeldGauges(gauges, watched);
-  createSystemGauges(gauges, watched);
-  createAuditGauges(gauges, watched);
+}
+
+function createLaneGauges(registry: Registry, watched: Watched): void {
+  createHeldGauges(gaugesOf(registry), watched);
+  createSystemGauges(gaugesOf(registry), watched);
 }
 
 function createHeldGauges(gauges: Gauges, watched: Watched): void {
@@ -253,18 +252,12 @@ function createSystemGauges(gauges: Gauges, watched: Watched): void {
   });
 }
 
-/** Of an instance that audits; of others there is nothing to tell. */
-function createAuditGauges(gauges: Gauges, watched: Watched): void {
-  const when = (value: number | null | undefined, gauge: Gauge): void => {
-    if (value !== null && value !== undefined) gauge.set(value);
-  };
-  gauges(METRICS.auditAgeSeconds, (gauge) => when(watched.audit()?.ageSeconds, gauge));
-  gauges(METRICS.auditSeconds, (gauge) => when(watched.audit()?.seconds, gauge));
-  gauges(METRICS.auditOk, (gauge) => {
-    const figures = watched.audit();
-    if (figures !== null) gauge.set(figures.isGood ? 1 : 0);
-  });
+/** Made only where an auditor runs: a gauge without labels would show 0 elsewhere, and 0 is an alarm. */
+function createAuditGauges(gauges: Gauges, read: () => AuditFigures): void {
+  gauges(METRICS.auditAgeSeconds, (gauge) => gauge.set(read().ageSeconds));
+  gauges(METRICS.auditSeconds, (gauge) => gauge.set(read().seconds));
+  gauges(METRICS.auditOk, (gauge) => gauge.set(read().isGood ? 1 : 0));
   gauges(METRICS.auditLaneBlock, (gauge) => {
-    for (const [lane, block] of watched.audit()?.auditedTo ?? []) gauge.set({ lane }, Number(block));
+    for (const [lane, block] of read().auditedTo) gauge.set({ lane }, Number(block));
   });
 }

@@ -134,7 +134,7 @@ describe("beside a service that does nothing wrong", () => {
       await nextCuts(1);
       return ((await metric('millrace_audit_blocks_total{how="decided"}')) ?? 0) >= (before as number);
     });
-    expect(await halts()).toEqual([]);
+    expect((await halts()).map(({ cause }) => cause)).toEqual(["inputs_expired"]);
     expect(await metric("millrace_audit_ok")).toBe(1);
   });
 });

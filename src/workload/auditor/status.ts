@@ -12,7 +12,8 @@ export class AuditorStatus {
   /** halted for a finding, of this auditor or of another before it */
   readonly #halted = new Set<number>();
   #last: AuditedCut | null = null;
-  #takenAtMs = 0;
+  /** of the last cut that was audited; before the first, since when there could have been one */
+  #takenAtMs = Date.now();
   #error: string | null = null;
 
   audited(cut: AuditedCut, takenAtMs: number): void {
@@ -41,8 +42,8 @@ export class AuditorStatus {
 
   figures(): AuditFigures {
     return {
-      ageSeconds: this.#last === null ? null : Math.max(0, (Date.now() - this.#takenAtMs) / 1_000),
-      seconds: this.#last?.seconds ?? null,
+      ageSeconds: Math.max(0, (Date.now() - this.#takenAtMs) / 1_000),
+      seconds: this.#last?.seconds ?? 0,
       isGood: this.#failed.size + this.#halted.size === 0 && this.systemFindings.length === 0,
       auditedTo: this.auditedTo,
     };
