@@ -269,7 +269,6 @@ describe("damage to the topics", () => {
     expectTold(await foundWithIntents(intents, "deep"), {
       outcomes_equal_intents: "says sourceId null, its intent another",
       outcomes_decided_anew: 'says sourceId null; decided anew "another"',
-      time_decided_anew: "decided anew", // a copied record has another append time
     });
   });
 
@@ -300,13 +299,20 @@ describe("what has left in good order is no fault", () => {
 
   test("intents that have expired: their digests are checked by their links", async () => {
     const intents = await copiedTopic(system, system.topics.intents, LANE, (all) => all);
-    for (let lane = 0; lane < LANES; lane++) await deleteBefore(intents, lane, 8n);
+    // Behind what was put aside: a dead letter names the topic that it came from, which is not the copy.
+    for (const { lane, last } of await system.query(
+      "select lane, max(record_offset) as last from quarantine group by 1",
+    )) {
+      await deleteBefore(intents, Number(lane), BigInt(String(last)) + 1n);
+    }
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [
       `update quarantine set topic = '${intents}'`,
     ]);
     const report = await auditService(system, { databaseUrl, topics: { intents }, depth: "deep" }).finally(drop);
     expect(problemsOf(report)).toEqual({});
     expect(report.digestsNotRecomputed).toBeGreaterThan(0n);
+    expect(report.blocksNotDecided).toBeGreaterThan(0n);
+    expect(report.blocksDecided).toBeGreaterThan(0n);
   });
 
   test("outbox rows that left with their partitions: the topic still has them", async () => {

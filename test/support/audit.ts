@@ -124,7 +124,7 @@ export async function recordsIn(system: TestService, topic: string, partition: n
   return records;
 }
 
-/** A new topic with the records of another, those of one partition changed.
+/** A new topic with the records of another and their times, those of one partition changed.
  *  @returns its name */
 export async function copiedTopic(
   system: TestService,
@@ -138,9 +138,10 @@ export async function copiedTopic(
     .createTopics([{ topic: copy, partitions: system.lanes, settings: { "cleanup.policy": "delete" } }])
     .finally(() => admin.close());
   for (let partition = 0; partition < system.lanes; partition++) {
-    const records = (await recordsIn(system, topic, partition)).map(({ key, value }) => ({
+    const records = (await recordsIn(system, topic, partition)).map(({ key, value, appendedAtMs }) => ({
       key,
       value: value as Buffer,
+      timeMs: appendedAtMs,
     }));
     const changed = partition === lane ? change(records) : records;
     if (changed.length > 0) await system.producer.send(copy, partition, changed);
