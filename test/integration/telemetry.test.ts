@@ -95,8 +95,25 @@ describe("metrics over HTTP", () => {
     expect(second).not.toContain("millrace_lane_halted{");
   });
 
+  test("what an auditor came to is told where one runs, and nowhere else: no figure of it is an alarm", async () => {
+    const { metrics, base } = await start();
+    expect(await scrape(base)).not.toMatch(/^millrace_audit_(ok|age)/m);
+    const auditedTo = new Map([[3, 17n]]);
+    metrics.watchAudit(() => ({ ageSeconds: 2.5, seconds: 0.5, isGood: false, auditedTo }));
+    metrics.audited({ decided: 4, notDecided: 1 });
+    metrics.auditFound("floors_held", 2);
+    const page = await scrape(base);
+    expect(page).toContain("millrace_audit_age_seconds 2.5");
+    expect(page).toContain("millrace_audit_seconds 0.5");
+    expect(page).toContain("millrace_audit_ok 0");
+    expect(page).toContain('millrace_audit_lane_block{lane="3"} 17');
+    expect(page).toContain('millrace_audit_blocks_total{how="not_decided"} 1');
+    expect(page).toContain('millrace_audit_findings_total{invariant="floors_held"} 2');
+  });
+
   test("every declared metric is on the page with its meaning, and no other of ours", async () => {
-    const { base } = await start();
+    const { metrics, base } = await start();
+    metrics.watchAudit(() => ({ ageSeconds: 0, seconds: 0, isGood: true, auditedTo: new Map() }));
     const declared = Object.values(METRICS).map(({ name, meaning }) => `# HELP ${name} ${meaning}`);
     const shown = (await scrape(base)).split("\n").filter((line) => line.startsWith("# HELP millrace_"));
     expect(shown.toSorted()).toEqual(declared.toSorted());
