@@ -104,3 +104,20 @@ test("lines of a file and their repeats are matched, and a service that is away 
   expect(away.latency).toBeNull();
   expect(away.notes[0]).toMatch(/^5 intents were not answered/);
 });
+
+test("interrupted it reports what was sent until then, and ends with 130", async () => {
+  const world = await openWorld({ lanes: 2 });
+  await startInstance(world, "one");
+  const folder = tempFolder();
+  const argv = ["load", "--profile", "transfers", "--count", "100000", "--rate", "200", "--report", folder];
+  const loading = startVerb(world, argv);
+  await waitFor("some of the load to be answered", async () => (await outcomesIn(world)) > 300);
+  loading.interrupt();
+  const { code } = await loading.ended;
+  expect(code).toBe(130);
+  const { totals, latency } = reportIn(folder);
+  expect(totals?.sent).toBeGreaterThan(300);
+  expect(totals?.acknowledged).toBe(totals?.sent);
+  expect(totals?.answered).toBe((totals?.sent ?? 0) - (totals?.unanswered ?? 0));
+  expect(latency?.count).toBe(totals?.answered);
+});
