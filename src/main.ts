@@ -2,6 +2,7 @@
 // Entry of the command line.
 
 import { runCli } from "./cli/program.ts";
+import { runInOwnThread, wantsOwnThread } from "./cli/service-thread.ts";
 import { watchSignals } from "./cli/signals.ts";
 
 // `millrace outcomes | head` closes our stdout: the reader has what it wanted, so there is nothing to complain about.
@@ -10,13 +11,16 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  environment: process.env,
-  workingDir: process.cwd(),
-  interruption: watchSignals(),
-});
+const argv = process.argv.slice(2);
+process.exitCode = wantsOwnThread(argv)
+  ? await runInOwnThread(new URL(import.meta.url))
+  : await runCli(argv, {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      environment: process.env,
+      workingDir: process.cwd(),
+      interruption: watchSignals(),
+    });
 
 // A socket that a client library left open must not keep a finished command from ending.
 setTimeout(() => process.exit(), 1000).unref();

@@ -2,18 +2,19 @@
 // signal, and a second Ctrl-C ends it all the same.
 
 import { EXIT } from "./exit.ts";
+import { onSignal } from "./service-thread.ts";
 
 /** Installs the handlers; to be called once, by the process's entry. */
 export function watchSignals(): () => AbortSignal {
   const controller = new AbortController();
   let asked = false;
-  const onSignal = (): void => {
+  const interrupt = (): void => {
     if (!asked || controller.signal.aborted) process.exit(EXIT.interrupted);
     controller.abort();
   };
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  onSignal(interrupt);
   // Ctrl-C reaches the shell and us alike: the parent that goes then is no second signal.
-  if (process.env["npm_command"] !== undefined) watchParent(() => controller.signal.aborted || onSignal());
+  if (process.env["npm_command"] !== undefined) watchParent(() => controller.signal.aborted || interrupt());
   return () => {
     asked = true;
     return controller.signal;
