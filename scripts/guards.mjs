@@ -19,6 +19,7 @@ const COMMIT = "src/processor/commit.ts";
 const WRITE = "src/store/sql/write-block.ts";
 const COMMIT_TESTS = "test/faults/commit-guards.test.ts";
 const RELAY_TESTS = "test/faults/relay-guards.test.ts";
+const TOPIC_TESTS = "test/faults/topics.test.ts";
 
 /** `stack: "own"`: the test breaks the stack that it runs on, so it gets one of its own. */
 const GUARDS = [
@@ -208,6 +209,46 @@ const GUARDS = [
     to: "void opened; //",
     test: "test/faults/restore.test.ts",
     title: "lanes whose published blocks the database has lost halt",
+  },
+  {
+    name: "tail as cursor, with processes killed at every step of the relay",
+    file: "src/relay/cursor.ts",
+    from: "published: reading.sequence }",
+    to: "published: marked }",
+    test: "test/faults/failpoints.test.ts",
+    title: "killed at block.handed_over to position.committed, and started again",
+  },
+  {
+    name: "batches under a producer id, which the broker drops when it has them",
+    file: "src/kafka/appender.ts",
+    from: "{ ...this.#identity, firstSequence }",
+    to: "{ producerId: -1n, producerEpoch: -1, firstSequence: -1 }",
+    test: "test/faults/produce.test.ts",
+    title: "a produce request that loses itself or its answer is repeated",
+  },
+  {
+    name: "offsets of the output topic, which only grow while it is the same",
+    file: "src/relay/lane-relay.ts",
+    from: "if (baseOffset <= queue.publishedOffset) {",
+    to: "if (false) {",
+    test: TOPIC_TESTS,
+    title: "a topic of outcomes that is made anew under a running service",
+  },
+  {
+    name: "partitions counted while running",
+    file: "src/processor/processor.ts",
+    from: "for (const lane of this.lanes) lane.halt(wrong.cause, wrong.evidence);",
+    to: "",
+    test: TOPIC_TESTS,
+    title: "partitions added to the topic of intents halt every lane",
+  },
+  {
+    name: "watermark: no timer before the inputs that were in time",
+    file: "src/processor/lane.ts",
+    from: "return Math.min(this.#intents.watermarkMs(timerMarginMs), this.#reports.watermarkMs(timerMarginMs));",
+    to: "return Date.now() - timerMarginMs;",
+    test: "test/faults/long-stop.test.ts",
+    title: "after a long stop no timer overtakes an input that was in time",
   },
   {
     name: "late blocks kept from the relay of now",
