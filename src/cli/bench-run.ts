@@ -9,7 +9,7 @@ import { shownValue } from "../config-secrets.ts";
 import { environmentName, SETTING_NAMES, SETTINGS } from "../config-settings.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
-import { databaseSettings } from "../setup.ts";
+import { databaseSettings } from "../service/dependencies.ts";
 import { KAFKA_VERSION } from "../stack/jars.ts";
 import { type StackInfo, stackDown, stackStatus, stackUp } from "../stack/stack.ts";
 import { connect, type DatabaseSettings } from "../store/database.ts";

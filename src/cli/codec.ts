@@ -4,7 +4,7 @@ import { type Config, type TopicNames, topicNames } from "../config.ts";
 import { type Declared, loadDeclared } from "../declared/load.ts";
 import { type Codec, type CodecSettings, createCodec } from "../kafka/codec.ts";
 import { openRegistry, type Registry } from "../kafka/registry.ts";
-import { REGISTRY_TIMEOUT_MS, topicSchemas } from "../setup.ts";
+import { REGISTRY_TIMEOUT_MS, topicSchemas } from "../service/dependencies.ts";
 
 export type ToolMessages = {
   readonly codec: Codec;

@@ -30,7 +30,7 @@ async function migrate(context: CliContext, options: MigrateOptions): Promise<vo
   if ((lanes & (lanes - 1)) !== 0) usage.fault(`--lanes: found ${lanes}, expected a power of two`);
   const config = await context.config([], usage);
   const addresses = await context.addresses(config);
-  const { setUp } = await import("../setup.ts");
+  const { setUp } = await import("../service/set-up.ts");
   const { quietKafka } = await import("./kafka-settings.ts");
   const done = await setUp(config, addresses, lanes, quietKafka(config, addresses.kafkaBrokers, "migrate"));
   if (options.lanes !== undefined && done.lanes !== lanes) {

@@ -7,7 +7,7 @@ import { openAdmin } from "../../src/kafka/admin.ts";
 import { openPartitionReader } from "../../src/kafka/partitions.ts";
 import type { InputRecord, OutgoingRecord } from "../../src/kafka/port.ts";
 import { openRegistry } from "../../src/kafka/registry.ts";
-import { databaseSettings } from "../../src/setup.ts";
+import { databaseSettings } from "../../src/service/dependencies.ts";
 import { beginReading } from "../../src/store/audit.ts";
 import { connect } from "../../src/store/database.ts";
 import { audit } from "../../src/workload/audit/audit.ts";

@@ -1,5 +1,5 @@
 // Compares a service's ledger with a copy of itself, as `millrace replay --compare` compares two that were decided apart.
-import { databaseSettings } from "../../src/setup.ts";
+import { databaseSettings } from "../../src/service/dependencies.ts";
 import { beginReading, readCut, readFlowSources } from "../../src/store/audit.ts";
 import { type Connection, connect } from "../../src/store/database.ts";
 import { compareLedgers, type Verdict } from "../../src/workload/compare/compare.ts";

@@ -2,20 +2,16 @@
 // `millrace migrate` does; safe to repeat, and it changes nothing that is there.
 
 import { join } from "node:path";
-import { type Config, type TopicNames, topicNames } from "./config.ts";
-import { type Declared, loadDeclared } from "./declared/load.ts";
-import { openAdmin } from "./kafka/admin.ts";
-import type { KafkaSettings, TopicSpec } from "./kafka/port.ts";
-import { openRegistry, type TopicSchema } from "./kafka/registry.ts";
-import { connect, type DatabaseSettings } from "./store/database.ts";
-import { migrateDatabase } from "./store/migrate.ts";
-import { createPartitionsAhead, setUpLanes } from "./store/setup.ts";
-
-export type Addresses = {
-  readonly kafkaBrokers: readonly string[];
-  readonly databaseUrl: string;
-  readonly schemaRegistryUrl: string;
-};
+import { type Config, type TopicNames, topicNames } from "../config.ts";
+import { loadDeclared } from "../declared/load.ts";
+import { openAdmin } from "../kafka/admin.ts";
+import type { KafkaSettings, TopicSpec } from "../kafka/port.ts";
+import { openRegistry } from "../kafka/registry.ts";
+import { connect } from "../store/database.ts";
+import { migrateDatabase } from "../store/migrate.ts";
+import { createPartitionsAhead, setUpLanes } from "../store/setup.ts";
+import { type Addresses, databaseSettings, REGISTRY_TIMEOUT_MS, topicSchemas } from "./dependencies.ts";
+import { LanesDisagree } from "./requirements.ts";
 
 export type SetUp = {
   readonly lanes: number;
@@ -24,39 +20,7 @@ export type SetUp = {
   readonly topics: readonly string[];
 };
 
-/** The topics were created with another number of partitions than there are lanes. */
-export class LanesDisagree extends Error {
-  override name = "LanesDisagree";
-}
-
-export const REGISTRY_TIMEOUT_MS = 5_000;
 const DAY_MS = 86_400_000;
-
-export function databaseSettings(config: Config, url: string, role: DatabaseSettings["role"]): DatabaseSettings {
-  return {
-    url,
-    role,
-    connectTimeoutMs: config.connectTimeoutMs,
-    statementTimeoutMs: config.statementTimeoutMs,
-    lockTimeoutMs: config.lockTimeoutMs,
-    applicationName: `millrace ${config.instance}`.slice(0, 63),
-  };
-}
-
-/** Which registered schema belongs to which topic, by what the message is. */
-export function topicSchemas(
-  names: TopicNames,
-  declared: Declared,
-): Record<"intent" | "outcome" | "deadLetter" | "command" | "report", TopicSchema> {
-  const of = (topic: string, file: string): TopicSchema => ({ topic, schema: declared.messageSchemas[file] as string });
-  return {
-    intent: of(names.intents, "intent"),
-    outcome: of(names.outcomes, "outcome"),
-    deadLetter: of(names.deadLetters, "dead-letter"),
-    command: of(names.commands, "command"),
-    report: of(names.reports, "report"),
-  };
-}
 
 /** @param lanes  used on first use only; later the database knows
  *  @throws DatabaseUnreachable | KafkaUnreachable | RegistryUnreachable | SchemaRefused | LanesDisagree | DeclaredFaults */
