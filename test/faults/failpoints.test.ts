@@ -173,9 +173,9 @@ async function sendTo(world: World, name: FailpointName, action: "kill" | "stop"
   await waitFor(told, () => doomed.reached().length > 0 || doomed.isGone(), REACHED_DEADLINE_MS);
   if (action === "kill") expect(await doomed.ended, told()).toEqual({ code: null, signal: "SIGKILL" });
   expect(doomed.reached(), told()).toEqual([name]);
-  expect(doomed.log.filter(({ level, message }) => level === "warn" && message.startsWith("FAILPOINTS ARMED"))).toHaveLength(
-    1,
-  );
+  expect(
+    doomed.log.filter(({ level, message }) => level === "warn" && message.startsWith("FAILPOINTS ARMED")),
+  ).toHaveLength(1);
   await occasion?.after?.(world);
   return doomed;
 }
