@@ -374,6 +374,11 @@ export async function readMovedPositions(connection: Connection, lane: number): 
   return (await connection.run(strays.auditHalts, [lane])).rows as unknown as MovedPosition[];
 }
 
+/** Whether the lane's output topics were made anew, and an operator let it go on with them. */
+export async function readOutputsAnew(connection: Connection, lane: number): Promise<boolean> {
+  return (await connection.run(strays.auditOutputsAnew, [lane])).rows[0]?.["isAnew"] === true;
+}
+
 export type BeyondHead = { readonly table: string; readonly at: bigint };
 
 /** The first row of each table that lies beyond its lane's head. */

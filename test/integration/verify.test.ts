@@ -297,6 +297,15 @@ describe("what has left in good order is no fault", () => {
     expect(report).toMatchObject({ backlog: 0n });
   });
 
+  test("outcomes of a topic that was made anew, which an operator has accepted", async () => {
+    const outcomes = await copiedTopic(system, system.topics.outcomes, LANE, (all) => all.slice(6));
+    const halt = `insert into halt (lane, cause, evidence, resumed_at, resumed_reason)
+      values (${LANE}, 'output_topic_recreated', '{}', now(), 'a test')`;
+    const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [halt]);
+    const report = await auditService(system, { databaseUrl, topics: { outcomes } }).finally(drop);
+    expect(problemsOf(report)).toEqual({});
+  });
+
   test("intents that have expired: their digests are checked by their links", async () => {
     const intents = await copiedTopic(system, system.topics.intents, LANE, (all) => all);
     // Behind what was put aside: a dead letter names the topic that it came from, which is not the copy.

@@ -8,6 +8,13 @@ export const auditHalts = statement(
    where b.lane = $1 and b.halt is not null order by b.block`,
 );
 
+// Purpose: whether an operator has let the output topics of a lane begin anew. Rows: one.
+export const auditOutputsAnew = statement(
+  "audit_outputs_anew",
+  `select exists (select from halt
+     where lane = $1 and cause = 'output_topic_recreated' and resumed_at is not null) as "isAnew"`,
+);
+
 // Purpose: rows of a lane that lie beyond its head: one of each table is enough to know. The head is read by the same
 // statement, so a block that is committed meanwhile is seen whole or not at all. Index: primary keys. Rows: at most five.
 export const auditBeyondHead = statement(

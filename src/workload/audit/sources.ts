@@ -2,6 +2,7 @@
 
 import { openPartitionReader } from "../../kafka/partitions.ts";
 import type { InputRecord, PartitionReader } from "../../kafka/port.ts";
+import { readOutputsAnew } from "../../store/audit.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
 import { readMarks, readMessages } from "../../store/outbox.ts";
 import type { LaneWork } from "./parts.ts";
@@ -49,10 +50,13 @@ export class Sources {
     const { parts } = this.#work;
     // The mark comes before the end of the log is asked for: what it says is published is then within that end.
     const marks = await readMarks(parts.snapshots, this.#lane);
-    const { records, low } = await this.partition(parts.topics[topic], from, null);
+    const { end } = await parts.admin.bounds(parts.topics[topic], this.#lane);
+    const { records, low } = await this.partition(parts.topics[topic], from > end ? 0n : from, null);
+    // What was published into the topic of before is gone with it, as if it had expired.
+    const isAnew = low === 0n && (await readOutputsAnew(parts.snapshots, this.#lane));
     return {
       records,
-      low,
+      low: isAnew ? 1n : low,
       marked: marks.get(topic)?.sequence ?? -1n,
       sequenceOf: (value) => sequenceOf(this.#work, topic, value),
       committed: async (sequence) => {
