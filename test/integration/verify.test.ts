@@ -308,12 +308,7 @@ describe("what has left in good order is no fault", () => {
 
   test("intents that have expired: their digests are checked by their links", async () => {
     const intents = await copiedTopic(system, system.topics.intents, LANE, (all) => all);
-    // Behind what was put aside: a dead letter names the topic that it came from, which is not the copy.
-    for (const { lane, last } of await system.query(
-      "select lane, max(record_offset) as last from quarantine group by 1",
-    )) {
-      await deleteBefore(intents, Number(lane), BigInt(String(last)) + 1n);
-    }
+    for (let lane = 0; lane < LANES; lane++) await deleteBefore(intents, lane, 8n);
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [
       `update quarantine set topic = '${intents}'`,
     ]);

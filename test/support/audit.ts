@@ -46,8 +46,11 @@ export async function auditService(system: TestService, over: AuditOver = {}): P
       askSchema: (id) => registry.schemaById(id),
       settings: config,
     });
+    // A copy of the intents bears another name than the one that dead letters give.
+    const rules = given.second === null ? null : { ...given.second.rules, intentsTopic: system.topics.intents };
     return await audit({
       ...given,
+      second: given.second === null || rules === null ? null : { ...given.second, rules },
       kafka,
       admin,
       rows,
