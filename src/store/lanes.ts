@@ -24,12 +24,20 @@ export type Tick = {
   readonly clockMs: number;
 };
 
+/** Far more than there are processes. */
+const NUMBERS_TRIED_MAX = 1_000;
+
 /** Registers this process on a session of its own, whose end tells everybody that we are gone. */
 export async function enterProcess(session: Connection, label: string): Promise<bigint> {
-  const process = (await session.run(lease.openProcess, [])).rows[0]?.["process"] as bigint;
-  await session.run(lease.holdProcess, [process]);
-  await session.run(lease.enterProcess, [process, label]);
-  return process;
+  // A database that was put back gives numbers once more, and a process that has one may still run.
+  for (let tries = 0; tries < NUMBERS_TRIED_MAX; tries++) {
+    const row = (await session.run(lease.openProcess, [])).rows[0];
+    if (row?.["is_ours"] !== true) continue;
+    const process = row["process"] as bigint;
+    await session.run(lease.enterProcess, [process, label]);
+    return process;
+  }
+  throw new Error(`the last ${NUMBERS_TRIED_MAX} process numbers are all taken`);
 }
 
 /** Takes the liveness lock again on a new session, for a process whose session broke. */

@@ -134,4 +134,7 @@ test("lanes that lost blocks halt and are whole again with the later files; lane
   for (const lane of GOING_ON) expect(now.get(lane)).toBeGreaterThan(kept.get(lane) as number);
   expect(await reader.faults()).toEqual([]);
   expect(recovered.exitCode()).toBe(null);
+  // The numbers of processes were put back too: one of the next bears that of the process that still runs.
+  const more = [await startInstance(world, "more"), await startInstance(world, "still-more")];
+  expect(new Set([recovered, ...more].map((instance) => instance.process)).size).toBe(3);
 });

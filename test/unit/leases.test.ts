@@ -31,13 +31,15 @@ class FakeSession {
   readonly asked: string[] = [];
   tick: () => Row = () => ({});
   free: readonly number[] = [];
+  /** another process has the first that is given, as after a restore */
+  #number = 6n;
 
   async run(statement: { name: string }, values: readonly unknown[]): Promise<{ rows: Row[] }> {
     await Promise.resolve();
     const name = statement.name.replace("millrace_", "");
     this.asked.push(name);
     if (this.broken) throw new Error("the session is gone");
-    if (name === "open_process") return { rows: [{ process: 7n }] };
+    if (name === "open_process") return { rows: [{ process: this.#number, is_ours: this.#number++ === 7n }] };
     if (name === "lease_tick") return { rows: [this.tick()] };
     if (name !== "lease_take") return { rows: [] };
     const wanted = String(values[2]).slice(1, -1).split(",").filter(Boolean).map(Number);

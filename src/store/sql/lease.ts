@@ -7,7 +7,11 @@ const IS_GONE = `not exists (select from pg_locks l where l.locktype = 'advisory
 const IS_FREE = `(s.owner is null or s.owner = $1 or s.until < now() or ${IS_GONE})`;
 
 // Purpose: registers a process and its liveness lock, once a session. Rows: one.
-export const openProcess = statement("open_process", `select nextval('process_number') as process`);
+export const openProcess = statement(
+  "open_process",
+  `select n.process, pg_try_advisory_lock(7002, n.process::int) as is_ours
+   from (select nextval('process_number') as process offset 0) n`,
+);
 export const holdProcess = statement("hold_process", `select pg_advisory_lock(7002, $1::int)`);
 export const enterProcess = statement(
   "enter_process",
