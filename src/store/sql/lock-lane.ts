@@ -4,7 +4,6 @@ import { statement } from "../statement.ts";
 // owner that is taking the lane makes us wait, and then the epoch differs. Index: lane_pkey. Rows: one.
 export const lockLane = statement(
   "lock_lane",
-  `select epoch, block, digest, now_at, intents_next, reports_next, outcomes_next, commands_next, dead_letters_next,
-          accounts, clock_timestamp() as clock_at
+  `select epoch, block, digest, clock_timestamp() as clock_at
    from lane where lane = $1 for update`,
 );
