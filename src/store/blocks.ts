@@ -11,7 +11,7 @@ import { begin, commit } from "./sql/begin.ts";
 import { lockLane } from "./sql/lock-lane.ts";
 import { readBalances } from "./sql/read-balances.ts";
 import { readCases } from "./sql/read-cases.ts";
-import { WRITE_BLOCK_PARAMETERS, writeBlockStatement } from "./sql/write-block.ts";
+import { type OptionalPart, writeBlockWith } from "./sql/write-block.ts";
 
 export const TOPIC_NUMBERS = { outcomes: 0, commands: 1, deadLetters: 2 } as const;
 export type OutgoingTopic = keyof typeof TOPIC_NUMBERS;
@@ -182,7 +182,8 @@ export type BlockRows = {
  *  @throws ConnectionLost (then the outcome is unknown) | DatabaseError; MR001 when the head was not ours to move, MR002
  *          when rows are not those that were read */
 export async function writeBlock(connection: Connection, rows: BlockRows): Promise<string> {
-  const values = inOrder([
+  const { statement, parameters } = writeBlockWith(partsOf(rows));
+  const values = inOrder(parameters, [
     headColumns(rows),
     caseColumns(rows),
     accountColumns(rows),
@@ -193,7 +194,7 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
   ]);
   const warningsBefore = connection.warnings;
   const answering = connection.answers([
-    { statement: writeBlockStatement, values },
+    { statement, values },
     { statement: commit, values: [] },
   ]);
   reach("block.sent");
@@ -212,17 +213,32 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
 
 type Columns = Readonly<Record<string, unknown>>;
 
-/** In which of the parts each parameter is; learnt from the first block, because every block has the same. */
-let partOf: readonly number[] = [];
+/** In which group of columns each parameter is; learnt once, because every block has the same groups. */
+const groupOf = new Map<string, number>();
 
 /** The parameters' values in their order. Spread into one object first, seventy keys cost more than the decision on ten
  *  intents. */
-function inOrder(parts: readonly Columns[]): unknown[] {
-  if (partOf.length === 0) {
-    partOf = WRITE_BLOCK_PARAMETERS.map((name) => parts.findIndex((part) => Object.hasOwn(part, name)));
-    assert(!partOf.includes(-1), "every parameter of a block is given");
-  }
-  return WRITE_BLOCK_PARAMETERS.map((name, index) => (parts[partOf[index] as number] as Columns)[name]);
+function inOrder(parameters: readonly string[], groups: readonly Columns[]): unknown[] {
+  return parameters.map((name) => {
+    let group = groupOf.get(name);
+    if (group === undefined) {
+      group = groups.findIndex((columns) => Object.hasOwn(columns, name));
+      assert(group !== -1, `${name} of a block is given`);
+      groupOf.set(name, group);
+    }
+    return (groups[group] as Columns)[name];
+  });
+}
+
+function partsOf({ cases, accounts, opened, timersArmed, timersGone, quarantine }: BlockRows): OptionalPart[] {
+  const parts: OptionalPart[] = [];
+  if (movedCases(cases).length > 0) parts.push("movedCases");
+  if (opened.size > 0) parts.push("openedAccounts");
+  if (accounts.length > opened.size) parts.push("movedAccounts");
+  if (timersArmed.length > 0) parts.push("armed");
+  if (timersGone.length > 0) parts.push("gone");
+  if (quarantine.length > 0) parts.push("putAside");
+  return parts;
 }
 
 function caseColumns({ cases }: BlockRows) {

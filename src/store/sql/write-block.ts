@@ -1,4 +1,4 @@
-import { statement } from "../statement.ts";
+import { type Statement, statement } from "../statement.ts";
 
 // Purpose: everything that a block writes, head last, as one statement of data-modifying CTEs: however large the block is,
 // it is one question and one answer. (As eleven statements in one flight it was eleven answers, and reading them cost
@@ -19,28 +19,78 @@ import { statement } from "../statement.ts";
 // Locks: the lane row (held already), the rows that are changed, which no other lane's block touches.
 // Indexes: primary keys. Rows: the block's bounds.
 
-const order: string[] = [];
+/** Parts that most blocks do not need. Left out, they spare the server a good part of its time for a small block: an
+ *  executor is set up for each part, whether it has rows or not. */
+const OPTIONAL_PARTS = ["movedCases", "openedAccounts", "movedAccounts", "armed", "gone", "putAside"] as const;
+export type OptionalPart = (typeof OPTIONAL_PARTS)[number];
 
-/** A parameter by name; its number is the order in which the text names it first. */
-function p(name: string, type: string): string {
-  const known = order.indexOf(name);
-  const number = known === -1 ? order.push(name) : known + 1;
-  return `$${number}::${type}`;
+export type WriteBlock = {
+  readonly statement: Statement;
+  /** names of the parameters in the order of their numbers */
+  readonly parameters: readonly string[];
+};
+
+const made = new Map<string, WriteBlock>();
+
+/** The statement with only those optional parts that a block needs; the same one each time. */
+export function writeBlockWith(needed: readonly OptionalPart[]): WriteBlock {
+  const name = OPTIONAL_PARTS.map((part) => (needed.includes(part) ? "1" : "0")).join("");
+  let known = made.get(name);
+  if (known === undefined) {
+    known = make(`write_block_${name}`, needed);
+    made.set(name, known);
+  }
+  return known;
 }
 
-const lane = p("lane", "int");
-const block = p("block", "bigint");
-const nowAt = p("nowAt", "timestamptz");
+function make(name: string, needed: readonly OptionalPart[]): WriteBlock {
+  const parameters: string[] = [];
+  // A parameter by name; its number is the order in which the text names it first.
+  const p: Parameter = (parameter, type) => {
+    const known = parameters.indexOf(parameter);
+    const number = known === -1 ? parameters.push(parameter) : known + 1;
+    return `$${number}::${type}`;
+  };
+  const place: Place = { lane: p("lane", "int"), block: p("block", "bigint"), nowAt: p("nowAt", "timestamptz") };
+  const optional = (part: OptionalPart, write: Write): readonly Write[] => (needed.includes(part) ? [write] : []);
+  const writes = [
+    openedCases,
+    ...optional("movedCases", movedCases),
+    ...optional("openedAccounts", openedAccounts),
+    ...optional("movedAccounts", movedAccounts),
+    lines,
+    ...optional("armed", armed),
+    ...optional("gone", gone),
+    sent,
+    ...optional("putAside", putAside),
+    theBlock,
+    moved,
+  ];
+  const counted = [
+    needed.includes("movedCases") ? "(select count(*) from moved_cases where was_there)" : "0",
+    needed.includes("movedAccounts") ? "(select count(*) from moved_accounts where was_there)" : "0",
+    needed.includes("gone") ? "(select count(*) from gone)" : "0",
+  ];
+  const text = `with
+${writes.map((write) => write(p, place)).join(",\n")}
+select assert_block_written(${place.lane}, ${place.block}, (select count(*) from moved),
+  array[${counted.join(", ")}]::bigint[], ${p("expected", "bigint[]")})`;
+  return { statement: statement(name, text), parameters };
+}
 
-const text = `with
-opened_cases as (
+type Parameter = (name: string, type: string) => string;
+type Place = { readonly lane: string; readonly block: string; readonly nowAt: string };
+type Write = (p: Parameter, place: Place) => string;
+
+const openedCases: Write = (p, { lane }) => `opened_cases as (
   insert into case_state (lane, case_id, kind, flow, holder_id, state, data, history, occurred_at)
   select z.lane, c.* from lane z, unnest(${p("newCaseIds", "uuid[]")}, ${p("newKinds", "text[]")}, ${p("newFlows", "smallint[]")},
     ${p("newHolders", "text[]")}, ${p("newStates", "text[]")}, ${p("newData", "jsonb[]")}, ${p("newHistories", "text[]")},
     ${p("newOccurredAt", "timestamptz[]")}) c
   where z.lane = ${lane}
-),
-moved_cases as (
+)`;
+
+const movedCases: Write = (p, { lane }) => `moved_cases as (
   insert into case_state as s (lane, case_id, kind, flow, holder_id, state, data, history, occurred_at)
   select z.lane, c.case_id, '', 0, '', c.state, c.data, c.history, 'epoch'
   from lane z, unnest(${p("caseIds", "uuid[]")}, ${p("states", "text[]")}, ${p("data", "jsonb[]")}, ${p("histories", "text[]")})
@@ -48,15 +98,17 @@ moved_cases as (
   where z.lane = ${lane}
   on conflict (lane, case_id) do update set state = excluded.state, data = excluded.data, history = excluded.history
   returning s.holder_id <> '' as was_there
-),
-opened_accounts as (
+)`;
+
+const openedAccounts: Write = (p, { lane, block }) => `opened_accounts as (
   insert into balance (lane, account, path, currency, floor_minor, status, debits, credits, opened_block)
   select z.lane, b.*, ${block} from lane z, unnest(${p("newAccounts", "bigint[]")}, ${p("newPaths", "text[]")},
     ${p("newCurrencies", "text[]")}, ${p("newFloors", "numeric[]")}, ${p("newStatuses", "text[]")}, ${p("newDebits", "numeric[]")},
     ${p("newCredits", "numeric[]")}) b
   where z.lane = ${lane}
-),
-moved_accounts as (
+)`;
+
+const movedAccounts: Write = (p, { lane }) => `moved_accounts as (
   insert into balance as b (lane, account, path, currency, floor_minor, status, debits, credits, opened_block)
   select z.lane, a.account, '', '', a.floor_minor, a.status, a.debits, a.credits, 0
   from lane z, unnest(${p("accounts", "bigint[]")}, ${p("debits", "numeric[]")}, ${p("credits", "numeric[]")},
@@ -65,43 +117,49 @@ moved_accounts as (
   on conflict (lane, account) do update set debits = b.debits + excluded.debits, credits = b.credits + excluded.credits,
     floor_minor = excluded.floor_minor, status = excluded.status
   returning b.opened_block <> 0 as was_there
-),
-lines as (
+)`;
+
+const lines: Write = (p, { lane, block, nowAt }) => `lines as (
   insert into line (lane, block, index, recorded_at, debit, credit, amount, case_id, currency, posting)
   select z.lane, ${block}, l.index - 1, ${nowAt}, l.debit, l.credit, l.amount, l.case_id, l.currency, l.posting
   from lane z, unnest(${p("lineDebits", "bigint[]")}, ${p("lineCredits", "bigint[]")}, ${p("lineAmounts", "numeric[]")},
     ${p("lineCases", "uuid[]")}, ${p("lineCurrencies", "text[]")}, ${p("linePostings", "text[]")})
     with ordinality l(debit, credit, amount, case_id, currency, posting, index)
   where z.lane = ${lane}
-),
-armed as (
+)`;
+
+const armed: Write = (p, { lane }) => `armed as (
   insert into timer (lane, due_at, case_id, name)
   select z.lane, t.* from lane z, unnest(${p("armedAt", "timestamptz[]")}, ${p("armedCases", "uuid[]")}, ${p("armedNames", "text[]")}) t
   where z.lane = ${lane}
-),
-gone as (
+)`;
+
+const gone: Write = (p, { lane }) => `gone as (
   delete from timer t
   using unnest(${p("goneAt", "timestamptz[]")}, ${p("goneCases", "uuid[]")}, ${p("goneNames", "text[]")}) g(due_at, case_id, name)
   where t.lane = ${lane} and t.due_at = any(${p("goneAt", "timestamptz[]")})
     and t.due_at = g.due_at and t.case_id = g.case_id and t.name = g.name
   returning 1
-),
-sent as (
+)`;
+
+const sent: Write = (p, { lane, block, nowAt }) => `sent as (
   insert into outbox (lane, topic, sequence, recorded_at, block, key, value)
   select z.lane, m.topic, m.sequence, ${nowAt}, ${block}, m.key, substring(${p("messages", "bytea")} from m.start for m.size)
   from lane z, unnest(${p("messageTopics", "smallint[]")}, ${p("messageSequences", "bigint[]")}, ${p("messageKeys", "text[]")},
     ${p("messageStarts", "int[]")}, ${p("messageSizes", "int[]")}) m(topic, sequence, key, start, size)
   where z.lane = ${lane}
-),
-put_aside as (
+)`;
+
+const putAside: Write = (p, { lane, block, nowAt }) => `put_aside as (
   insert into quarantine (lane, topic, record_offset, block, recorded_at, reason, detail, key, sha256, size, value)
   select z.lane, q.topic, q.record_offset, ${block}, ${nowAt}, q.reason, q.detail, q.key, q.sha256, q.size, q.value
   from lane z, unnest(${p("asideTopics", "text[]")}, ${p("asideOffsets", "bigint[]")}, ${p("asideReasons", "text[]")},
     ${p("asideDetails", "text[]")}, ${p("asideKeys", "text[]")}, ${p("asideHashes", "bytea[]")}, ${p("asideSizes", "int[]")},
     ${p("asideValues", "bytea[]")}) q(topic, record_offset, reason, detail, key, sha256, size, value)
   where z.lane = ${lane}
-),
-the_block as (
+)`;
+
+const theBlock: Write = (p, { lane, block, nowAt }) => `the_block as (
   insert into block (lane, block, recorded_at, epoch, process, previous_digest, digest, lines_hash, messages_hash,
     intents_from, intents_next, reports_from, reports_next, flows, timers, lines, outcomes_from, outcomes_next,
     commands_from, commands_next, dead_letters_from, dead_letters_next, halt)
@@ -112,8 +170,9 @@ the_block as (
     ${p("commandsFrom", "bigint")}, ${p("commandsNext", "bigint")}, ${p("deadLettersFrom", "bigint")},
     ${p("deadLettersNext", "bigint")}, ${p("halt", "bigint")}
   from lane z where z.lane = ${lane}
-),
-moved as (
+)`;
+
+const moved: Write = (p, { lane, block, nowAt }) => `moved as (
   update lane set block = ${block}, digest = ${p("digest", "bytea")}, now_at = ${nowAt},
     intents_next = ${p("intentsNext", "bigint")}, intents_last = ${p("intentsLast", "bigint")},
     intents_last_at = ${p("intentsLastAt", "timestamptz")}, intents_last_hash = ${p("intentsLastHash", "bytea")},
@@ -124,13 +183,4 @@ moved as (
     dead_letters_next = ${p("deadLettersNext", "bigint")}, accounts = ${p("accountCount", "bigint")}
   where lane = ${lane} and epoch = ${p("epoch", "bigint")} and block = ${block} - 1 and digest = ${p("previousDigest", "bytea")}
   returning 1
-)
-select assert_block_written(${lane}, ${block}, (select count(*) from moved),
-  array[(select count(*) from moved_cases where was_there), (select count(*) from moved_accounts where was_there),
-    (select count(*) from gone)],
-  ${p("expected", "bigint[]")})`;
-
-export const writeBlockStatement = statement("write_block", text);
-
-/** Names of the parameters in the order of their numbers. */
-export const WRITE_BLOCK_PARAMETERS: readonly string[] = order;
+)`;
