@@ -156,6 +156,7 @@ const GUARDS = [
     name: "fence of the writer: markers in every output partition",
     file: "src/kafka/writer.ts",
     from: `  await ask((broker) => broker.addPartitionsToTxn({ ...ours, topics: byTopic(targets) }));
+  reach("writer.begun");
   await ask((broker) => broker.endTxn({ ...ours, transactionResult: false }));
 `,
     to: "",
