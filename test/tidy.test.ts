@@ -1,6 +1,7 @@
 // The rules of the house that no compiler knows: which part may use which, what each library's one place is, how long
 // things may get. What breaks a size today is listed here by name; the list may only get shorter.
 
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -150,6 +151,16 @@ describe("sizes", () => {
 test("nobody uses what this code does without", () => {
   const found = sources.flatMap(({ path, banned }) => banned.map(({ word, line }) => `${path}:${line} ${word}`));
   expect(found).toEqual([]);
+});
+
+test("every guard that scripts/guards.mjs takes out is still where its list says, and so is its test", () => {
+  const { stdout, status } = spawnSync(process.execPath, [join(ROOT, "scripts", "guards.mjs"), "--check"], {
+    encoding: "utf8",
+  });
+  expect({ stdout, status }).toEqual({
+    stdout: expect.stringMatching(/^\d+ guards and their tests are there\n$/),
+    status: 0,
+  });
 });
 
 test("ARCHITECTURE.md names every part of src", () => {
