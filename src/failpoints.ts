@@ -88,7 +88,11 @@ function readArmed(text: string): [FailpointName, Plan] {
   return [match[1] as FailpointName, { action: match[2] as Action, passesLeft: Number(match[3] ?? 1) }];
 }
 
-/** A signal to oneself is delivered before the call returns. */
+/** SIGKILL ends every thread before the call returns. SIGSTOP reaches another thread than the service's a little later, in
+ *  which a COMMIT could still be sent: this one waits for it. */
 function signalSelf(signal: "SIGKILL" | "SIGSTOP"): void {
   process.kill(process.pid, signal);
+  if (signal === "SIGSTOP") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STOP_ARRIVES_WITHIN_MS);
 }
+
+const STOP_ARRIVES_WITHIN_MS = 50;

@@ -78,10 +78,6 @@ export class Chart {
     return this.#houseByPath.get(path) ?? this.#match(path);
   }
 
-  isHouse(path: string): boolean {
-    return this.#houseByPath.has(path);
-  }
-
   #match(path: string): HolderAccount | null {
     for (const { prefix, bySuffix } of this.#branches) {
       if (!path.startsWith(prefix)) continue;

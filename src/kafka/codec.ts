@@ -76,8 +76,6 @@ export interface Encoder<Message> {
 }
 
 export type IntentDecoder = Decoder<IntentMessage>;
-export type OutcomeEncoder = Encoder<OutcomeMessage>;
-export type DeadLetterEncoder = Encoder<DeadLetterMessage>;
 
 export type Codec = {
   readonly decoders: {

@@ -154,7 +154,7 @@ function concerned(rules: Rules, batch: Batch): Concerned {
     const { intent, caseId } = input;
     if (caseId !== null) caseIds.add(caseId.uuid);
     for (const path of [intent.account, intent.from, intent.to]) {
-      if (path !== null && !rules.chart.isHouse(path)) paths.add(path); // one that is not in the chart has no row either
+      if (path !== null && rules.chart.resolve(path)?.kind === "holder") paths.add(path);
     }
     for (const path of rules.intents.get(intent.type)?.touches ?? [])
       paths.add(path.replace("{holder}", intent.holderId));

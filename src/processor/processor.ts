@@ -17,7 +17,7 @@ import type { Batch } from "./block.ts";
 import { Lane, type LaneEnd, type LaneParts } from "./lane.ts";
 import { type LeaseSettings, Leases } from "./leases.ts";
 import type { ProcessorEvents } from "./ports.ts";
-import { judgePartitions, takeLane } from "./take.ts";
+import { judgePartitions, type Taken, takeLane } from "./take.ts";
 
 export type ProcessorParts = Omit<LaneParts, "wakeReader" | "committer"> & {
   readonly committerOf: (process: bigint) => LaneParts["committer"];
@@ -30,6 +30,8 @@ export type ProcessorParts = Omit<LaneParts, "wakeReader" | "committer"> & {
   /** an assertion of our own failed: the process must stop, it does not write any more */
   readonly crash: (error: unknown) => void;
 };
+
+type TakenLane = Extract<Taken, { kind: "taken" }>;
 
 /** `epoch` is the fence that we raised; null until then. */
 type Held = {
@@ -119,8 +121,9 @@ export class Processor {
       held.ending ??= this.#finish(number, held, "lost");
       return await held.ending;
     }
-    await this.#parts.publisher.close(number);
+    // Recorded first: the relay may still be opening, and that waits for a broker.
     const isHalted = end.kind === "halted" && (await this.#halt(number, held, end));
+    await this.#parts.publisher.close(number);
     if (this.#held.get(number) === held) this.#held.delete(number);
     if (isHalted) await this.#leases?.release(number);
     this.#parts.events.gaveBack(number, isHalted ? "halted" : "fenced");
@@ -149,37 +152,51 @@ export class Processor {
       );
       if (taken.kind === "lost" || held.cancelled) return { kind: "fenced" };
       if (taken.kind === "halt") return { kind: "halted", cause: taken.cause, evidence: taken.evidence };
-      const committer = parts.committerOf(leases.process);
-      const lane = new Lane(number, { ...parts, committer, wakeReader: () => parts.reader.wake() }, taken.memory);
-      held.lane = lane;
-      if (held.halting !== null) lane.halt(held.halting.cause, held.halting.evidence);
-      // No block before the topics were compared with the head (`opened`): a database that was put back would write the
-      // blocks that it lost once more, and nobody would know.
-      parts.events.took(number, taken.memory.head);
-      if (taken.accepted !== null && !(await opened)) return await lane.run();
-      const moved = taken.accepted === null ? null : await this.#acceptPosition(lane, taken.accepted);
-      if (moved !== null) return moved;
-      if (held.cancelled) return { kind: "stopped" };
-      const running = taken.accepted === null ? lane : this.#replace(held, lane);
-      const { intents, reports } = running.head;
-      const offsets = new Map([
-        [parts.intentsTopic, intents.next],
-        [parts.reportsTopic, reports.next],
-      ]);
-      parts.reader.open(number, offsets, running);
-      await opened; // reading ahead meanwhile; a lane that was halted or closed ends at once
-      reach("lane.opened");
-      return await running.run();
+      return await this.#runTaken(number, held, taken, opened);
     } catch (error) {
       if (error instanceof AssertionFailed) throw error;
       if (isOutage(error)) {
         parts.events.triedAgain(number, `taking it: ${(error as Error).message}`, 1);
-        // Nothing was committed yet, so there is nothing to drain: the lane goes at once.
-        if (held.lane === null) await parts.publisher.close(number);
+        // Nothing was committed yet, so there is nothing to drain: the lane goes at once. (Unless it was lost and taken
+        // again meanwhile: the relay is the other holding's then.)
+        if (held.lane === null && this.#held.get(number) === held) await parts.publisher.close(number);
         return { kind: "stopped" };
       }
       throw error;
     }
+  }
+
+  /** @param opened whether the relay's topics agree with the head. No block before that: a database that was put back
+   *         would write the blocks that it lost once more, and nobody would know */
+  async #runTaken(number: number, held: Held, taken: TakenLane, opened: Promise<boolean>): Promise<LaneEnd> {
+    const parts = this.#parts;
+    const committer = parts.committerOf(this.process);
+    const lane = new Lane(number, { ...parts, committer, wakeReader: () => parts.reader.wake() }, taken.memory);
+    this.#hold(held, lane);
+    parts.events.took(number, taken.memory.head);
+    let running = lane;
+    if (taken.accepted !== null) {
+      if (!(await opened)) return unopened(held);
+      const moved = await this.#acceptPosition(lane, taken.accepted);
+      if (moved !== null) return moved;
+      running = lane.atHead(); // its queues begin where the position block has moved the head to
+      this.#hold(held, running);
+    }
+    if (held.cancelled) return { kind: "stopped" };
+    const { intents, reports } = running.head;
+    const offsets = new Map([
+      [parts.intentsTopic, intents.next],
+      [parts.reportsTopic, reports.next],
+    ]);
+    parts.reader.open(number, offsets, running);
+    if (!(await opened)) return unopened(held); // it was read ahead meanwhile
+    reach("lane.opened");
+    return await running.run();
+  }
+
+  #hold(held: Held, lane: Lane): void {
+    held.lane = lane;
+    if (held.halting !== null) lane.halt(held.halting.cause, held.halting.evidence);
   }
 
   #topics(): { intentsTopic: string; reportsTopic: string } {
@@ -206,13 +223,6 @@ export class Processor {
     await markApplied((this.#leases as Leases).session, accepted.halt);
     reach("position.applied");
     return null;
-  }
-
-  /** The queues of a lane begin at its head, which a position block has just moved. */
-  #replace(held: Held, moved: Lane): Lane {
-    const lane = moved.atHead();
-    held.lane = lane;
-    return lane;
   }
 
   /** Somebody else may own the lane now: nothing more is written or published, nothing is drained. */
@@ -309,6 +319,11 @@ export class Processor {
   fencedAt(number: number): void {
     this.#lose(number);
   }
+}
+
+/** A relay that never came to agree with the head has said why, or was closed because the lane is somebody else's. */
+function unopened({ halting }: Held): LaneEnd {
+  return halting === null ? { kind: "stopped" } : { kind: "halted", ...halting };
 }
 
 /** Something around us does not answer, or says not now (a lane row that a stopped owner still holds): nothing of ours is

@@ -255,8 +255,6 @@ export const METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 
-export type MetricKey = keyof typeof METRICS;
-
 /** Metrics whose labels have few values, all known: they are shown from the start, as 0, so that the first increase
  *  counts as one (`rate` sees no increase from nothing to one). */
 export const KNOWN_LABELS = {

@@ -1,6 +1,6 @@
 // What may never happen, and the invariants that look for it: the table of ARCHITECTURE.md is whole on both sides.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { INVARIANTS } from "../../src/workload/audit/findings.ts";
@@ -42,6 +42,7 @@ describe("the table of what may never happen", () => {
     for (const { nevers, invariants, tests } of rows) {
       expect([nevers, invariants.length > 0, tests.length > 0]).toEqual([nevers, true, true]);
       expect(invariants.filter((name) => !Object.hasOwn(INVARIANTS, name))).toEqual([]);
+      expect(tests.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
     }
   });
 

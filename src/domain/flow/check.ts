@@ -14,14 +14,6 @@ import type { Flow } from "./flow.ts";
 import { parseFlow } from "./parse.ts";
 import { Proof } from "./proof.ts";
 
-/** Everything that is wrong with a flow whose form is right; empty when it may run. */
-export function checkFlow(flow: Flow, chart: Chart): readonly Fault[] {
-  const proof = new Proof();
-  checkNames(proof, flow, chart);
-  checkWhole(proof, flow);
-  return proof.faults;
-}
-
 /** Parses and checks in one go.
  *  @returns `flow` null when there is any fault; faults, the file's own included, in the order of the file */
 export function readFlow(file: LocatedFile, chart: Chart): { flow: Flow | null; faults: readonly Fault[] } {

@@ -49,12 +49,14 @@ export const take = statement(
 
 // Purpose: raises the fence. Locks: the lane row, without waiting (55P03): an earlier owner may be committing a block, and
 // one that stands still in the middle of it holds the row until its session times out. Waiting for that here would hold
-// up the heartbeat on this session, and with it the leases of all lanes. Rows: one, or none when the lease is not ours.
+// up the heartbeat on this session, and with it the leases of all lanes. Rows: one, or none when the lease is not ours or
+// the auditor has halted the lane since it was seen free.
 export const raiseEpoch = statement(
   "raise_epoch",
   `update lane set epoch = epoch + 1
    where lane = (select z.lane from lane z where z.lane = $1 for update nowait)
      and exists (select from lease where lane = $1 and owner = $2)
+     and not exists (select from halt where lane = $1 and resumed_at is null)
    returning *`,
 );
 

@@ -49,9 +49,9 @@ class Stopped extends Error {
   override name = "Stopped";
 }
 
-/** Not a fault: the next cut knows the flows. */
-class FlowsChanged extends Error {
-  override name = "FlowsChanged";
+/** Not a fault: the next cut sees it. */
+class ChangedMeanwhile extends Error {
+  override name = "ChangedMeanwhile";
 }
 
 export type AuditorSettings = { readonly everyMs: number; readonly wholeEveryMs: number };
@@ -200,9 +200,11 @@ export class Auditor {
       this.status.auditedTo.set(lane, next.before.block);
       return;
     }
-    if (!(await session.isCurrent())) {
+    if (!(await isUnchanged(session, work.partitions))) {
       this.#memories.delete(lane);
-      throw new FlowsChanged(`flows were registered while lane ${lane} was audited; it is audited again with them`);
+      throw new ChangedMeanwhile(
+        `flows or partitions came or went while lane ${lane} was audited; it is audited again`,
+      );
     }
     this.#events.found(lane, found);
     const invariants = found.map(({ invariant }) => invariant);
@@ -228,6 +230,13 @@ export class Auditor {
     // Nothing can move the lane now, so this is just where it goes on when it is resumed.
     if (isNew) await this.#accept(session, lane);
   }
+}
+
+/** What was detached after its names were read is missing without being lost, and looks like a gap in every lane. */
+async function isUnchanged(session: AuditSession, partitions: ReadonlySet<string>): Promise<boolean> {
+  if (!(await session.isCurrent())) return false;
+  const now = await session.partitions();
+  return now.size === partitions.size && [...now].every((name) => partitions.has(name));
 }
 
 function failedOf(findings: Findings): Finding[] {
