@@ -154,6 +154,17 @@ const GUARDS = [
     title: "only the lane's owner halts it",
   },
   {
+    name: "no open halt, asked when the epoch is raised",
+    file: "src/store/sql/lease.ts",
+    from: `
+     and not exists (select from halt where lane = $1 and resumed_at is null)
+   returning *`,
+    to: `
+   returning *`,
+    test: COMMIT_TESTS,
+    title: "a lane that the auditor has halted since it was seen free is not taken",
+  },
+  {
     name: "fence of the writer: markers in every output partition",
     file: "src/kafka/writer.ts",
     from: `  await ask((broker) => broker.addPartitionsToTxn({ ...ours, topics: byTopic(targets) }));

@@ -7,7 +7,7 @@ import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/pr
 import { type CommitResult, type Committer, commitBlock } from "../../src/processor/commit.ts";
 import { beginBlock, writeBlock } from "../../src/store/blocks.ts";
 import { type Connection, ConnectionPool, connect, type DatabaseSettings, sqlState } from "../../src/store/database.ts";
-import { raiseEpoch, recordHalt, takeLeases } from "../../src/store/lanes.ts";
+import { haltForAudit, raiseEpoch, recordHalt, takeLeases } from "../../src/store/lanes.ts";
 import { migrateDatabase } from "../../src/store/migrate.ts";
 import { createPartitionsAhead, setUpLanes } from "../../src/store/setup.ts";
 import { begin } from "../../src/store/sql/begin.ts";
@@ -307,4 +307,15 @@ test("only the lane's owner halts it", async () => {
   expect((await session.plain("select lane from halt")).rows).toEqual([]);
   expect(await recordHalt(session, LANE, { epoch: head.epoch, ...halt })).toBe(true);
   expect((await session.plain("select lane, cause from halt")).rows).toEqual([{ lane: LANE, cause: "inputs_expired" }]);
+});
+
+// The auditor does not own the lane that it halts: it may come between the look that found the lane free and the take.
+test("a lane that the auditor has halted since it was seen free is not taken", async () => {
+  const database = await openDatabase();
+  const session = await openSession(database);
+  await takeLeases(session, 1n, TTL_MS, [LANE]);
+  expect(await haltForAudit(session, LANE, { invariant: "lines_in_blocks", place: "block 1" })).toBe(true);
+  expect(await raiseEpoch(session, 1n, LANE)).toBe("lost");
+  await session.plain("update halt set resumed_at = now(), resumed_reason = 'looked at'");
+  expect(await raiseEpoch(session, 1n, LANE)).toMatchObject({ epoch: 2n });
 });
