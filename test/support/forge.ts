@@ -141,8 +141,11 @@ function renumberedHistory(history: string, numbers: ReadonlyMap<string, number>
 
 function addUp({ balances, lines }: ForgedLane): void {
   for (const row of balances) {
-    const sum = (side: string): number =>
-      lines.filter((line) => line[side] === row["account"]).reduce((total, line) => total + Number(line["amount"]), 0);
+    const sum = (side: string): string =>
+      lines
+        .filter((line) => line[side] === row["account"])
+        .reduce((total, line) => total + BigInt(String(line["amount"])), 0n)
+        .toString();
     row["debits"] = sum("debit");
     row["credits"] = sum("credit");
   }
