@@ -266,10 +266,18 @@ const GUARDS = [
   {
     name: "late blocks kept from the relay of now",
     file: "src/relay/relay.ts",
-    from: "if (relay?.epoch === block.rows.after.epoch) relay.add(block.messages);",
-    to: "relay?.add(block.messages);",
+    from: "this.#of(lane, block.rows.after.epoch)?.add(block.messages);",
+    to: "this.#lanes.get(lane)?.add(block.messages);",
     test: RELAY_TESTS,
     title: "a block that is announced late",
+  },
+  {
+    name: "a late end kept from the relay of now",
+    file: "src/relay/relay.ts",
+    from: "return relay?.epoch === epoch ? relay : undefined;",
+    to: "return relay;",
+    test: RELAY_TESTS,
+    title: "a holding that ends late closes its own relay, not that of the holding after it",
   },
   {
     name: "last record taken, read again when a lane is taken",

@@ -12,9 +12,11 @@ export interface Publisher {
   committed(lane: number, block: Block): void;
   /** messages committed and not yet published; intake stops above a bound */
   backlog(lane: number): number;
-  /** Resolves when everything handed over is published, or the deadline has passed. */
-  drain(lane: number, deadlineMs: number): Promise<void>;
-  close(lane: number): Promise<void>;
+  /** Resolves when everything handed over is published, or the deadline has passed.
+   *  @param epoch that of the head that it was opened with: a lane may have been lost and taken again */
+  drain(lane: number, epoch: bigint, deadlineMs: number): Promise<void>;
+  /** Does nothing when the lane is open under another epoch. */
+  close(lane: number, epoch: bigint): Promise<void>;
 }
 
 /** Hears what happens, for logs and metrics. */

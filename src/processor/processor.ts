@@ -123,8 +123,9 @@ export class Processor {
     }
     // Recorded first: the relay may still be opening, and that waits for a broker.
     const isHalted = end.kind === "halted" && (await this.#halt(number, held, end));
-    await this.#parts.publisher.close(number);
-    if (this.#held.get(number) === held) this.#held.delete(number);
+    await this.#closeRelay(number, held);
+    if (this.#held.get(number) !== held) return; // lost while that was written down, which was told then
+    this.#held.delete(number);
     if (isHalted) await this.#leases?.release(number);
     this.#parts.events.gaveBack(number, isHalted ? "halted" : "fenced");
   }
@@ -157,9 +158,8 @@ export class Processor {
       if (error instanceof AssertionFailed) throw error;
       if (isOutage(error)) {
         parts.events.triedAgain(number, `taking it: ${(error as Error).message}`, 1);
-        // Nothing was committed yet, so there is nothing to drain: the lane goes at once. (Unless it was lost and taken
-        // again meanwhile: the relay is the other holding's then.)
-        if (held.lane === null && this.#held.get(number) === held) await parts.publisher.close(number);
+        // Nothing was committed yet, so there is nothing to drain: the lane goes at once.
+        if (held.lane === null) await this.#closeRelay(number, held);
         return { kind: "stopped" };
       }
       throw error;
@@ -233,8 +233,13 @@ export class Processor {
     held.lane?.stop();
     this.#parts.reader.close(number);
     this.#held.delete(number);
-    void this.#parts.publisher.close(number);
+    void this.#closeRelay(number, held);
     this.#parts.events.gaveBack(number, "lost");
+  }
+
+  /** Its own alone, told by the epoch: a lane that was lost and taken again meanwhile has another one. */
+  async #closeRelay(number: number, { epoch }: Held): Promise<void> {
+    if (epoch !== null) await this.#parts.publisher.close(number, epoch);
   }
 
   #giveBack(number: number, why: "share" | "stop"): Promise<void> {
@@ -251,9 +256,9 @@ export class Processor {
     const until = performance.now() + this.#parts.drainMs;
     while (held.lane?.isBusy && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 2));
     reach("return.idle");
-    await this.#parts.publisher.drain(number, this.#parts.drainMs);
+    if (held.epoch !== null) await this.#parts.publisher.drain(number, held.epoch, this.#parts.drainMs);
     reach("return.drained");
-    await this.#parts.publisher.close(number);
+    await this.#closeRelay(number, held);
     reach("return.closed");
     if (this.#held.get(number) === held) this.#held.delete(number);
     await this.#leases?.release(number);

@@ -27,8 +27,7 @@ export class Relay {
 
   /** A block of an earlier time that we owned the lane may be announced late: the relay of now loads it from the outbox. */
   committed(lane: number, block: RelayedBlock): void {
-    const relay = this.#lanes.get(lane);
-    if (relay?.epoch === block.rows.after.epoch) relay.add(block.messages);
+    this.#of(lane, block.rows.after.epoch)?.add(block.messages);
   }
 
   backlog(lane: number): number {
@@ -44,13 +43,19 @@ export class Relay {
     return [...this.#lanes.keys()];
   }
 
-  async drain(lane: number, deadlineMs: number): Promise<void> {
-    await this.#lanes.get(lane)?.drain(deadlineMs);
+  async drain(lane: number, epoch: bigint, deadlineMs: number): Promise<void> {
+    await this.#of(lane, epoch)?.drain(deadlineMs);
   }
 
-  async close(lane: number): Promise<void> {
-    const relay = this.#lanes.get(lane);
-    this.#lanes.delete(lane);
+  /** Whoever held the lane before may be late to close what was theirs. */
+  async close(lane: number, epoch: bigint): Promise<void> {
+    const relay = this.#of(lane, epoch);
+    if (relay !== undefined) this.#lanes.delete(lane);
     await relay?.close();
+  }
+
+  #of(lane: number, epoch: bigint): LaneRelay | undefined {
+    const relay = this.#lanes.get(lane);
+    return relay?.epoch === epoch ? relay : undefined;
   }
 }

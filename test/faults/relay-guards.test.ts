@@ -122,11 +122,11 @@ function startProcess(lane: LaneInMemory, topics: Topics, opened = async (): Pro
     halt: (_lane, cause) => said.push(`halt: ${cause}`),
     fenced: () => {
       said.push("fenced");
-      void relay.close(LANE);
+      void relay.close(LANE, lane.epoch);
     },
     crash: (error) => said.push(`crash: ${error}`),
   });
-  onTestFinished(() => relay.close(LANE));
+  onTestFinished(() => relay.close(LANE, lane.epoch));
   return { relay, said };
 }
 
@@ -182,7 +182,7 @@ test("an heir goes on behind the last message in the topic, whatever the hint sa
   await killed.relay.open(LANE, lane.take());
   killed.relay.committed(LANE, lane.commit(10));
   await untilPublished(killed);
-  await killed.relay.close(LANE);
+  await killed.relay.close(LANE, lane.epoch);
   lane.marked = -1n; // A process that is killed writes no hint at its end.
   lane.commit(10); // Committed, and handed to nobody.
   expect(await heir.relay.open(LANE, lane.take())).toBe(true);
@@ -203,6 +203,19 @@ test("a block that is announced late is not taken by the relay of now, which has
   expect(await sequencesIn(topics)).toEqual(upTo(10));
 });
 
+test("a holding that ends late closes its own relay, not that of the holding after it", async () => {
+  const [lane, topics] = [new LaneInMemory(), await freshTopics()];
+  const process = startProcess(lane, topics);
+  await process.relay.open(LANE, lane.take());
+  const earlier = lane.epoch;
+  expect(await process.relay.open(LANE, lane.take())).toBe(true);
+  await process.relay.drain(LANE, earlier, 1_000);
+  await process.relay.close(LANE, earlier);
+  process.relay.committed(LANE, lane.commit(5));
+  await untilPublished(process);
+  expect(await sequencesIn(topics)).toEqual(upTo(5));
+});
+
 test.each<[string, string, (lane: LaneInMemory) => void]>([
   ["lost blocks", "tail_ahead_of_head", (lane) => void lane.digests.delete(2n)],
   [
@@ -217,7 +230,7 @@ test.each<[string, string, (lane: LaneInMemory) => void]>([
   await before.relay.open(LANE, lane.take());
   for (const count of [10, 10]) before.relay.committed(LANE, lane.commit(count));
   await untilPublished(before);
-  await before.relay.close(LANE);
+  await before.relay.close(LANE, lane.epoch);
   change(lane);
   lane.commit(10);
   expect(await after.relay.open(LANE, lane.take())).toBe(false);
