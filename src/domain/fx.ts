@@ -1,0 +1,111 @@
+// Conversions, exact: every figure is a quotient of whole numbers until the one rounding at its end. A rate is never
+// inverted and never rounded on the way, so 10,000,000 yen at 149.25 are 67,001.68 dollars and not 67,000.00.
+//
+// The client's leg rounds toward the house and the leg at mid to the nearest, so the spread between them is never negative:
+// floor(x(1-s)) <= floor(x) <= half_even(x) and half_even(x) <= ceil(x) <= ceil(x(1+s)).
+
+import { assert } from "./assert.ts";
+import { quotient } from "./rounding.ts";
+
+/** Units of `to` per unit of `from`, at mid, in major units, exact. */
+export type Rate = {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+  /** which of the two currencies is the base of the quoted pair; `from` when left out, as for every cross rate. The spread
+   *  is a fraction of the quoted price: who sells the base gets mid x (1-s), who buys it pays mid x (1+s). */
+  readonly base?: "from" | "to";
+  /** comes on top of whatever spread is asked: the rate ages, or the market is closed */
+  readonly extraBps?: bigint;
+};
+
+export type Scales = { readonly from: number; readonly to: number };
+
+/** In minor units of `to`: `mid === net + spread`, none negative. */
+export type Conversion = { readonly net: bigint; readonly mid: bigint; readonly spread: bigint };
+
+/** In minor units of `to`: `cost === mid + spread`, none negative. */
+export type Cost = { readonly cost: bigint; readonly mid: bigint; readonly spread: bigint };
+
+export const BPS = 10_000n;
+
+/** The client gives `minor` of `from`: what it receives, what that is worth at mid, and what is ours.
+ *  @param minor     >= 0n
+ *  @param spreadBps 0n <= spreadBps; with `extraBps` below 10,000 */
+export function convert(minor: bigint, rate: Rate, scales: Scales, spreadBps: bigint): Conversion {
+  const exact = worth(minor, rate, scales);
+  const bps = spreadOf(rate, spreadBps);
+  const mid = quotient("fx_mid", exact.numerator, exact.denominator);
+  const net =
+    rate.base === "to"
+      ? quotient("fx_credit", exact.numerator * BPS, exact.denominator * (BPS + bps))
+      : quotient("fx_credit", exact.numerator * (BPS - bps), exact.denominator * BPS);
+  assert(net >= 0n && net <= mid, "a client never receives more than the amount is worth at mid");
+  return { net, mid, spread: mid - net };
+}
+
+/** The client must receive `minor` of `from` and pays in `to`: what it pays, what that is worth at mid, and what is ours.
+ *  @param minor     >= 0n
+ *  @param spreadBps 0n <= spreadBps; with `extraBps` below 10,000 */
+export function cost(minor: bigint, rate: Rate, scales: Scales, spreadBps: bigint): Cost {
+  const exact = worth(minor, rate, scales);
+  const bps = spreadOf(rate, spreadBps);
+  const mid = quotient("fx_mid", exact.numerator, exact.denominator);
+  const pays =
+    rate.base === "to"
+      ? quotient("fx_debit", exact.numerator * BPS, exact.denominator * (BPS - bps))
+      : quotient("fx_debit", exact.numerator * (BPS + bps), exact.denominator * BPS);
+  assert(pays >= mid, "a client never pays less than the amount is worth at mid");
+  return { cost: pays, mid, spread: pays - mid };
+}
+
+/** `from` to `to` over a third currency, unrounded: as if the amount in between had never been counted. */
+export function cross(first: Rate, second: Rate): Rate {
+  return {
+    numerator: first.numerator * second.numerator,
+    denominator: first.denominator * second.denominator,
+    base: "from",
+    extraBps: max(first.extraBps ?? 0n, second.extraBps ?? 0n),
+  };
+}
+
+/** The rate the other way round, exact; the quoted pair stays what it is. */
+export function reverse(rate: Rate): Rate {
+  return {
+    numerator: rate.denominator,
+    denominator: rate.numerator,
+    base: rate.base === "to" ? "from" : "to",
+    extraBps: rate.extraBps ?? 0n,
+  };
+}
+
+/** A price as it is quoted, `1.0850`: the exact quotient, or null for anything but digits with a point and above zero. */
+export function parsePrice(text: string): Pick<Rate, "numerator" | "denominator"> | null {
+  const match = PRICE.exec(text);
+  if (match === null) return null;
+  const [, whole = "", decimals = ""] = match;
+  const numerator = BigInt(whole + decimals);
+  return numerator === 0n ? null : { numerator, denominator: 10n ** BigInt(decimals.length) };
+}
+
+/** As many digits as the database keeps: NUMERIC(24,12). */
+const PRICE = /^([0-9]{1,12})(?:\.([0-9]{1,12}))?$/;
+
+/** `minor` of `from` in minor units of `to` at mid, not yet whole. */
+function worth(minor: bigint, rate: Rate, scales: Scales): { numerator: bigint; denominator: bigint } {
+  assert(minor >= 0n, "what is converted is not negative");
+  assert(rate.numerator > 0n && rate.denominator > 0n, "a rate is above zero");
+  return {
+    numerator: minor * rate.numerator * 10n ** BigInt(scales.to),
+    denominator: rate.denominator * 10n ** BigInt(scales.from),
+  };
+}
+
+function spreadOf(rate: Rate, spreadBps: bigint): bigint {
+  const bps = spreadBps + (rate.extraBps ?? 0n);
+  assert(spreadBps >= 0n && bps < BPS, "a spread is at least 0 and below 10,000 basis points");
+  return bps;
+}
+
+function max(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
+}
