@@ -78,6 +78,8 @@ export type Outcome = {
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly traceparent: string | null;
+  /** the case that opened this one, as its id is written */
+  readonly parentId: string | null;
 };
 
 export type Line = {

@@ -299,6 +299,7 @@ function answer(books: Books, input: IntentInput, given: Answer): void {
     correlationId: intent.correlationId,
     causationId: intent.causationId,
     traceparent: intent.traceparent,
+    parentId: null,
   });
 }
 
@@ -347,6 +348,7 @@ function makeOutcome(books: Books, { known, draft, outcome, input, index }: Emis
     correlationId: intent?.correlationId ?? null,
     causationId: intent?.causationId ?? null,
     traceparent: intent?.traceparent ?? null,
+    parentId: null,
   };
 }
 

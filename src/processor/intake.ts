@@ -4,7 +4,7 @@
 import type { IntentInput } from "../domain/books.ts";
 import { homeLane, isHolderId } from "../domain/holder.ts";
 import { parseCaseId } from "../domain/ids.ts";
-import { ACCOUNT_CHANGES, type AccountChange, type Intent, type IntentField } from "../domain/intent.ts";
+import { ACCOUNT_CHANGES, type AccountChange, INTENT_VALUES, type Intent, type IntentField } from "../domain/intent.ts";
 import { parseMinor } from "../domain/money.ts";
 import type { QuarantineReason } from "../domain/refusals.ts";
 import type { Rules } from "../domain/rules.ts";
@@ -29,10 +29,15 @@ const METADATA_KEYS_MAX = 50;
 const METADATA_KEY_CHARS_MAX = 64;
 const METADATA_VALUE_CHARS_MAX = 500;
 const DIGITS_MAX = 64;
+const LOCK_SECONDS_MAX = 7n * 86_400n;
 const EARLIEST_MICROS = BigInt(Date.UTC(1900, 0, 1)) * 1000n;
 // Newlines and NUL break texts apart downstream (the case's history, Postgres text), so names hold none of them.
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/;
+/** They become words of a flow, and parts of account paths. */
+const WORD = { form: /^[a-z0-9_]{1,32}$/, said: "1 to 32 of a-z 0-9 and _" };
+const DECISION = { form: /^[a-z0-9_]{1,64}$/, said: "1 to 64 of a-z 0-9 and _" };
+const LABEL = { form: /^[A-Za-z0-9_.-]{1,64}$/, said: "1 to 64 of A-Z a-z 0-9 _ - ." };
 
 /** Its message goes into logs and dead letters, so it names field and form and never quotes what was found: that may be a
  *  card number or a name. */
@@ -114,6 +119,19 @@ function readIntent(message: IntentMessage, appendedAtMs: number, rules: Rules, 
     correlationId: name("correlationId", message.correlationId, PATH_CHARS_MAX),
     causationId: name("causationId", message.causationId, PATH_CHARS_MAX),
     traceparent: name("traceparent", message.traceparent, PATH_CHARS_MAX),
+    method: formed("method", message.method, WORD),
+    captureMode: word("captureMode", message.captureMode),
+    tokenRef: name("tokenRef", message.tokenRef, ID_CHARS_MAX),
+    provider: formed("provider", message.provider, LABEL),
+    tenant: formed("tenant", message.tenant, LABEL),
+    settlementCurrency: name("settlementCurrency", message.settlementCurrency, PATH_CHARS_MAX),
+    quoteId: name("quoteId", message.quoteId, ID_CHARS_MAX),
+    fxBasis: word("fxBasis", message.fxBasis),
+    side: word("side", message.side),
+    lockSeconds: lockSeconds(message.lockSeconds),
+    decision: formed("decision", message.decision, DECISION),
+    principal: name("principal", message.principal, ID_CHARS_MAX),
+    reason: text("reason", message.reason, REFERENCE_CHARS_MAX),
   };
   for (const field of kind.needs) need(intent, field);
   if (kind.opens === null && intent.idempotencyKey === null) {
@@ -131,6 +149,23 @@ function name(field: string, value: string | null, charsMax: number): string | n
   if (value.length === 0 || value.length > charsMax)
     throw new FieldFault(`${field}: 1 to ${charsMax} characters, found ${value.length}`);
   if (CONTROL.test(value)) throw new FieldFault(`${field}: no control characters`);
+  return value;
+}
+
+function formed(field: string, value: string | null, { form, said }: { form: RegExp; said: string }): string | null {
+  if (value !== null && !form.test(value)) throw new FieldFault(`${field}: ${said}`);
+  return value;
+}
+
+function word(field: "captureMode" | "fxBasis" | "side", value: string | null): string | null {
+  const words: readonly string[] = INTENT_VALUES[field].words;
+  if (value !== null && !words.includes(value)) throw new FieldFault(`${field}: one of ${words.join(", ")}`);
+  return value;
+}
+
+function lockSeconds(value: bigint | null): bigint | null {
+  if (value !== null && (value < 1n || value > LOCK_SECONDS_MAX))
+    throw new FieldFault(`lockSeconds: 1 to ${LOCK_SECONDS_MAX}`);
   return value;
 }
 

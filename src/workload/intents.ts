@@ -38,8 +38,20 @@ const NULLABLE_TEXTS = [
   "correlationId",
   "causationId",
   "traceparent",
+  "method",
+  "captureMode",
+  "tokenRef",
+  "provider",
+  "tenant",
+  "settlementCurrency",
+  "quoteId",
+  "fxBasis",
+  "side",
+  "decision",
+  "principal",
+  "reason",
 ] as const;
-const OTHERS = ["type", "holderId", "floorMinor", "amount", "final", "metadata", "occurredAt"] as const;
+const OTHERS = ["type", "holderId", "floorMinor", "amount", "final", "metadata", "occurredAt", "lockSeconds"] as const;
 const FIELDS: ReadonlySet<string> = new Set([...OTHERS, ...NULLABLE_TEXTS]);
 const SCALE_MAX = 2 ** 31 - 1;
 
@@ -75,6 +87,19 @@ export function parseIntentLine(text: string, rules: IntentLineRules): ParsedLin
     correlationId: read.nullableText("correlationId"),
     causationId: read.nullableText("causationId"),
     traceparent: read.nullableText("traceparent"),
+    method: read.nullableText("method"),
+    captureMode: read.nullableText("captureMode"),
+    tokenRef: read.nullableText("tokenRef"),
+    provider: read.nullableText("provider"),
+    tenant: read.nullableText("tenant"),
+    settlementCurrency: read.nullableText("settlementCurrency"),
+    quoteId: read.nullableText("quoteId"),
+    fxBasis: read.nullableText("fxBasis"),
+    side: read.nullableText("side"),
+    lockSeconds: read.lockSeconds(),
+    decision: read.nullableText("decision"),
+    principal: read.nullableText("principal"),
+    reason: read.nullableText("reason"),
   };
   const caseId = faults.length === 0 ? caseIdOf(intent, rules, faults) : null;
   return faults.length > 0 ? { kind: "faults", faults } : { kind: "intent", intent: { ...intent, caseId } };
@@ -142,6 +167,14 @@ class LineReader {
     const value = this.#own("final");
     if (value === undefined || value === null || typeof value === "boolean") return value ?? null;
     return this.#fault("final", value, "true, false or null", null);
+  }
+
+  lockSeconds(): bigint | null {
+    const value = this.#own("lockSeconds");
+    if (value === undefined || value === null) return null;
+    return Number.isSafeInteger(value)
+      ? BigInt(value as number)
+      : this.#fault("lockSeconds", value, "a whole number of seconds, or null", null);
   }
 
   amount(currencies: Currencies): MoneyMessage | null {

@@ -125,5 +125,6 @@ function outcomeOf({ message, currency, minor }: Transfer, { partition, sequence
     correlationId: message.correlationId,
     causationId: message.causationId,
     traceparent: message.traceparent,
+    parentId: null,
   };
 }

@@ -294,6 +294,7 @@ function outcomeBytes(): Buffer {
     correlationId: null,
     causationId: null,
     traceparent: null,
+    parentId: null,
   });
 }
 

@@ -53,6 +53,23 @@ test("a good record becomes the intent that it is", async () => {
     traceparent: "c",
   });
   expect(await take(bytesOf(full))).toEqual(inputOf(full, 7n));
+  const payment = {
+    ...PAY_IN,
+    method: "card",
+    captureMode: "manual",
+    tokenRef: "tok_1",
+    provider: "psp-1",
+    tenant: "shop.eu",
+    settlementCurrency: "USD",
+    quoteId: "fxq_01JD3Z7Q6R8W2V5K9T0M4N1B7C",
+    fxBasis: "original",
+    side: "sell",
+    lockSeconds: 604_800n,
+    decision: "release",
+    principal: "ops:jane",
+    reason: "asked by phone",
+  };
+  expect(await take(bytesOf(payment))).toEqual(inputOf(payment, 7n));
 });
 
 describe("what is not an intent is put aside:", () => {
@@ -144,6 +161,21 @@ describe("what is not an intent is put aside:", () => {
     ["correlationId", { correlationId: "\u0001" }],
     ["causationId", { causationId: "x".repeat(257) }],
     ["traceparent", { traceparent: "" }],
+    ["method", { method: "Card" }],
+    ["method", { method: "c".repeat(33) }],
+    ["captureMode", { captureMode: "later" }],
+    ["tokenRef", { tokenRef: "x".repeat(129) }],
+    ["provider", { provider: "a:b" }],
+    ["tenant", { tenant: "" }],
+    ["settlementCurrency", { settlementCurrency: "" }],
+    ["quoteId", { quoteId: "\n" }],
+    ["fxBasis", { fxBasis: "newest" }],
+    ["side", { side: "both" }],
+    ["lockSeconds", { lockSeconds: 0n }],
+    ["lockSeconds", { lockSeconds: 604_801n }],
+    ["decision", { decision: "let it go" }],
+    ["principal", { principal: "" }],
+    ["reason", { reason: "x".repeat(1025) }],
   ])("the field %s", async (field, over) => {
     const put = await misfit(bytesOf({ ...PAY_IN, ...over }));
     expect(put.reason).toBe("invalid_field");

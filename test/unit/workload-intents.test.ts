@@ -28,6 +28,22 @@ const TRANSFER = {
   occurredAt: "1993-01-05T00:00:00Z",
 };
 
+const LATER_FIELDS = [
+  "method",
+  "captureMode",
+  "tokenRef",
+  "provider",
+  "tenant",
+  "settlementCurrency",
+  "quoteId",
+  "fxBasis",
+  "side",
+  "lockSeconds",
+  "decision",
+  "principal",
+  "reason",
+];
+
 function parsed(line: object | string, rules = RULES) {
   const result = parseIntentLine(typeof line === "string" ? line : JSON.stringify(line), rules);
   if (result.kind === "faults") throw new Error(JSON.stringify(result.faults));
@@ -56,7 +72,17 @@ describe("a line that is well formed", () => {
       correlationId: null,
       causationId: null,
       traceparent: null,
+      ...Object.fromEntries(LATER_FIELDS.map((field) => [field, null])),
     });
+  });
+
+  test("may carry what payments, refunds, quotes and operators' decisions need", () => {
+    const texts = Object.fromEntries(LATER_FIELDS.map((field) => [field, `some ${field}`]));
+    expect(parsed({ ...TRANSFER, ...texts, lockSeconds: 60 })).toMatchObject({ ...texts, lockSeconds: 60n });
+    expect(faultsOf({ ...TRANSFER, lockSeconds: 1.5, method: 7 })).toEqual([
+      "method: 7, not a string or null",
+      "lockSeconds: 1.5, not a whole number of seconds, or null",
+    ]);
   });
 
   test("has floor 0 when none is given, and no floor when it is null", () => {

@@ -42,6 +42,7 @@ describe("the line of an outcome", () => {
       "causationId",
       "traceparent",
       "flow",
+      "parentId",
       "blockDigest",
     ]);
     expect(parsed).toMatchObject({

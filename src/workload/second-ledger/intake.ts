@@ -73,6 +73,7 @@ function judged(rules: SecondRules, message: IntentMessage, appendedAtMs: number
   judgeTime(message.occurredAt, appendedAtMs + rules.caseFutureMs);
   for (const field of ["correlationId", "causationId", "traceparent"] as const)
     judgeName(field, message[field], LONG_CHARS);
+  judgePaymentFields(message);
   const intent: SecondIntent = { ...message, floorMinor, amount };
   for (const field of flows.flatMap((flow) => fieldsNeeded(flow, intent.type))) {
     if (intent[field as keyof SecondIntent] === null) throw new WrongField(field);
@@ -80,6 +81,30 @@ function judged(rules: SecondRules, message: IntentMessage, appendedAtMs: number
   const opens = flows.some(({ startsOn }) => startsOn === intent.type);
   if (!opens && intent.idempotencyKey === null) throw new WrongField("idempotencyKey");
   return intent;
+}
+
+const FORMS: readonly (readonly [keyof IntentMessage & PaymentText, RegExp])[] = [
+  ["method", /^[a-z0-9_]{1,32}$/],
+  ["captureMode", /^(automatic|manual)$/],
+  ["provider", /^[A-Za-z0-9_.-]{1,64}$/],
+  ["tenant", /^[A-Za-z0-9_.-]{1,64}$/],
+  ["fxBasis", /^(original|current)$/],
+  ["side", /^(sell|buy)$/],
+  ["decision", /^[a-z0-9_]{1,64}$/],
+];
+type PaymentText = "method" | "captureMode" | "provider" | "tenant" | "fxBasis" | "side" | "decision";
+
+/** Fields of payments, refunds, quotes and operators' decisions. */
+function judgePaymentFields(message: IntentMessage): void {
+  for (const [field, form] of FORMS) {
+    const value = message[field];
+    if (value !== null && !form.test(value)) throw new WrongField(field);
+  }
+  for (const field of ["tokenRef", "quoteId", "principal"] as const) judgeName(field, message[field], ID_CHARS);
+  judgeName("settlementCurrency", message.settlementCurrency, LONG_CHARS);
+  const { lockSeconds } = message;
+  if (lockSeconds !== null && !(lockSeconds >= 1n && lockSeconds <= 604_800n)) throw new WrongField("lockSeconds");
+  judgeText("reason", message.reason, 1_024);
 }
 
 /** The flows that an intent of this type opens a case of, or else those whose cases it moves. */
