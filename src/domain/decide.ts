@@ -2,7 +2,16 @@
 // No clock, no chance, no await. Every intent gets exactly one outcome that answers it.
 
 import { assert } from "./assert.ts";
-import type { Books, CaseData, CaseRecord, IntentInput, Outcome, OutcomeAmount, TimerInput } from "./books.ts";
+import {
+  type Books,
+  type CaseRecord,
+  type IntentInput,
+  NO_DATA,
+  type Outcome,
+  type OutcomeAmount,
+  type ReportInput,
+  type TimerInput,
+} from "./books.ts";
 import { Draft, type DraftOutcome } from "./draft.ts";
 import type { CompiledAlternative, CompiledFlow, CompiledState } from "./flow/compile.ts";
 import { appendEntry, type HistoryEntry, parseHistory } from "./history.ts";
@@ -81,6 +90,12 @@ export function decideTimer(books: Books, input: TimerInput): void {
   });
 }
 
+/** Takes what a gateway or another lane reports.
+ *  @throws Undecidable when it names no case, call or result that is known, or its case cannot take it */
+export function decideReport(_books: Books, input: ReportInput): void {
+  throw new Undecidable(`report ${input.id} answers no call of any case`);
+}
+
 // Identity and amounts ----------------------------------------------------------------------------------------------------
 
 /** Judged by the record's own append time, not the block's `now`, so that the answer does not hang on block bounds. */
@@ -118,7 +133,7 @@ function openCase(books: Books, input: IntentInput, flow: CompiledFlow, print: s
     flow,
     holderId: intent.holderId,
     state: "rejected",
-    data: EMPTY,
+    data: NO_DATA,
     history: "",
     occurredAtMicros: intent.occurredAtMicros,
     isNew: true,
@@ -260,7 +275,6 @@ function stateOf(known: CaseRecord): CompiledState {
 }
 
 const NO_TIMERS: Record<string, number> = {};
-const EMPTY: CaseData = { currencies: {}, values: {}, timers: NO_TIMERS };
 const REJECTED: CompiledState = { name: "rejected", isFinal: true, timers: [], entry: [], on: new Map(), always: null };
 
 // Outcomes ----------------------------------------------------------------------------------------------------------------
@@ -348,7 +362,7 @@ function makeOutcome(books: Books, { known, draft, outcome, input, index }: Emis
     correlationId: intent?.correlationId ?? null,
     causationId: intent?.causationId ?? null,
     traceparent: intent?.traceparent ?? null,
-    parentId: null,
+    parentId: known.data.parent === null ? null : formatCaseId({ ...known.data.parent, timeMs: 0 }),
   };
 }
 

@@ -120,6 +120,12 @@ export function deriveCaseId(kind: string, timeMs: number, identity: readonly st
   return compose(kind, timeMs, hash("sha256", Buffer.concat(pieces), "hex").slice(0, 2 * RANDOM_BYTES));
 }
 
+/** The id of a case that another one opens, as its child or by a message: the time of the case that asks, and a hash of the
+ *  words, among which is that case's id. The same cause gives the same case, whoever decides it. */
+export function childCaseId(kind: string, parentUuid: string, words: readonly string[]): CaseId {
+  return deriveCaseId(kind, Number.parseInt(parentUuid.slice(0, 12), 16), [parentUuid, ...words]);
+}
+
 function compose(kind: string, timeMs: number, randomHex: string): CaseId {
   assert(KIND.test(kind), `a kind is 2 to 8 letters a-z, not ${JSON.stringify(kind)}`);
   assert(Number.isInteger(timeMs) && timeMs >= 0 && timeMs < TIME_LIMIT_MS, `an id cannot carry the time ${timeMs}`);

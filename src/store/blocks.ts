@@ -2,9 +2,10 @@
 // not grow with the batch. Every statement carries the lane, no statement touches another lane's rows.
 
 import { assert } from "../domain/assert.ts";
-import type { Account, CaseData, CaseRecord, Line, TimerKey } from "../domain/books.ts";
+import type { Account, CaseRecord, Line, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
+import { readData, type StoredData, writeData } from "./case-data.ts";
 import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
 import { byteaArray, plainArray, readTimestampMs, textArray, timestamp, timestampMicros } from "./literals.ts";
 import { begin, commit } from "./sql/begin.ts";
@@ -98,29 +99,6 @@ function readCase(row: Record<string, unknown>): CaseRow {
     history: row["history"] as string,
     occurredAtMicros: BigInt(readTimestampMs(row["occurred_at"])) * 1000n,
   };
-}
-
-type StoredData = { c?: Record<string, string>; v?: Record<string, string>; t?: Record<string, number> };
-
-function readData(stored: StoredData | null): CaseData {
-  const values = Object.entries(stored?.v ?? {}).map(([name, digits]) => [name, BigInt(digits)] as const);
-  return { currencies: stored?.c ?? {}, values: Object.fromEntries(values), timers: stored?.t ?? {} };
-}
-
-/** `{"c":{"S":"EUR"},"v":{"amount":"1000"},"t":{"expiry":1763690000000}}`; null when there is nothing to keep. Put together
- *  by hand, twice as fast: the names are words of a flow's file and the values codes and digits, so nothing needs escaping. */
-function writeData({ currencies, values, timers }: CaseData): string | null {
-  const parts = [section("c", currencies, '"'), section("v", values, '"'), section("t", timers, "")];
-  const text = parts.filter((part) => part !== "").join(",");
-  return text === "" ? null : `{${text}}`;
-}
-
-function section(letter: string, named: Readonly<Record<string, unknown>>, quote: string): string {
-  let text = "";
-  for (const name in named) {
-    text += `${text === "" ? `"${letter}":{` : ","}"${name}":${quote}${named[name]}${quote}`;
-  }
-  return text === "" ? "" : `${text}}`;
 }
 
 function readBalance(row: Record<string, unknown>): BalanceRow {

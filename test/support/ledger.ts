@@ -212,8 +212,9 @@ export class MemoryLane {
 }
 
 function copyOf(one: CaseRecord): CaseRecord {
-  const { currencies, values, timers } = one.data;
-  return { ...one, data: { currencies: { ...currencies }, values: { ...values }, timers: { ...timers } } };
+  const { currencies, values, timers, attempts, parent, ended } = one.data;
+  const copy = { currencies: { ...currencies }, values: { ...values }, timers: { ...timers } };
+  return { ...one, data: { ...copy, attempts: { ...attempts }, parent, ended } };
 }
 
 function readAgain(account: Account): Account {

@@ -17,6 +17,7 @@ import type {
   QuarantineRow,
 } from "../../src/store/audit.ts";
 import type { BalanceRow as StoredBalance, CaseRow as StoredCase } from "../../src/store/blocks.ts";
+import { writeData } from "../../src/store/case-data.ts";
 import type { BlockMessages } from "../../src/workload/audit/messages.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
 import { codecWith, IDS, MemoryRegistry, SCHEMAS } from "../unit/codec-fixtures.ts";
@@ -228,12 +229,8 @@ function messagesOf({ messages }: Block, topic: "outcomes" | "deadLetters"): Blo
   return { messages: found, missing: [] };
 }
 
-function storedData({ currencies, values, timers }: StoredCase["data"]): unknown {
-  const digits = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.toString()]));
-  const parts = Object.entries({ c: currencies, v: digits, t: timers }).filter(
-    ([, part]) => Object.keys(part).length > 0,
-  );
-  return parts.length === 0 ? null : Object.fromEntries(parts);
+function storedData(data: StoredCase["data"]): unknown {
+  return JSON.parse(writeData(data) ?? "null");
 }
 
 function nameOf({ dueMs, caseId, name }: Timer): string {

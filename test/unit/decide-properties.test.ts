@@ -159,7 +159,7 @@ describe("for every sequence of intents", () => {
           const holds = all.filter(({ type, holderId }) => type === "hold_place" && holderId === own);
           const cases = [...new Set(holds.map(({ caseId }) => caseId as string))].map((id) => lane.case(id));
           const open = cases.filter((one) => one?.state === "held");
-          const sum = open.reduce((total, one) => total + (one?.data.values["held"] ?? 0n), 0n);
+          const sum = open.reduce((total, one) => total + ((one?.data.values["held"] as bigint | undefined) ?? 0n), 0n);
           const account = lane.account(`liability:customer:${own}:hold`);
           expect(account === undefined ? 0n : naturalBalance(account)).toBe(sum);
           expect(lane.timers.filter(({ caseId }) => open.some((one) => one?.id === caseId))).toHaveLength(open.length);

@@ -1,7 +1,7 @@
 // What one event would do: all of it or nothing, and nothing is left behind by what was refused.
 import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
-import type { Books } from "../../src/domain/books.ts";
+import { type Books, NO_DATA } from "../../src/domain/books.ts";
 import { Draft } from "../../src/domain/draft.ts";
 import type { FlowPosting } from "../../src/domain/flow/flow.ts";
 import { available, BANK } from "../support/intents.ts";
@@ -12,7 +12,6 @@ const HOLD = "liability:customer:ann:hold";
 const PLACE = { file: "test", line: 1, column: 1 };
 const POSTING: FlowPosting = { place: PLACE, name: "P", title: "p", inputs: [], lines: [], forced: false };
 const FORCED: FlowPosting = { ...POSTING, name: "F", forced: true };
-const NO_DATA = { currencies: {}, values: {}, timers: {} };
 
 function booksWith(minor: number): Books {
   const lane = new MemoryLane();
