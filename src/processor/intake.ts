@@ -158,8 +158,9 @@ function formed(field: string, value: string | null, { form, said }: { form: Reg
 }
 
 function word(field: "captureMode" | "fxBasis" | "side", value: string | null): string | null {
+  if (value === null) return null;
   const words: readonly string[] = INTENT_VALUES[field].words;
-  if (value !== null && !words.includes(value)) throw new FieldFault(`${field}: one of ${words.join(", ")}`);
+  if (!words.includes(value)) throw new FieldFault(`${field}: one of ${words.join(", ")}`);
   return value;
 }
 
