@@ -44,6 +44,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 /** Where each library is used: one place, behind our own words. */
 const HOMES: Readonly<Record<string, string>> = {
   "@kafkajs/confluent-schema-registry": "kafka",
+  "@marcbachmann/cel-js": "declared",
   avsc: "kafka",
   "bignumber.js": "domain",
   "cli-progress": "cli",

@@ -1,75 +1,108 @@
 // Actions of a flow file: the steps of `do` and `entry`, each a map whose one action key says what it is.
 
 import type { Located, LocatedEntry } from "../located.ts";
-import type { Reading } from "../reading.ts";
-import type { Action, NamedValue } from "./flow.ts";
-import { VALUE } from "./names.ts";
+import type { Keys } from "../reading.ts";
+import type { Expression } from "./expression.ts";
+import type { Action, NamedExpression } from "./flow.ts";
+import { type FlowReading, type Wanted, unread } from "./flow-reading.ts";
+import { NAME, WORDS_JOINED } from "./names.ts";
+import { mustMatch } from "./parse-data.ts";
 
 type Kind = Action["kind"];
 
-const LATER = ["let", "call", "end", "spawn"];
+const ANYTHING = (): Wanted => null;
+const CODE: Wanted = { kind: "code" };
 
 /** One reader per kind of action; `node` is the map, `argument` the action key's own value. */
-const READERS: Record<Kind, (reading: Reading, node: Located, argument: LocatedEntry) => Action> = {
+const READERS: { readonly [K in Kind]: (reading: FlowReading, node: Located, argument: LocatedEntry) => Action } = {
+  let: (reading, node, argument) => {
+    reading.fields(node, "let", { required: ["let"] });
+    const values = reading.entries(argument.value, "let") ?? [];
+    for (const { key, keyPlace } of values) mustMatch(reading, keyPlace, key, NAME, WORDS_JOINED);
+    return { kind: "let", place: argument.keyPlace, values: reading.namedExpressions(values, ANYTHING) };
+  },
   post: (reading, node, argument) => {
-    const inputs = (reading.entries(node, "post") ?? []).filter(({ key }) => key !== "post");
-    return {
-      kind: "post",
-      place: argument.value.place,
-      posting: reading.text(argument.value, "post") ?? "",
-      amounts: inputs.map((entry) => readValue(reading, entry)),
-    };
+    const posting = reading.text(argument.value, "post") ?? "";
+    return { kind: "post", place: argument.value.place, posting, amounts: besides(reading, node, argument) };
   },
   set: (reading, node, argument) => {
     reading.fields(node, "set", { required: ["set"] });
     const values = reading.entries(argument.value, "set") ?? [];
-    return { kind: "set", place: argument.keyPlace, values: values.map((entry) => readValue(reading, entry)) };
+    const wanted = (name: string): Wanted => reading.dataTypes.get(name) ?? null;
+    return { kind: "set", place: argument.keyPlace, values: reading.namedExpressions(values, wanted) };
   },
   emit: (reading, node, argument) => {
-    const row = reading.fields(node, "emit", { required: ["emit"], optional: ["amounts"], later: ["code"] });
+    const row = reading.fields(node, "emit", { required: ["emit"], optional: ["amounts", "code"] });
     const amounts = row?.get("amounts");
     return {
       kind: "emit",
       place: argument.value.place,
       type: reading.text(argument.value, "emit") ?? "",
-      amounts: ((amounts && reading.entries(amounts, "amounts")) ?? []).map((entry) => readValue(reading, entry)),
+      code: readCode(reading, row?.get("code")),
+      amounts: reading.namedExpressions((amounts && reading.entries(amounts, "amounts")) ?? [], ANYTHING),
+    };
+  },
+  call: (reading, node, argument) => {
+    reading.fields(node, "call", { required: ["call"] });
+    return { kind: "call", place: argument.value.place, call: reading.text(argument.value, "call") ?? "" };
+  },
+  end: (reading, node, argument) => {
+    const row = reading.fields(node, "end", { required: ["end"], optional: ["code"] });
+    const result = reading.word(argument.value, "end", ["failed", "canceled", "expired"]) ?? "failed";
+    return { kind: "end", place: argument.value.place, result, code: readCode(reading, row?.get("code")) };
+  },
+  spawn: (reading, node, argument) => {
+    const flow = reading.textLike(argument.value, "spawn", NAME, WORDS_JOINED) ?? "";
+    return { kind: "spawn", place: argument.value.place, flow, values: besides(reading, node, argument) };
+  },
+  tell: (reading, node, argument) => {
+    const word = reading.textLike(argument.value, "tell", NAME, WORDS_JOINED) ?? "";
+    return { kind: "tell", place: argument.value.place, word, values: besides(reading, node, argument) };
+  },
+  consume: (reading, node, argument) => {
+    const row = reading.fields(node, "consume", { required: ["consume", "amount"] });
+    const amount = row?.get("amount");
+    return {
+      kind: "consume",
+      place: argument.keyPlace,
+      quote: reading.expression(argument.value, "consume", { kind: "text" }),
+      amount: amount === undefined ? unread(argument.keyPlace) : reading.expression(amount, "amount", null),
     };
   },
   open_account: (reading, node, argument) => {
-    reading.fields(node, "open_account", { required: ["open_account"] });
-    const row = reading.fields(argument.value, "open_account", { required: ["account", "currency"] });
-    const account = reading.text(row?.get("account"), "account") ?? "";
-    const currency = reading.text(row?.get("currency"), "currency") ?? "";
-    return { kind: "open_account", place: argument.keyPlace, account, currency };
+    const { place, names } = accountOf(reading, node, argument, { required: ["account", "currency"] });
+    return { kind: "open_account", place, account: names("account"), currency: names("currency") };
   },
   change_account: (reading, node, argument) => {
-    reading.fields(node, "change_account", { required: ["change_account"] });
-    const row = reading.fields(argument.value, "change_account", { required: ["account"] });
-    const account = reading.text(row?.get("account"), "account") ?? "";
-    return { kind: "change_account", place: argument.keyPlace, account };
+    const { place, names } = accountOf(reading, node, argument, { required: ["account"] });
+    return { kind: "change_account", place, account: names("account") };
   },
 };
 
-export function readActions(reading: Reading, node: Located | undefined, what: string): Action[] {
+/** The values that stand beside the action's own key. */
+function besides(reading: FlowReading, node: Located, { key: own }: LocatedEntry): NamedExpression[] {
+  const others = (reading.entries(node, own) ?? []).filter(({ key }) => key !== own);
+  return reading.namedExpressions(others, ANYTHING);
+}
+
+function readCode(reading: FlowReading, node: Located | undefined): Expression | null {
+  return node === undefined ? null : reading.expression(node, "code", CODE);
+}
+
+function accountOf(reading: FlowReading, node: Located, { key, keyPlace, value }: LocatedEntry, keys: Keys) {
+  reading.fields(node, key, { required: [key] });
+  const row = reading.fields(value, key, keys);
+  return { place: keyPlace, names: (name: string): string => reading.text(row?.get(name), name) ?? "" };
+}
+
+export function readActions(reading: FlowReading, node: Located | undefined, what: string): Action[] {
   return (reading.items(node, what) ?? []).flatMap((item) => readAction(reading, item) ?? []);
 }
 
-function readAction(reading: Reading, node: Located): Action | null {
+function readAction(reading: FlowReading, node: Located): Action | null {
   const entries = reading.entries(node, "an action") ?? [];
   const argument = entries.find(({ key }) => Object.hasOwn(READERS, key));
   if (argument !== undefined) return READERS[argument.key as Kind](reading, node, argument);
-  const later = entries.find(({ key }) => LATER.includes(key));
-  if (later !== undefined)
-    return reading.fault(later.keyPlace, `"${later.key}" is not in this version of the language`);
   if (node.kind !== "map") return null;
   return reading.fault(node.place, `an action is one of ${Object.keys(READERS).join(", ")}`);
-}
-
-function readValue(reading: Reading, { key, keyPlace, value }: LocatedEntry): NamedValue {
-  const text = value.kind === "scalar" && Number.isSafeInteger(value.value) ? String(value.value) : null;
-  const form = "data.<field>, intent.amount.minor, or digits of minor units";
-  const read = text ?? reading.text(value, key);
-  if (read === null || VALUE.test(read)) return { place: keyPlace, name: key, value: read ?? "" };
-  reading.fault(value.place, `${key} must be ${form}; found ${JSON.stringify(read)}`);
-  return { place: keyPlace, name: key, value: "" };
 }

@@ -1,16 +1,16 @@
 // Postings of a flow file: named lists of lines `[debit, credit, currency, amount]`.
 
 import type { Located, Place } from "../located.ts";
-import type { Reading } from "../reading.ts";
+import type { FlowReading } from "./flow-reading.ts";
 import type { FlowLine, FlowPosting } from "./flow.ts";
 import { POSTING_NAME } from "./names.ts";
 
-export function readPostings(reading: Reading, node: Located | undefined): FlowPosting[] {
+export function readPostings(reading: FlowReading, node: Located | undefined): FlowPosting[] {
   const entries = (node && reading.entries(node, "postings")) ?? [];
   return entries.map(({ key, keyPlace, value }) => readPosting(reading, key, keyPlace, value));
 }
 
-function readPosting(reading: Reading, name: string, place: Place, node: Located): FlowPosting {
+function readPosting(reading: FlowReading, name: string, place: Place, node: Located): FlowPosting {
   if (!POSTING_NAME.test(name))
     reading.fault(place, `the name ${JSON.stringify(name)} must be letters, digits and underscores`);
   const row = reading.fields(node, `posting ${name}`, { required: ["title", "in", "lines"], optional: ["forced"] });
@@ -24,7 +24,7 @@ function readPosting(reading: Reading, name: string, place: Place, node: Located
   };
 }
 
-function readLine(reading: Reading, node: Located): FlowLine {
+function readLine(reading: FlowReading, node: Located): FlowLine {
   const items = reading.items(node, "a line") ?? [];
   if (node.kind === "list" && items.length !== 4) {
     reading.fault(node.place, `a line is [debit, credit, currency, amount], found ${items.length} values`);
