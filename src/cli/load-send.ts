@@ -61,7 +61,11 @@ async function checkLines(file: string, config: Config): Promise<number | null> 
 }
 
 function lineRules({ currencies, flows }: ToolMessages["declared"], runAtMs: number): IntentLineRules {
-  return { currencies, caseKinds: new Map(flows.map((flow) => [flow.startsOn, flow.caseKind])), runAtMs };
+  // Of several flows for one intent the first gives the kind: it is a label, and the core goes by the bytes behind it.
+  const kinds = flows.flatMap(({ start, caseKind }) =>
+    start.kind === "intent" ? [[start.type, caseKind] as const] : [],
+  );
+  return { currencies, caseKinds: new Map(kinds.reverse()), runAtMs };
 }
 
 async function countPartitions(kafka: KafkaSettings, topic: string): Promise<number> {

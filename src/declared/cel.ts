@@ -72,7 +72,8 @@ function binaryOf(operator: Operator, [left, right]: readonly [ASTNode, ASTNode]
 
 /** `-5` is a number and not an operation on one. */
 function minusOf(operand: ExpressionNode): ExpressionNode {
-  if (operand.kind === "literal" && typeof operand.value === "bigint") return { kind: "literal", value: -operand.value };
+  if (operand.kind === "literal" && typeof operand.value === "bigint")
+    return { kind: "literal", value: -operand.value };
   return { kind: "minus", operand };
 }
 
@@ -114,7 +115,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   ...whyOf(TEXT, "size contains startsWith endsWith matches lowerAscii upperAscii trim split join substring indexOf"),
   ...whyOf(TEXT, "lastIndexOf charAt replace format quote reverse string"),
   ...whyOf(KIND, "int uint double bytes bool dyn type"),
-  ...whyOf(TIME, "timestamp duration now getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours"),
+  ...whyOf(
+    TIME,
+    "timestamp duration now getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours",
+  ),
   ...whyOf(TIME, "getMinutes getSeconds getMilliseconds"),
 };
 

@@ -9,6 +9,7 @@ import { readFlow } from "../domain/flow/check.ts";
 import { checkTogether } from "../domain/flow/check-together.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
+import { parseExpression } from "./cel.ts";
 import { readLocatedCsv } from "./csv.ts";
 import { readLocatedYaml } from "./yaml.ts";
 
@@ -80,7 +81,7 @@ function loadCurrencies(faults: Fault[], schemasDir: string): Currencies {
 function loadFlows(faults: Fault[], files: readonly string[], chart: Chart): Flow[] {
   const flows: Flow[] = [];
   for (const file of files) {
-    const { flow, faults: found } = readFlow(loadYaml(file), chart);
+    const { flow, faults: found } = readFlow(loadYaml(file), chart, parseExpression);
     faults.push(...found);
     if (flow !== null) flows.push(flow);
   }
@@ -121,7 +122,7 @@ function unreadable(file: string, error: unknown): Fault {
 /** A flow from its text, such as an older version kept in the database.
  *  @throws DeclaredFaults */
 export function loadFlowText(name: string, text: string, chart: Chart): Flow {
-  const { flow, faults } = readFlow(readLocatedYaml(name, text), chart);
+  const { flow, faults } = readFlow(readLocatedYaml(name, text), chart, parseExpression);
   if (flow === null || faults.length > 0) throw new DeclaredFaults(faults);
   return flow;
 }

@@ -170,7 +170,7 @@ describe("what is declared under schemas", () => {
   test("may be a flow's text alone, such as an older version of it", () => {
     const { chart } = loadDeclared(SHIPPED_SCHEMAS);
     const text = textOf(join(SHIPPED_SCHEMAS, "flows", "transfer.flow.yaml"));
-    expect(loadFlowText("transfer@1.0.0", text, chart).startsOn).toBe("transfer_create");
+    expect(loadFlowText("transfer@1.0.0", text, chart).start).toMatchObject({ type: "transfer_create" });
     expect(() => loadFlowText("transfer@1.0.0", text.replace("P17,", "P18,"), chart)).toThrow(
       /^transfer@1\.0\.0:\d+:\d+: references: posting "P18"/m,
     );

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parseExpression } from "../../src/declared/cel.ts";
 import { loadDeclared, loadFlowFiles } from "../../src/declared/load.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import { readFlow } from "../../src/domain/flow/check.ts";
@@ -12,7 +13,7 @@ import { HOLD, TRANSFER, UNSOUND } from "./flow-cases.ts";
 const { chart, flows: shipped } = loadDeclared(SHIPPED_SCHEMAS);
 
 function faultsOf(text: string): string[] {
-  const { flow, faults } = readFlow(readLocatedYaml("f", text), chart);
+  const { flow, faults } = readFlow(readLocatedYaml("f", text), chart, parseExpression);
   expect(flow === null).toBe(faults.length > 0);
   return faults.map(({ place, message }) => `${place.line}:${place.column} ${message}`);
 }
@@ -83,7 +84,8 @@ test("tells faults of form and of sense together, in the order of the file", () 
 });
 
 describe("refuses flows that cannot run side by side:", () => {
-  const read = (name: string, text: string): Flow => readFlow(readLocatedYaml(name, text), chart).flow as Flow;
+  const read = (name: string, text: string): Flow =>
+    readFlow(readLocatedYaml(name, text), chart, parseExpression).flow as Flow;
 
   test("one name, one opening intent, one kind of ids for each", () => {
     const faults = checkTogether([read("a", TRANSFER), read("b", TRANSFER)]);

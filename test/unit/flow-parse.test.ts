@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import { parseDurationMs } from "../../src/domain/flow/duration.ts";
 import { parseFlow } from "../../src/domain/flow/parse.ts";
@@ -10,12 +11,12 @@ const HOLD = textOf(join(TEST_FLOWS, "hold.flow.yaml"));
 
 function faultsOf(text: string): string[] {
   const file = readLocatedYaml("f", text);
-  const faults = [...file.faults, ...(file.root === null ? [] : parseFlow(file.root).faults)];
+  const faults = [...file.faults, ...(file.root === null ? [] : parseFlow(file.root, parseExpression).faults)];
   return faults.map(({ place, message }) => `${place.line}:${place.column} ${message}`);
 }
 
 test("reads the transfer flow as it stands", () => {
-  const { flow, faults } = parseFlow(readLocatedYaml("f", TRANSFER).root as never);
+  const { flow, faults } = parseFlow(readLocatedYaml("f", TRANSFER).root as never, parseExpression);
   expect(faults).toEqual([]);
   expect(flow).toMatchObject({
     name: "transfer",
@@ -57,7 +58,7 @@ test("reads the transfer flow as it stands", () => {
 
 test("reads timers, later events, digits and forced postings", () => {
   const text = replaceOnce(HOLD, "title: set aside\n", "title: set aside\n      forced: true\n");
-  const { flow, faults } = parseFlow(readLocatedYaml("f", text).root as never);
+  const { flow, faults } = parseFlow(readLocatedYaml("f", text).root as never, parseExpression);
   expect(faults).toEqual([]);
   expect(flow?.timers).toMatchObject([{ name: "expiry", afterMs: 900_000 }]);
   expect(flow?.postings.map(({ forced }) => forced)).toEqual([true, false, false]);

@@ -53,11 +53,19 @@ function silentFollower(flow: Flow, state: FlowState): FlowState | undefined {
   const always = state.always[0];
   if (always !== undefined) return stateNamed(flow, always.to);
   const leaving = state.timers.flatMap(({ name }) => {
-    const afterMs = flow.timers.find((timer) => timer.name === name)?.afterMs;
+    const afterMs = afterMsOf(flow, name);
     const to = state.events.find(({ event }) => event === `timer.${name}`)?.alternatives[0]?.to;
     return afterMs === undefined || to === undefined || to === "stay" ? [] : [{ name, afterMs, to }];
   });
   // Timers that are due at the same time fire in the order of their names.
-  leaving.sort((one, other) => one.afterMs - other.afterMs || (one.name < other.name ? -1 : 1));
+  leaving.sort((one, other) => Number(one.afterMs - other.afterMs) || (one.name < other.name ? -1 : 1));
   return leaving[0] === undefined ? undefined : stateNamed(flow, leaving[0].to);
+}
+
+/** As the file says it: written out, or the default of a parameter. */
+function afterMsOf(flow: Flow, name: string): bigint | undefined {
+  const root = flow.timers.find((timer) => timer.name === name)?.after.root;
+  const param = root?.kind === "name" && root.path[0] === "params" ? root.path[1] : undefined;
+  const value = root?.kind === "literal" ? root.value : flow.params.find((one) => one.name === param)?.default;
+  return typeof value === "bigint" ? value : undefined;
 }

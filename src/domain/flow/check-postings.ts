@@ -3,7 +3,9 @@
 // this lane may write.
 
 import type { Chart } from "../accounts.ts";
-import type { Action, Flow, FlowAccount, FlowLine, FlowPosting, NamedValue } from "./flow.ts";
+import { namesIn } from "./expression.ts";
+import type { Action, Flow, FlowAccount, FlowLine, FlowPosting, NamedExpression } from "./flow.ts";
+import { isUnread } from "./flow-reading.ts";
 import type { Proof } from "./proof.ts";
 import { actionsOf } from "./walk.ts";
 
@@ -12,11 +14,11 @@ export const INTENT_ACCOUNT = /^\{intent\.(account|from|to)\}$/;
 export function checkPostings(proof: Proof, flow: Flow, chart: Chart): void {
   for (const account of flow.accounts) if (account.path !== "") checkAccount(proof, chart, account);
   for (const posting of flow.postings) checkPosting(proof, flow, posting);
-  for (const field of flow.data) {
-    if ("intent" in field.from && isOtherCurrency(flow, field.type.money)) {
-      const message = `${field.name} is read from intent.amount, so ${field.type.money} must be intent.amount.currency`;
-      proof.fails("types", field.place, message);
-    }
+  for (const { place, name, type, init } of flow.data) {
+    if (type.kind !== "money" || !namesIn(init.root).includes("intent.amount.minor")) continue;
+    if (!isOtherCurrency(flow, type.symbol)) continue;
+    const message = `${name} is read from intent.amount, so ${type.symbol} must be intent.amount.currency`;
+    proof.fails("types", place, message);
   }
   for (const action of actionsOf(flow)) checkAction(proof, flow, chart, action);
 }
@@ -70,14 +72,21 @@ function checkAction(proof: Proof, flow: Flow, chart: Chart, action: Action): vo
     case "set":
       for (const value of action.values) {
         const field = flow.data.find(({ name }) => name === value.name);
-        if (field !== undefined) checkCurrency(proof, flow, value, field.type.money);
+        if (field?.type.kind === "money") checkCurrency(proof, flow, value, field.type.symbol);
       }
       return;
     case "emit":
       for (const { place, name, value } of action.amounts) {
-        if (value === "" || value.startsWith("data.")) continue;
+        if (isUnread(value) || (value.root.kind === "name" && value.root.path[0] === "data")) continue;
         proof.fails("types", place, `amount ${name} of an outcome must be a data field, so that its currency is known`);
       }
+      return;
+    case "let":
+    case "call":
+    case "end":
+    case "spawn":
+    case "tell":
+    case "consume":
       return;
     case "open_account":
     case "change_account":
@@ -105,13 +114,13 @@ function checkPost(proof: Proof, flow: Flow, action: Action & { readonly kind: "
 }
 
 /** A value goes where `symbol` is wanted. Digits are minor units of whatever is wanted. */
-function checkCurrency(proof: Proof, flow: Flow, { place, name, value }: NamedValue, symbol: string): void {
+function checkCurrency(proof: Proof, flow: Flow, { place, name, value }: NamedExpression, symbol: string): void {
   if (!flow.currencies.some((currency) => currency.symbol === symbol)) return;
-  const field = flow.data.find((one) => `data.${one.name}` === value);
-  if (field !== undefined && field.type.money !== symbol) {
-    proof.fails("types", place, `${name} is in ${symbol}, but ${value} is in ${field.type.money}`);
+  const field = flow.data.find((one) => `data.${one.name}` === value.text);
+  if (field?.type.kind === "money" && field.type.symbol !== symbol) {
+    proof.fails("types", place, `${name} is in ${symbol}, but ${value.text} is in ${field.type.symbol}`);
   }
-  if (value === "intent.amount.minor" && isOtherCurrency(flow, symbol)) {
+  if (value.text === "intent.amount.minor" && isOtherCurrency(flow, symbol)) {
     proof.fails("types", place, `${name} is in ${symbol}, which is not intent.amount.currency`);
   }
 }

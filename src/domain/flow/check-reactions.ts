@@ -2,6 +2,7 @@
 // wait. A timer has no intent to read; a later intent may be in another currency than the case.
 
 import { INTENT_ACCOUNT } from "./check-postings.ts";
+import { namesIn } from "./expression.ts";
 import type { Action, Flow } from "./flow.ts";
 import type { Proof } from "./proof.ts";
 import { type Cause, type Reaction, reactionsOf, valuesOf } from "./walk.ts";
@@ -27,7 +28,8 @@ const WHO: Record<Exclude<Cause, "opening">, string> = {
 
 function checkContext(proof: Proof, flow: Flow, cause: Exclude<Cause, "opening">, action: Action): void {
   for (const { place, value } of valuesOf(action)) {
-    if (value === "intent.amount.minor") proof.fails("context", place, `${value} is read on the way of ${WHO[cause]}`);
+    const name = namesIn(value.root).find((one) => one === "intent.amount.minor");
+    if (name !== undefined) proof.fails("context", place, `${name} is read on the way of ${WHO[cause]}`);
   }
   if (action.kind === "open_account" || action.kind === "change_account") {
     proof.fails("context", action.place, `${action.kind} is done on the way of ${WHO[cause]}`);

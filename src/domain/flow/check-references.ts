@@ -2,6 +2,7 @@
 // are empty and have their fault already.
 
 import type { Place } from "../located.ts";
+import { namesIn } from "./expression.ts";
 import type { Action, Flow } from "./flow.ts";
 import type { Proof } from "./proof.ts";
 import { actionsOf, alternativesOf, valuesOf } from "./walk.ts";
@@ -33,7 +34,7 @@ class Names {
 
 export function checkReferences(proof: Proof, flow: Flow): void {
   const names = new Names(proof, flow);
-  for (const field of flow.data) names.use("currency", field.place, field.type.money);
+  for (const { place, type } of flow.data) if (type.kind === "money") names.use("currency", place, type.symbol);
   for (const posting of flow.postings) {
     for (const line of posting.lines) {
       names.use("account", line.place, line.debit);
@@ -53,7 +54,8 @@ export function checkReferences(proof: Proof, flow: Flow): void {
 
 function useOfAction(names: Names, action: Action): void {
   for (const { place, value } of valuesOf(action)) {
-    if (value.startsWith("data.")) names.use("data field", place, value.slice("data.".length));
+    for (const name of namesIn(value.root))
+      if (name.startsWith("data.")) names.use("data field", place, name.slice("data.".length));
   }
   switch (action.kind) {
     case "post":
@@ -66,7 +68,7 @@ function useOfAction(names: Names, action: Action): void {
       return names.use("account", action.place, action.account);
     case "change_account":
       return names.use("account", action.place, action.account);
-    case "emit":
+    default:
       return;
   }
 }

@@ -12,10 +12,14 @@ export function checkTogether(flows: readonly Flow[]): readonly Fault[] {
     caseKind: new Map<string, Flow>(),
   };
   for (const flow of flows) {
+    const startsOn = flow.start.kind === "intent" ? flow.start.type : null;
+    const claimed = { name: flow.name, startsOn, caseKind: flow.caseKind };
     for (const part of ["name", "startsOn", "caseKind"] as const) {
-      const other = claims[part].get(flow[part]);
-      if (other === undefined) claims[part].set(flow[part], flow);
-      else proof.fails("together", flow.place, `"${flow[part]}" is taken by ${other.place.file} already`);
+      const claim = claimed[part];
+      if (claim === null) continue;
+      const other = claims[part].get(claim);
+      if (other === undefined) claims[part].set(claim, flow);
+      else proof.fails("together", flow.place, `"${claim}" is taken by ${other.place.file} already`);
     }
   }
   for (const flow of flows) {

@@ -1,6 +1,7 @@
 // Property "unused": nothing is declared and not used. What nobody uses is a slip of the pen or a leftover.
 
 import type { Place } from "../located.ts";
+import { namesIn } from "./expression.ts";
 import type { Flow } from "./flow.ts";
 import type { Proof } from "./proof.ts";
 import { actionsOf, valuesOf } from "./walk.ts";
@@ -8,9 +9,12 @@ import { actionsOf, valuesOf } from "./walk.ts";
 export function checkUse(proof: Proof, flow: Flow): void {
   const lines = flow.postings.flatMap((posting) => posting.lines);
   const actions = actionsOf(flow);
-  const values = new Set(actions.flatMap((action) => valuesOf(action).map(({ value }) => value)));
+  const values = new Set(actions.flatMap((action) => valuesOf(action).flatMap(({ value }) => namesIn(value.root))));
   const accounts = new Set(lines.flatMap(({ debit, credit }) => [debit, credit]));
-  const currencies = new Set([...lines.map(({ currency }) => currency), ...flow.data.map(({ type }) => type.money)]);
+  const currencies = new Set([
+    ...lines.map(({ currency }) => currency),
+    ...flow.data.flatMap(({ type }) => (type.kind === "money" ? [type.symbol] : [])),
+  ]);
   const postings = new Set<string>();
   for (const action of actions) {
     if (action.kind === "post") postings.add(action.posting);

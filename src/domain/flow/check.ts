@@ -10,15 +10,20 @@ import { checkReactions } from "./check-reactions.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkStates } from "./check-states.ts";
 import { checkUse } from "./check-use.ts";
+import type { ParseExpression } from "./expression.ts";
 import type { Flow } from "./flow.ts";
 import { parseFlow } from "./parse.ts";
 import { Proof } from "./proof.ts";
 
 /** Parses and checks in one go.
  *  @returns `flow` null when there is any fault; faults, the file's own included, in the order of the file */
-export function readFlow(file: LocatedFile, chart: Chart): { flow: Flow | null; faults: readonly Fault[] } {
+export function readFlow(
+  file: LocatedFile,
+  chart: Chart,
+  parseExpression: ParseExpression,
+): { flow: Flow | null; faults: readonly Fault[] } {
   if (file.root === null) return { flow: null, faults: file.faults };
-  const { flow, isWhole, faults: formFaults } = parseFlow(file.root);
+  const { flow, isWhole, faults: formFaults } = parseFlow(file.root, parseExpression);
   const proof = new Proof();
   if (flow !== null) checkNames(proof, flow, chart);
   // Of a flow with unreadable parts nothing is concluded from what is missing: that would name the wrong place.

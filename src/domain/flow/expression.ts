@@ -52,3 +52,32 @@ export type Expression = { readonly place: Place; readonly text: string; readonl
 
 /** @returns the tree, or a sentence that says what is wrong with the text */
 export type ParseExpression = (text: string) => ExpressionNode | { readonly wrong: string };
+
+/** Every node of an expression, itself first. */
+export function nodesOf(node: ExpressionNode): ExpressionNode[] {
+  return [node, ...partsOf(node).flatMap(nodesOf)];
+}
+
+export function partsOf(node: ExpressionNode): readonly ExpressionNode[] {
+  switch (node.kind) {
+    case "literal":
+    case "name":
+      return [];
+    case "call":
+      return node.arguments;
+    case "list":
+      return node.items;
+    case "not":
+    case "minus":
+      return [node.operand];
+    case "binary":
+      return [node.left, node.right];
+    case "choice":
+      return [node.test, node.then, node.otherwise];
+  }
+}
+
+/** Every name that an expression reads, such as `data.held`. */
+export function namesIn(node: ExpressionNode): string[] {
+  return nodesOf(node).flatMap((one) => (one.kind === "name" ? [one.path.join(".")] : []));
+}

@@ -4,7 +4,7 @@ import type { Located, LocatedEntry } from "../located.ts";
 import type { Keys } from "../reading.ts";
 import type { Expression } from "./expression.ts";
 import type { Action, NamedExpression } from "./flow.ts";
-import { type FlowReading, type Wanted, unread } from "./flow-reading.ts";
+import { type FlowReading, unread, type Wanted } from "./flow-reading.ts";
 import { NAME, WORDS_JOINED } from "./names.ts";
 import { mustMatch } from "./parse-data.ts";
 

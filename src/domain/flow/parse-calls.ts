@@ -15,7 +15,8 @@ export function readCall(reading: FlowReading, name: string, place: Place, node:
   mustMatch(reading, place, name, NAME, WORDS_JOINED);
   const entries = reading.entries(node, `call ${name}`) ?? [];
   const isMessage = entries.some(({ key }) => key === "message");
-  const row = node.kind === "map" ? reading.fields(node, `call ${name}`, isMessage ? MESSAGE_KEYS : GATEWAY_KEYS) : null;
+  const row =
+    node.kind === "map" ? reading.fields(node, `call ${name}`, isMessage ? MESSAGE_KEYS : GATEWAY_KEYS) : null;
   const payload = row?.get("with");
   return {
     place,
@@ -87,8 +88,10 @@ function readResults(reading: FlowReading, name: string, node: Located | undefin
     mustMatch(reading, keyPlace, key, NAME, WORDS_JOINED);
     const event = reading.text(value, `result ${key}`) ?? "";
     if (event !== "" && (!isEventName(event) || /^(intent|ops|timer|child)\./.test(event)))
-      reading.fault(value.place, `result ${key} becomes an event of its own, such as psp.auth.approved; found "${event}"`);
+      reading.fault(
+        value.place,
+        `result ${key} becomes an event of its own, such as psp.auth.approved; found "${event}"`,
+      );
     return { place: keyPlace, result: key, event };
   });
 }
-

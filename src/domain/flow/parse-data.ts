@@ -125,13 +125,7 @@ function readInit(reading: FlowReading, place: Place, row: Fields, what: string,
 }
 
 /** `{init: intent.x, default: w}` is `has(intent.x) ? intent.x : w`. */
-function withDefault(
-  reading: FlowReading,
-  init: Expression,
-  node: Located,
-  what: string,
-  type: ValueType,
-): Expression {
+function withDefault(reading: FlowReading, init: Expression, node: Located, what: string, type: ValueType): Expression {
   if (isUnread(init)) return init;
   const { root } = init;
   if ((type.kind !== "word" && type.kind !== "text") || root.kind !== "name" || root.path[0] !== "intent") {

@@ -1,8 +1,8 @@
 // Postings of a flow file: named lists of lines `[debit, credit, currency, amount]`.
 
 import type { Located, Place } from "../located.ts";
-import type { FlowReading } from "./flow-reading.ts";
 import type { FlowLine, FlowPosting } from "./flow.ts";
+import type { FlowReading } from "./flow-reading.ts";
 import { POSTING_NAME } from "./names.ts";
 
 export function readPostings(reading: FlowReading, node: Located | undefined): FlowPosting[] {

@@ -4,15 +4,7 @@
 
 import type { Fault, Located, Place } from "../located.ts";
 import type { ParseExpression } from "./expression.ts";
-import type {
-  Flow,
-  FlowAccount,
-  FlowDefaults,
-  FlowException,
-  FlowInvariant,
-  FlowStart,
-  FlowTimer,
-} from "./flow.ts";
+import type { Flow, FlowAccount, FlowDefaults, FlowException, FlowInvariant, FlowStart, FlowTimer } from "./flow.ts";
 import { FlowReading, unread } from "./flow-reading.ts";
 import { EVENT_FORM, isEventName, NAME, WORDS_JOINED } from "./names.ts";
 import { readCall } from "./parse-calls.ts";
@@ -182,7 +174,10 @@ function readDefaults(reading: FlowReading, node: Located | undefined): FlowDefa
   return {
     alarms: entries.map(({ key, keyPlace, value }) => {
       if (!isEventName(key) || /^(intent|ops|timer)\./.test(key))
-        reading.fault(keyPlace, `an alarm is for a report or a child's word, and an event is ${EVENT_FORM}; found "${key}"`);
+        reading.fault(
+          keyPlace,
+          `an alarm is for a report or a child's word, and an event is ${EVENT_FORM}; found "${key}"`,
+        );
       const code = reading.textLike(value, `the code of ${key}`, NAME, WORDS_JOINED) ?? "";
       return { place: keyPlace, event: key, code };
     }),

@@ -55,7 +55,10 @@ function parts(node: ExpressionNode): readonly [text: string, binds: number] {
       return [`${print(node.left, binds)} ${node.operator} ${print(node.right, binds + 1)}`, binds];
     }
     case "choice":
-      return [`${print(node.test, CHOICE + 1)} ? ${print(node.then, CHOICE)} : ${print(node.otherwise, CHOICE)}`, CHOICE];
+      return [
+        `${print(node.test, CHOICE + 1)} ? ${print(node.then, CHOICE)} : ${print(node.otherwise, CHOICE)}`,
+        CHOICE,
+      ];
   }
 }
 

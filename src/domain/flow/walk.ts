@@ -1,6 +1,6 @@
 // Ways through a flow, for the checks: what an event sets off until the case rests again.
 
-import type { Action, Alternative, Flow, FlowState, NamedValue } from "./flow.ts";
+import type { Action, Alternative, Flow, FlowState, NamedExpression } from "./flow.ts";
 
 /** Who sets something off: the intent that opens the case, a later intent, or a timer. */
 export type Cause = "opening" | "intent" | "timer";
@@ -61,13 +61,19 @@ export function actionsOf(flow: Flow): Action[] {
 }
 
 /** The values that an action reads. */
-export function valuesOf(action: Action): readonly NamedValue[] {
+export function valuesOf(action: Action): readonly NamedExpression[] {
   switch (action.kind) {
     case "post":
     case "emit":
       return action.amounts;
+    case "let":
     case "set":
+    case "spawn":
+    case "tell":
       return action.values;
+    case "call":
+    case "end":
+    case "consume":
     case "open_account":
     case "change_account":
       return [];
