@@ -14,6 +14,7 @@ import {
 } from "../domain/books.ts";
 import { decideIntent, decideTimer, Undecidable } from "../domain/decide.ts";
 import { type BlockFacts, blockDigest, type Head, type InputPosition, lineText, recordHash } from "../domain/head.ts";
+import type { RateBook } from "../domain/rates.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
@@ -56,6 +57,8 @@ export type BlockMaker = {
   readonly codec: Codec;
   readonly intentsTopic: string;
   readonly process: bigint;
+  /** the newest rates that this process knows; they do not change while a block is decided */
+  readonly rates: () => RateBook;
 };
 
 /** @throws Undecidable when a timer or report cannot be decided; the lane must halt */
@@ -67,6 +70,7 @@ export function makeBlock(
   situation: Situation,
 ): Block {
   const { head } = memory;
+  const rates = maker.rates();
   // Never back, and never before a timer that fires: so a timer armed here is due after the position of those fired.
   const nowMs = Math.max(head.nowMs, batch.nowMs ?? situation.lane.clockMs, batch.timers.at(-1)?.timer.dueMs ?? 0);
   const books = openBooks({
@@ -93,7 +97,7 @@ export function makeBlock(
       counts[decideIntent(books, input)] += 1;
     }
   }
-  return assemble(maker, { lane, memory, batch, books, misfits, counts, nowMs });
+  return assemble(maker, { lane, memory, batch, books, misfits, counts, nowMs, rates });
 }
 
 type Decided = {
@@ -104,6 +108,7 @@ type Decided = {
   readonly misfits: readonly Misfit[];
   readonly counts: BlockCounts;
   readonly nowMs: number;
+  readonly rates: RateBook;
 };
 
 function assemble(maker: BlockMaker, decided: Decided): Block {
@@ -134,6 +139,8 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     after,
     linesHash,
     messagesHash,
+    ratesVersion: facts.ratesVersion,
+    parametersVersion: facts.parametersVersion,
     timersFired: batch.timers.length,
     cases: [...books.cases.values()],
     accounts,
@@ -169,7 +176,7 @@ function nextHead({ memory, batch, books, misfits, nowMs }: Decided): Omit<Head,
   };
 }
 
-function factsOf({ lane, memory, batch, books, nowMs }: Decided, after: Omit<Head, "digest">): BlockFacts {
+function factsOf({ lane, memory, batch, books, nowMs, rates }: Decided, after: Omit<Head, "digest">): BlockFacts {
   const before = memory.head;
   return {
     lane,
@@ -186,6 +193,8 @@ function factsOf({ lane, memory, batch, books, nowMs }: Decided, after: Omit<Hea
     outcomesNext: after.outcomesNext,
     commandsNext: after.commandsNext,
     deadLettersNext: after.deadLettersNext,
+    ratesVersion: rates.version,
+    parametersVersion: 0n,
   };
 }
 

@@ -17,11 +17,13 @@ import { ConnectionPool, type DatabaseSettings } from "../store/database.ts";
 import type { Health } from "../telemetry/health.ts";
 import { BlockPhases, processorEvents } from "../telemetry/service-events.ts";
 import { type Common, type ServiceParts, withConnection } from "./common.ts";
+import { followingRates, type RatesFollower } from "./rates-follower.ts";
 import { makeRelay } from "./relay-making.ts";
 import { loadRules } from "./rules.ts";
 import { liveness, tellLagTools, watch, watchPartitions, whyNotReady } from "./watch.ts";
 
 const RELAY_CONNECTIONS = 2;
+const RATES_CONNECTIONS = 1;
 const HALTS_EVERY_MS = 1_000;
 /** How long the line that says that a lane has halted waits for the hours that are left. */
 const HALT_LINE_WAIT_MS = 3_000;
@@ -51,6 +53,8 @@ export async function makeLanes(parts: ServiceParts, common: Common): Promise<La
   const standby = await withConnection(database, (connection) => requireStandby(connection, needsOne, logger));
   const rules = await withConnection(database, (connection) => loadRules(connection, config, declared, common.lanes));
   const reader = await openReader(kafka, [names.intents, names.reports], readerOptions(config));
+  const ratesPool = new ConnectionPool(database, RATES_CONNECTIONS);
+  const rates = await followingRates(ratesPool, logger);
   const relayPool = new ConnectionPool(database, RELAY_CONNECTIONS);
   const blockPool = new ConnectionPool(database, config.blockConnections);
   // Rare questions have a connection of their own for a moment, so that no block or message waits for them.
@@ -58,7 +62,7 @@ export async function makeLanes(parts: ServiceParts, common: Common): Promise<La
   const halted = new HaltedLanes({ pool: aside, admin, topics: [names.intents, names.reports], logger });
   const together: { processor: Processor | null } = { processor: null };
   const relay = makeRelay({ parts, names, codec, pool: relayPool, joined: together });
-  const made = { parts, names, rules, codec, reader, admin, database, pool: blockPool, relay, halted };
+  const made = { parts, names, rules, rates, codec, reader, admin, database, pool: blockPool, relay, halted };
   const processor = makeProcessor(made);
   together.processor = processor;
   const upkeep = keepUp({ pool: aside, logger, partitionsAheadHours: config.partitionsAheadHours, standby });
@@ -77,7 +81,8 @@ export async function makeLanes(parts: ServiceParts, common: Common): Promise<La
       upkeep.stop();
       await processor.stop();
       await reader.stop();
-      await Promise.all([relayPool.close(), blockPool.close()]);
+      await rates.stop();
+      await Promise.all([relayPool.close(), blockPool.close(), ratesPool.close()]);
     },
   };
 }
@@ -86,6 +91,7 @@ type ProcessorMaking = {
   readonly parts: ServiceParts;
   readonly names: TopicNames;
   readonly rules: Rules;
+  readonly rates: RatesFollower;
   readonly codec: Codec;
   readonly reader: Reader;
   readonly admin: TopicAdmin;
@@ -99,6 +105,7 @@ function makeProcessor({
   parts,
   names,
   rules,
+  rates,
   codec,
   reader,
   admin,
@@ -136,7 +143,7 @@ function makeProcessor({
       clock: phases,
       unknownMs: COMMIT_UNKNOWN_MS,
       clockSkewMaxMs: config.clockSkewMaxMs,
-      maker: { rules, codec, intentsTopic: names.intents, process },
+      maker: { rules, rates: rates.current, codec, intentsTopic: names.intents, process },
       unknownResolved: (how) => {
         metrics.unknownCommit(UNKNOWN_RESOLUTIONS[how]);
         logger.warn({ how }, "a COMMIT lost its reply; the lane row was asked");

@@ -55,6 +55,9 @@ export type BlockRow = {
   readonly deadLettersFrom: bigint;
   readonly deadLettersNext: bigint;
   readonly halt: bigint | null;
+  /** versions that it decided by; 0n: none */
+  readonly ratesVersion: bigint;
+  readonly parametersVersion: bigint;
 };
 
 export type LineRow = {

@@ -142,6 +142,9 @@ export type BlockRows = {
   readonly after: Head;
   readonly linesHash: Buffer;
   readonly messagesHash: Buffer;
+  /** versions that it decided by */
+  readonly ratesVersion: bigint;
+  readonly parametersVersion: bigint;
   readonly timersFired: number;
   readonly cases: readonly CaseRecord[];
   readonly accounts: readonly Account[];
@@ -322,7 +325,7 @@ function quarantineColumns({ quarantine }: BlockRows) {
 }
 
 function headColumns(rows: BlockRows) {
-  const { lane, process, before, after, linesHash, messagesHash, halt } = rows;
+  const { lane, process, before, after, linesHash, messagesHash, halt, ratesVersion, parametersVersion } = rows;
   const known = rows.accounts.filter((one) => !rows.opened.has(one.id));
   return {
     lane,
@@ -330,6 +333,8 @@ function headColumns(rows: BlockRows) {
     linesHash,
     messagesHash,
     halt,
+    ratesVersion,
+    parametersVersion,
     block: after.block,
     nowAt: timestamp(after.nowMs),
     epoch: after.epoch,

@@ -103,6 +103,8 @@ export class LaneBlocks {
       messages: this.#encode(books),
       quarantine: [],
       halt: null,
+      ratesVersion: 0n,
+      parametersVersion: 0n,
     };
   }
 

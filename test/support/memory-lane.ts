@@ -3,6 +3,7 @@
 
 import type { Head } from "../../src/domain/head.ts";
 import { homeLane } from "../../src/domain/holder.ts";
+import { NO_RATES } from "../../src/domain/rates.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
@@ -102,7 +103,13 @@ export class MemoryProduction {
       nowMs: records.length === 0 ? null : Math.max(...records.map(({ appendedAtMs }) => appendedAtMs)),
       accepted: null,
     };
-    const maker = { rules: this.#rules, codec: this.codec, intentsTopic: "intents", process: 1n };
+    const maker = {
+      rules: this.#rules,
+      rates: () => NO_RATES,
+      codec: this.codec,
+      intentsTopic: "intents",
+      process: 1n,
+    };
     const block = makeBlock(maker, this.lane, this.#memory, batch, {
       lane: { epoch: 1n, block: head.block, digest: head.digest, clockMs: nowMs },
       cases: [...this.#cases.values()],
@@ -215,6 +222,8 @@ function rowOf({ rows }: Block, recordedAt: string): BlockRow {
     deadLettersFrom: before.deadLettersNext,
     deadLettersNext: after.deadLettersNext,
     halt: null,
+    ratesVersion: rows.ratesVersion,
+    parametersVersion: rows.parametersVersion,
   };
 }
 

@@ -6,6 +6,7 @@ import type { IntentInput } from "../../src/domain/books.ts";
 import { Undecidable } from "../../src/domain/decide.ts";
 import { blockDigest, type Head, recordHash } from "../../src/domain/head.ts";
 import { parseHistory } from "../../src/domain/history.ts";
+import { NO_RATES } from "../../src/domain/rates.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
@@ -17,7 +18,7 @@ import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
 
 const LANE = 3;
 const codec = codecWith(new MemoryRegistry());
-const MAKER = { rules: RULES, codec, intentsTopic: "intents", process: 7n };
+const MAKER = { rules: RULES, rates: () => NO_RATES, codec, intentsTopic: "intents", process: 7n };
 const NOTHING = { next: 0n, last: -1n, lastAtMs: 0, lastHash: Buffer.alloc(0) };
 const FIRST: Head = {
   epoch: 2n,
@@ -142,6 +143,8 @@ describe("a block", () => {
       outcomesNext: 3n,
       commandsNext: 0n,
       deadLettersNext: 0n,
+      ratesVersion: 0n,
+      parametersVersion: 0n,
     };
     expect(rows.after.digest).toEqual(blockDigest(FIRST.digest, facts, linesHash, messagesHash));
   });

@@ -12,7 +12,8 @@ export const auditBlocks = statement(
      reports_from as "reportsFrom", reports_next as "reportsNext", flows, timers, lines,
      outcomes_from as "outcomesFrom", outcomes_next as "outcomesNext",
      commands_from as "commandsFrom", commands_next as "commandsNext",
-     dead_letters_from as "deadLettersFrom", dead_letters_next as "deadLettersNext", halt
+     dead_letters_from as "deadLettersFrom", dead_letters_next as "deadLettersNext", halt,
+     rates_version as "ratesVersion", parameters_version as "parametersVersion"
    from block
    where lane = $1 and (block, recorded_at) > ($2::bigint, $3::timestamptz) and block <= $4::bigint
    order by block, recorded_at limit $5`,

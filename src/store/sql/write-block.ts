@@ -162,13 +162,13 @@ const putAside: Write = (p, { lane, block, nowAt }) => `put_aside as (
 const theBlock: Write = (p, { lane, block, nowAt }) => `the_block as (
   insert into block (lane, block, recorded_at, epoch, process, previous_digest, digest, lines_hash, messages_hash,
     intents_from, intents_next, reports_from, reports_next, flows, timers, lines, outcomes_from, outcomes_next,
-    commands_from, commands_next, dead_letters_from, dead_letters_next, halt)
+    commands_from, commands_next, dead_letters_from, dead_letters_next, halt, rates_version, parameters_version)
   select z.lane, ${block}, ${nowAt}, ${p("epoch", "bigint")}, ${p("process", "bigint")}, ${p("previousDigest", "bytea")},
     ${p("digest", "bytea")}, ${p("linesHash", "bytea")}, ${p("messagesHash", "bytea")},
     ${p("intentsFrom", "bigint")}, ${p("intentsNext", "bigint")}, ${p("reportsFrom", "bigint")}, ${p("reportsNext", "bigint")},
     ${p("flows", "smallint[]")}, ${p("timers", "int")}, ${p("lineCount", "int")}, ${p("outcomesFrom", "bigint")}, ${p("outcomesNext", "bigint")},
     ${p("commandsFrom", "bigint")}, ${p("commandsNext", "bigint")}, ${p("deadLettersFrom", "bigint")},
-    ${p("deadLettersNext", "bigint")}, ${p("halt", "bigint")}
+    ${p("deadLettersNext", "bigint")}, ${p("halt", "bigint")}, ${p("ratesVersion", "bigint")}, ${p("parametersVersion", "bigint")}
   from lane z where z.lane = ${lane}
 )`;
 

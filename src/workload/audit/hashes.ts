@@ -54,5 +54,13 @@ export function digestOfBlock(lane: number, nowMs: number, row: BlockRow, last: 
     `${row.intentsFrom} ${row.intentsNext} ${last.intents.toString("hex")}\n` +
     `${row.reportsFrom} ${row.reportsNext} ${last.reports.toString("hex")}\n` +
     `${row.timers} ${row.lines} ${row.outcomesNext} ${row.commandsNext} ${row.deadLettersNext}\n`;
-  return sha256().update(row.previousDigest).update(facts).update(row.linesHash).update(row.messagesHash).digest();
+  // Blocks from before there were versions, and those that decided by none, have no line for them.
+  const { ratesVersion: rates, parametersVersion: parameters } = row;
+  const versions = rates === 0n && parameters === 0n ? "" : `rates ${rates} parameters ${parameters}\n`;
+  return sha256()
+    .update(row.previousDigest)
+    .update(facts + versions)
+    .update(row.linesHash)
+    .update(row.messagesHash)
+    .digest();
 }
