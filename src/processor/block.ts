@@ -14,6 +14,7 @@ import {
 } from "../domain/books.ts";
 import { decideIntent, decideTimer, Undecidable } from "../domain/decide.ts";
 import { type BlockFacts, blockDigest, type Head, type InputPosition, lineText, recordHash } from "../domain/head.ts";
+import type { ParameterBook } from "../domain/parameters.ts";
 import type { RateBook } from "../domain/rates.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
@@ -57,8 +58,9 @@ export type BlockMaker = {
   readonly codec: Codec;
   readonly intentsTopic: string;
   readonly process: bigint;
-  /** the newest rates that this process knows; they do not change while a block is decided */
+  /** the newest that this process knows; neither changes while a block is decided, and the block records both versions */
   readonly rates: () => RateBook;
+  readonly parameters: () => ParameterBook;
 };
 
 /** @throws Undecidable when a timer or report cannot be decided; the lane must halt */
@@ -70,11 +72,12 @@ export function makeBlock(
   situation: Situation,
 ): Block {
   const { head } = memory;
-  const rates = maker.rates();
+  const versions = { rates: maker.rates(), parameters: maker.parameters() };
   // Never back, and never before a timer that fires: so a timer armed here is due after the position of those fired.
   const nowMs = Math.max(head.nowMs, batch.nowMs ?? situation.lane.clockMs, batch.timers.at(-1)?.timer.dueMs ?? 0);
   const books = openBooks({
     rules: maker.rules,
+    ...versions,
     lane,
     block: head.block + 1n,
     nowMs,
@@ -97,7 +100,7 @@ export function makeBlock(
       counts[decideIntent(books, input)] += 1;
     }
   }
-  return assemble(maker, { lane, memory, batch, books, misfits, counts, nowMs, rates });
+  return assemble(maker, { lane, memory, batch, books, misfits, counts, nowMs });
 }
 
 type Decided = {
@@ -108,7 +111,6 @@ type Decided = {
   readonly misfits: readonly Misfit[];
   readonly counts: BlockCounts;
   readonly nowMs: number;
-  readonly rates: RateBook;
 };
 
 function assemble(maker: BlockMaker, decided: Decided): Block {
@@ -176,7 +178,7 @@ function nextHead({ memory, batch, books, misfits, nowMs }: Decided): Omit<Head,
   };
 }
 
-function factsOf({ lane, memory, batch, books, nowMs, rates }: Decided, after: Omit<Head, "digest">): BlockFacts {
+function factsOf({ lane, memory, batch, books, nowMs }: Decided, after: Omit<Head, "digest">): BlockFacts {
   const before = memory.head;
   return {
     lane,
@@ -193,8 +195,8 @@ function factsOf({ lane, memory, batch, books, nowMs, rates }: Decided, after: O
     outcomesNext: after.outcomesNext,
     commandsNext: after.commandsNext,
     deadLettersNext: after.deadLettersNext,
-    ratesVersion: rates.version,
-    parametersVersion: 0n,
+    ratesVersion: books.rates.version,
+    parametersVersion: BigInt(books.parameters.version),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Config, TopicNames } from "../config.ts";
 import { needsStandby } from "../config-standby.ts";
+import { NO_PARAMETERS } from "../domain/parameters.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import { hoursUntil, readRetentionMs } from "../kafka/expiry.ts";
@@ -143,7 +144,14 @@ function makeProcessor({
       clock: phases,
       unknownMs: COMMIT_UNKNOWN_MS,
       clockSkewMaxMs: config.clockSkewMaxMs,
-      maker: { rules, rates: rates.current, codec, intentsTopic: names.intents, process },
+      maker: {
+        rules,
+        rates: rates.current,
+        parameters: () => NO_PARAMETERS,
+        codec,
+        intentsTopic: names.intents,
+        process,
+      },
       unknownResolved: (how) => {
         metrics.unknownCommit(UNKNOWN_RESOLUTIONS[how]);
         logger.warn({ how }, "a COMMIT lost its reply; the lane row was asked");
