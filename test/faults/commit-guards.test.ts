@@ -2,6 +2,7 @@
 // connection that is lost. scripts/guards.mjs takes the guards out one by one and sees these tests fail.
 import { expect, onTestFinished, test } from "vitest";
 import type { Head } from "../../src/domain/head.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
 import { NO_RATES } from "../../src/domain/rates.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
@@ -77,7 +78,14 @@ function ownerOn(pool: ConnectionPool, process = 1n): Owner {
   return {
     pool,
     resolved,
-    maker: { rules: RULES, rates: () => NO_RATES, codec, intentsTopic: "intents", process },
+    maker: {
+      rules: RULES,
+      rates: () => NO_RATES,
+      parameters: () => NO_PARAMETERS,
+      codec,
+      intentsTopic: "intents",
+      process,
+    },
     clock: { add: () => undefined },
     clockSkewMaxMs: 60_000,
     unknownMs: 1_500,

@@ -3,6 +3,7 @@
 
 import type { Head } from "../../src/domain/head.ts";
 import { homeLane } from "../../src/domain/holder.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
 import { NO_RATES } from "../../src/domain/rates.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
@@ -106,6 +107,7 @@ export class MemoryProduction {
     const maker = {
       rules: this.#rules,
       rates: () => NO_RATES,
+      parameters: () => NO_PARAMETERS,
       codec: this.codec,
       intentsTopic: "intents",
       process: 1n,

@@ -6,6 +6,7 @@ import type { IntentInput } from "../../src/domain/books.ts";
 import { Undecidable } from "../../src/domain/decide.ts";
 import { blockDigest, type Head, recordHash } from "../../src/domain/head.ts";
 import { parseHistory } from "../../src/domain/history.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
 import { NO_RATES } from "../../src/domain/rates.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
@@ -18,7 +19,14 @@ import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
 
 const LANE = 3;
 const codec = codecWith(new MemoryRegistry());
-const MAKER = { rules: RULES, rates: () => NO_RATES, codec, intentsTopic: "intents", process: 7n };
+const MAKER = {
+  rules: RULES,
+  rates: () => NO_RATES,
+  parameters: () => NO_PARAMETERS,
+  codec,
+  intentsTopic: "intents",
+  process: 7n,
+};
 const NOTHING = { next: 0n, last: -1n, lastAtMs: 0, lastHash: Buffer.alloc(0) };
 const FIRST: Head = {
   epoch: 2n,

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { TimerKey } from "../../src/domain/books.ts";
 import type { Head, TimerPosition } from "../../src/domain/head.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
 import { NO_RATES } from "../../src/domain/rates.ts";
 import { Lane, type LaneParts } from "../../src/processor/lane.ts";
 import { LaneTimers } from "../../src/processor/timers.ts";
@@ -111,7 +112,14 @@ function laneWith(timers: readonly TimerKey[]) {
     codec,
     committer: {
       pool: { lend: (work: (one: unknown) => unknown) => work(connection) },
-      maker: { rules: RULES, rates: () => NO_RATES, codec, intentsTopic: "intents", process: 1n },
+      maker: {
+        rules: RULES,
+        rates: () => NO_RATES,
+        parameters: () => NO_PARAMETERS,
+        codec,
+        intentsTopic: "intents",
+        process: 1n,
+      },
       clock: { add: nothing },
       clockSkewMaxMs: 1000,
       unknownMs: 100,
