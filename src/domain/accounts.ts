@@ -1,7 +1,8 @@
 // The chart of accounts: which account paths exist, whose they are and on which side they grow. House accounts are
-// listed one by one with a fixed number; holders' accounts are templates with the holder's id in the middle. Nothing is
-// remembered of the accounts that were asked for: finding a path's template costs less than keeping a table of a hundred
-// thousand strings alive, which the collector has to walk through again and again.
+// listed one by one with a fixed number, those at a provider stand once for each provider; holders' accounts are templates
+// with the holder's id in the middle. Nothing is remembered of the accounts that were asked for: finding a path's template
+// costs less than keeping a table of a hundred thousand strings alive, which the collector has to walk through again and
+// again.
 
 import { isHolderId } from "./holder.ts";
 import type { Fault, Located } from "./located.ts";
@@ -51,11 +52,15 @@ export type HolderTemplate = {
   readonly floorMinor: bigint;
 };
 
+export type Provider = { readonly name: string; readonly number: number };
+
 const HOLDER = "{holder}";
+const PROVIDER = "{provider}";
 const SEGMENT = "[a-z][a-z0-9_]*";
-const HOUSE_PATH = new RegExp(`^${SEGMENT}(:${SEGMENT})+$`);
+const HOUSE_PATH = new RegExp(`^${SEGMENT}(:(${SEGMENT}|\\{provider\\}))+$`);
 const HOLDER_PATH = new RegExp(`^(${SEGMENT}:)+\\{holder\\}(:${SEGMENT})+$`);
-const NUMBER_MAX = 65_535;
+/** Of an account and of a provider alone: the number of an account at a provider is made of both. */
+const NUMBER_MAX = 255;
 
 /** Templates by what follows the holder, under what leads to it. */
 type Branch = { readonly prefix: string; readonly bySuffix: ReadonlyMap<string, HolderTemplate> };
@@ -63,12 +68,18 @@ type Branch = { readonly prefix: string; readonly bySuffix: ReadonlyMap<string, 
 export class Chart {
   readonly house: readonly HouseAccount[];
   readonly templates: readonly HolderTemplate[];
+  readonly providers: readonly Provider[];
   readonly #houseByPath: ReadonlyMap<string, HouseAccount>;
   readonly #branches: readonly Branch[];
 
-  constructor(house: readonly HouseAccount[], templates: readonly HolderTemplate[]) {
+  constructor(
+    house: readonly HouseAccount[],
+    templates: readonly HolderTemplate[],
+    providers: readonly Provider[] = [],
+  ) {
     this.house = house;
     this.templates = templates;
+    this.providers = providers;
     this.#houseByPath = new Map(house.map((account) => [account.path, account]));
     this.#branches = branchesOf(templates);
   }
@@ -103,15 +114,47 @@ function branchesOf(templates: readonly HolderTemplate[]): Branch[] {
   return [...branches].map(([prefix, bySuffix]) => ({ prefix, bySuffix }));
 }
 
-/** Reads the chart's file: `apiVersion: chart/v1`, `kind: Chart`, and the lists `house` and `holder`. */
+/** Reads the chart's file: `apiVersion: chart/v1`, `kind: Chart`, and the lists `house`, `holder` and, where there are
+ *  any, `providers`. */
 export function parseChart(root: Located): { chart: Chart; faults: readonly Fault[] } {
   const reading = new Reading();
-  const file = reading.fields(root, "the chart", { required: ["apiVersion", "kind", "house", "holder"] });
+  const file = reading.fields(root, "the chart", {
+    required: ["apiVersion", "kind", "house", "holder"],
+    optional: ["providers"],
+  });
   reading.word(file?.get("apiVersion"), "apiVersion", ["chart/v1"]);
   reading.word(file?.get("kind"), "kind", ["Chart"]);
-  const house = readHouse(reading, file?.get("house"));
+  const providers = readProviders(reading, file?.get("providers"));
+  const declared = readHouse(reading, file?.get("house"));
   const templates = readTemplates(reading, file?.get("holder"));
-  return { chart: new Chart(house, templates), faults: reading.faults };
+  const house = declared.flatMap((account) => atProviders(account, providers));
+  return { chart: new Chart(house, templates, providers), faults: reading.faults };
+}
+
+function readProviders(reading: Reading, list: Located | undefined): Provider[] {
+  const providers: Provider[] = [];
+  for (const node of reading.items(list, "providers") ?? []) {
+    const row = reading.fields(node, "a provider", { required: ["number", "name", "meaning"] });
+    const number = reading.integer(row?.get("number"), "number", 1, NUMBER_MAX);
+    const name = reading.textLike(row?.get("name"), "name", new RegExp(`^${SEGMENT}$`), "small letters and digits");
+    reading.text(row?.get("meaning"), "meaning");
+    if (number === null || name === null) continue;
+    if (providers.some((other) => other.number === number))
+      reading.fault(node.place, `number ${number} is given twice`);
+    if (providers.some((other) => other.name === name)) reading.fault(node.place, `${name} is declared twice`);
+    providers.push({ name, number });
+  }
+  return providers;
+}
+
+/** An account whose path names the provider stands once for each; any other as it is. */
+function atProviders(account: HouseAccount, providers: readonly Provider[]): HouseAccount[] {
+  if (!account.path.includes(PROVIDER)) return [account];
+  return providers.map(({ name, number }) => ({
+    ...account,
+    path: account.path.replace(PROVIDER, name),
+    number: number * (NUMBER_MAX + 1) + account.number,
+  }));
 }
 
 function readHouse(reading: Reading, list: Located | undefined): HouseAccount[] {
@@ -120,7 +163,12 @@ function readHouse(reading: Reading, list: Located | undefined): HouseAccount[] 
     const keys = { required: ["number", "path", "class", "side", "meaning"] };
     const row = reading.fields(node, "a house account", keys);
     const number = reading.integer(row?.get("number"), "number", 1, NUMBER_MAX);
-    const path = reading.textLike(row?.get("path"), "path", HOUSE_PATH, "words joined by colons");
+    const path = reading.textLike(
+      row?.get("path"),
+      "path",
+      HOUSE_PATH,
+      "words joined by colons, {provider} among them",
+    );
     const nature = readNature(reading, row);
     if (number === null || path === null || nature === null) continue;
     if (accounts.some((other) => other.number === number)) reading.fault(node.place, `number ${number} is given twice`);

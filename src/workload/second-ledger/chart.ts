@@ -13,8 +13,15 @@ export type SecondPlace = {
 
 /** @returns null when the chart has no such path */
 export function placeOf(chart: Tree, path: string): SecondPlace | null {
+  const providers = itemsOf(at(chart, "providers")).map((provider) =>
+    textOf(at(provider, "name"), "a provider's name"),
+  );
   for (const account of itemsOf(at(chart, "house"))) {
-    if (at(account, "path") === path) return { side: sideOf(account), holderId: null, floorMinor: null };
+    const declared = textOf(at(account, "path"), "a path of the chart");
+    const paths = declared.includes("{provider}")
+      ? providers.map((one) => declared.replace("{provider}", one))
+      : [declared];
+    if (paths.includes(path)) return { side: sideOf(account), holderId: null, floorMinor: null };
   }
   const parts = path.split(":");
   for (const template of itemsOf(at(chart, "holder"))) {
