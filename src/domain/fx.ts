@@ -30,7 +30,7 @@ export const BPS = 10_000n;
 
 /** The client gives `minor` of `from`: what it receives, what that is worth at mid, and what is ours.
  *  @param minor     >= 0n
- *  @param spreadBps 0n <= spreadBps; with `extraBps` below 10,000 */
+ *  @param spreadBps below 0 it counts as 0; with `extraBps` it counts as 9,999 at most */
 export function convert(minor: bigint, rate: Rate, scales: Scales, spreadBps: bigint): Conversion {
   const exact = worth(minor, rate, scales);
   const bps = spreadOf(rate, spreadBps);
@@ -45,7 +45,7 @@ export function convert(minor: bigint, rate: Rate, scales: Scales, spreadBps: bi
 
 /** The client must receive `minor` of `from` and pays in `to`: what it pays, what that is worth at mid, and what is ours.
  *  @param minor     >= 0n
- *  @param spreadBps 0n <= spreadBps; with `extraBps` below 10,000 */
+ *  @param spreadBps below 0 it counts as 0; with `extraBps` it counts as 9,999 at most */
 export function cost(minor: bigint, rate: Rate, scales: Scales, spreadBps: bigint): Cost {
   const exact = worth(minor, rate, scales);
   const bps = spreadOf(rate, spreadBps);
@@ -100,10 +100,11 @@ function worth(minor: bigint, rate: Rate, scales: Scales): { numerator: bigint; 
   };
 }
 
+/** What is asked and what the rate puts on top, as far as a price can bear it: a spread is a declared number that an
+ *  overlay may get wrong, and must neither stop the process nor give anything away. */
 function spreadOf(rate: Rate, spreadBps: bigint): bigint {
-  const bps = spreadBps + (rate.extraBps ?? 0n);
-  assert(spreadBps >= 0n && bps < BPS, "a spread is at least 0 and below 10,000 basis points");
-  return bps;
+  const bps = max(spreadBps, 0n) + (rate.extraBps ?? 0n);
+  return bps < BPS ? bps : BPS - 1n;
 }
 
 function max(one: bigint, other: bigint): bigint {

@@ -187,6 +187,17 @@ describe("the worked figures", () => {
   });
 });
 
+test("a spread that no price can bear takes nearly all, a negative one nothing; neither is a failure", () => {
+  const rate = price("1.0850");
+  const at = { from: EUR, to: USD };
+  for (const base of ["from", "to"] as const) {
+    const { net, mid } = convert(10_000n, { ...rate, base, extraBps: 100n }, at, 100_000n);
+    expect(net >= 0n && net <= mid).toBe(true);
+    expect(cost(10_000n, { ...rate, base }, at, 10_000n).cost > 10_850n).toBe(true);
+    expect(convert(10_000n, { ...rate, base }, at, -50n)).toEqual({ net: 10_850n, mid: 10_850n, spread: 0n });
+  }
+});
+
 describe("fees and shares", () => {
   test("never take more than there is, nor less than nothing", () => {
     const any = fc.bigInt(-(10n ** 6n), 10n ** 6n);
