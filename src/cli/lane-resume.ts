@@ -44,8 +44,9 @@ export async function resumeHalted(
   await requireInLog(quietKafka(config, addresses.kafkaBrokers, "lane"), lane, offsets);
   const { databaseUrl } = addresses;
   const resumed = await withDatabase({ config, databaseUrl, verb: "lane", mode: "write" }, async (connection) => {
-    if (options.outputsAnew === true) await beginOutputsAnew(connection, lane);
-    return resumeLane(connection, lane, { reason, intentsAt, reportsAt });
+    const outputsAnew = options.outputsAnew === true;
+    if (outputsAnew) await beginOutputsAnew(connection, lane);
+    return resumeLane(connection, lane, { reason, intentsAt, reportsAt, outputsAnew });
   });
   if (resumed === null) throw new CommandFailed(EXIT.failed, `lane ${lane} is not halted; there is nothing to resume`);
   tell(context, lane, options, resumed);

@@ -134,8 +134,8 @@ describe("doctor", () => {
       check: "migrations",
       says: "0001_ledger has not run",
       remedy: "millrace migrate",
-      change: "update migration set name = '0001_moved'",
-      back: "update migration set name = '0001_ledger'",
+      change: "update migration set name = '0001_moved' where name = '0001_ledger'",
+      back: "update migration set name = '0001_ledger' where name = '0001_moved'",
     },
     {
       check: "halts",

@@ -12,7 +12,7 @@ export const auditHalts = statement(
 export const auditOutputsAnew = statement(
   "audit_outputs_anew",
   `select exists (select from halt
-     where lane = $1 and cause = 'output_topic_recreated' and resumed_at is not null) as "isAnew"`,
+     where lane = $1 and outputs_anew and resumed_at is not null) as "isAnew"`,
 );
 
 // Purpose: rows of a lane that lie beyond its head: one of each table is enough to know. The head is read by the same
