@@ -84,6 +84,8 @@ export class LaneRelay {
   readonly #queues: Record<OutgoingTopic, OutgoingQueue>;
   #writer: LaneWriter | null = null;
   #closed = false;
+  /** it publishes nothing any more, closed or not: the lane is not ours, or had to be halted */
+  #ended = false;
   #done: Promise<void> = Promise.resolve();
   #tellOpened: (isOpen: boolean) => void = () => undefined;
   /** true once the tails agree with the database; false when that never came to be */
@@ -125,12 +127,16 @@ export class LaneRelay {
   start(): void {
     this.#done = this.#run()
       .catch((error) => this.#parts.crash(error))
-      .finally(() => this.#tellOpened(false));
+      .finally(() => {
+        this.#ended = true;
+        this.#tellOpened(false);
+      });
   }
 
   async drain(deadlineMs: number): Promise<void> {
     const until = performance.now() + deadlineMs;
-    while (!this.#closed && (this.backlog > 0 || this.#writer === null) && performance.now() < until) {
+    const isUnderWay = (): boolean => !this.#closed && !this.#ended;
+    while (isUnderWay() && (this.backlog > 0 || this.#writer === null) && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     const writer = this.#writer;

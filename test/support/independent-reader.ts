@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import avro from "avsc";
 import { Kafka, logLevel } from "kafkajs";
 import { onTestFinished } from "vitest";
-import type { World } from "./processes.ts";
+import { standing, type World } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
 export type ReadOutcome = {
@@ -89,7 +89,9 @@ export async function openIndependentReader(world: World): Promise<IndependentRe
           return (await readOutcomes()).filter(({ outcomeId }) => INPUT_ID.test(outcomeId)).length + dead >= ends;
         },
         deadlineMs,
-      );
+      ).catch(async (error: Error) => {
+        throw new Error(`${error.message}\n${await standing(world)}`, { cause: error });
+      });
       await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
     },
     faults: async () => {

@@ -211,6 +211,8 @@ export async function startInstance(
 ): Promise<Instance> {
   const child = launch({ ...world.environment, ...environment }, ["run", "--instance", name]);
   const log = readLog(child);
+  logs.set(child, { name, log });
+  onTestFinished(() => void logs.delete(child));
   const gone = once(child, "exit");
   const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const running = (): LogLine | undefined => log.find(({ message }) => message === "running");
@@ -262,6 +264,26 @@ export function readLog(child: ChildProcess): LogLine[] {
 export async function owners(world: World): Promise<Map<number, string | null>> {
   const rows = await world.query("select lane, owner::text from lease order by lane");
   return new Map(rows.map((row) => [row["lane"] as number, row["owner"] as string | null]));
+}
+
+const logs = new Map<ChildProcess, Pick<Instance, "name" | "log">>();
+const LAST_WORDS = 25;
+
+/** Where each lane stands and what the instances of this test said last: for the error of a wait that was in vain. */
+export async function standing(world: World): Promise<string> {
+  const rows = await world.query(
+    `select z.lane, s.owner, z.epoch, z.block, z.intents_next, z.outcomes_next, c.published_sequence, h.cause
+     from lane z join lease s using (lane) left join relay_cursor c on c.lane = z.lane and c.topic = 0
+     left join halt h on h.lane = z.lane and h.resumed_at is null order by z.lane`,
+  );
+  const said = [...logs.values()].map(
+    ({ name, log }) =>
+      `${name}:\n${log
+        .slice(-LAST_WORDS)
+        .map((line) => `  ${JSON.stringify(line)}`)
+        .join("\n")}`,
+  );
+  return [...rows.map((row) => JSON.stringify(row)), ...said].join("\n");
 }
 
 /** Halts that nobody has resumed, as `lane: cause`. */
