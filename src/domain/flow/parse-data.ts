@@ -1,9 +1,10 @@
 // Currencies, parameters, events and case variables of a flow file.
 
 import type { Located, Place } from "../located.ts";
+import type { ParamValue } from "../parameters.ts";
 import type { Fields } from "../reading.ts";
 import { parseDurationMs } from "./duration.ts";
-import type { Expression, ExpressionNode, Value, ValueType } from "./expression.ts";
+import type { Expression, ExpressionNode, ValueType } from "./expression.ts";
 import type { CurrencySymbol, DataField, EventShape, FlowParam } from "./flow.ts";
 import { DURATION_FORM, type FlowReading, isUnread, unread } from "./flow-reading.ts";
 import { CURRENCY_SYMBOL, EVENT_FORM, isEventName, isOpeningEvent, NAME, WORDS_JOINED } from "./names.ts";
@@ -46,8 +47,6 @@ export function readParam(reading: FlowReading, name: string, place: Place, node
   const value = type === null || given === undefined ? null : readParamValue(reading, given, what, type);
   return { place, name, type: type ?? { kind: "text" }, default: value ?? "" };
 }
-
-export type ParamValue = Value | Readonly<Record<string, bigint>>;
 
 /** A value of a parameter, in the flow itself or laid over it.
  *  @returns null when it does not fit, with the fault noted */
@@ -135,5 +134,6 @@ function withDefault(reading: FlowReading, init: Expression, node: Located, what
   const value = readParamValue(reading, node, `default of ${what}`, type);
   if (value === null || typeof value === "object") return init;
   const test: ExpressionNode = { kind: "call", name: "has", arguments: [root] };
+  // oxlint-disable-next-line no-thenable -- a branch, which nobody awaits
   return { ...init, root: { kind: "choice", test, then: root, otherwise: { kind: "literal", value } } };
 }
