@@ -17,7 +17,7 @@ export type ValueType =
   | { readonly kind: "text" }
   | { readonly kind: "time" }
   | { readonly kind: "duration" }
-  /** minor units by currency, such as a fixed fee; read by `amounts.of(params.fee_fixed, S)` */
+  /** whole numbers by a word, such as a fixed fee by currency; read by `lookup(params.fee_fixed, S, 0)` */
   | { readonly kind: "amounts" };
 
 export type Value = bigint | boolean | string | null;

@@ -26,7 +26,7 @@ export type ArgumentKind =
 
 /** - `amount`: as the amount that was given
  *  - `entry`:  money of the symbol when the table was asked for a currency, else an int
- *  - `alias`:  money of the currency that the account's lines are in
+ *  - `alias`:  money of the currency that the account's lines are in; of any, where they are in several
  *  - a list of names: a record of money in the currency of `to` */
 export type ResultKind = "amount" | "entry" | "alias" | "int" | "bool" | "text" | readonly string[];
 

@@ -67,7 +67,7 @@ export function readParamValue(
     case "word":
       return reading.word(node, what, type.words);
     case "text":
-      return reading.text(node, what);
+      return node.kind === "scalar" && node.value === "" ? "" : reading.text(node, what);
     case "duration": {
       const text = reading.text(node, what);
       const ms = text === null ? null : parseDurationMs(text);
