@@ -165,7 +165,13 @@ const WRONG: readonly (readonly [what: string, old: string, by: string, marker: 
     '{ path: "liability:customer:{holder}:available", class',
     /declared twice/,
   ],
-  ["a provider's number that is none", "number: 1, name", "number: 256, name", "256, name", /whole number from 1 to 255/],
+  [
+    "a provider's number that is none",
+    "number: 1, name",
+    "number: 256, name",
+    "256, name",
+    /whole number from 1 to 255/,
+  ],
   [
     "a provider's name that no path bears",
     "name: script",
