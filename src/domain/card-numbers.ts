@@ -6,7 +6,7 @@
 // only when there are digits enough, or something that may stand for digits.
 
 import { type CardScheme, luhnHolds, NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN, schemeOf } from "./card-schemes.ts";
-import { blankIds, decodedBase64, decodedPercents, digitValue, isSeparator } from "./card-texts.ts";
+import { areThreeDigits, blankIds, decodedBase64, decodedPercents, digitValue, isSeparator } from "./card-texts.ts";
 
 export type CardFind = {
   readonly scheme: CardScheme | "track";
@@ -31,7 +31,8 @@ for (const digit of "0123456789") CLASSES[digit.charCodeAt(0)] = DIGIT;
 CLASSES["%".charCodeAt(0)] = ENCODED;
 // A digit that begins three bytes of base64 is written M, N or O, and those behind it leave as little choice.
 for (const letter of "MNO") CLASSES[letter.charCodeAt(0)] = QUAD;
-const THREE_DIGITS = /^[MNO][DTjz][AEIMQUYcgk][w-z0-5]/;
+const SECOND_OF_QUAD = new Uint8Array(128);
+for (const letter of "DTjz") SECOND_OF_QUAD[letter.charCodeAt(0)] = 1;
 
 /** Whether a card number stands anywhere in the text, as it is or encoded once. */
 export function holdsCardNumber(text: string): boolean {
@@ -46,14 +47,15 @@ function mayHold(text: string): boolean {
     const code = text.charCodeAt(at);
     if (code > 127) return true;
     const kind = CLASSES[code];
-    if (kind === DIGIT) {
+    if (kind === 0) digits = 0;
+    else if (kind === DIGIT) {
       digits += 1;
       if (digits === NUMBER_DIGITS_MIN) return true;
-    } else if (kind === ENCODED) return true;
-    else if (kind !== NEUTRAL) {
+    } else if (kind === QUAD) {
       digits = 0;
-      if (kind === QUAD && THREE_DIGITS.test(text.slice(at, at + 4))) return true;
-    }
+      const isSecond = SECOND_OF_QUAD[text.charCodeAt(at + 1)] === 1;
+      if (isSecond && areThreeDigits(text, at)) return true;
+    } else if (kind === ENCODED) return true;
   }
   return false;
 }

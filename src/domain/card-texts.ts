@@ -94,12 +94,20 @@ export function decodedPercents(text: string): string {
 }
 
 const BASE64 = /[A-Za-z0-9+/_-]{18,}/g;
+// Three digits in a row that begin where base64 takes its next three bytes: each leaves little choice of characters.
+const THREE_DIGITS = /[MNO][DTjz][AEIMQUYcgk][w-z0-5]/;
 
-/** What each stretch of base64 says, read once from each of its first four characters, since what stands before it may
- *  look like a part of it. */
+/** Whether the four characters from `at` on are three digits in base64. The caller has seen that the first may be. */
+export function areThreeDigits(text: string, at: number): boolean {
+  return THREE_DIGITS.test(text.slice(at, at + 4));
+}
+
+/** What each stretch of base64 with digits says, read once from each of its first four characters, since what stands before
+ *  it may look like a part of it. */
 export function decodedBase64(text: string): string[] {
   const decoded: string[] = [];
   for (const [stretch] of text.matchAll(BASE64)) {
+    if (!THREE_DIGITS.test(stretch)) continue;
     const standard = stretch.replaceAll("-", "+").replaceAll("_", "/");
     for (let skip = 0; skip < 4; skip++) {
       const part = standard.slice(skip);

@@ -11,6 +11,7 @@ import type { Rules } from "../domain/rules.ts";
 import { type IntentDecoder, Undecodable } from "../kafka/codec.ts";
 import type { IntentMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord } from "../kafka/port.ts";
+import { cardNumberIn, cardNumberInBytes } from "./intake-cards.ts";
 
 export type Misfit = {
   readonly kind: "misfit";
@@ -51,6 +52,20 @@ export function takeIn(
   decoder: IntentDecoder,
   limits: IntakeLimits,
 ): IntentInput | Misfit {
+  const taken = judge(record, lane, rules, decoder, limits);
+  if (taken.kind === "intent" || taken.reason === "card_number") return taken;
+  // A misfit's bytes are kept and published. Whatever else is wrong with it, a card number is the worse.
+  const detail = cardNumberInBytes(record, decoder);
+  return detail === null ? taken : { ...taken, reason: "card_number", detail };
+}
+
+function judge(
+  record: InputRecord,
+  lane: number,
+  rules: Rules,
+  decoder: IntentDecoder,
+  limits: IntakeLimits,
+): IntentInput | Misfit {
   const misfit = (reason: QuarantineReason, detail: string): Misfit => ({ kind: "misfit", record, reason, detail });
   if (record.key === null || record.key.length === 0)
     return misfit("missing_key", "the record has no key; the key must be the holder id");
@@ -68,6 +83,8 @@ export function takeIn(
     if (error instanceof Undecodable) return misfit(error.reason, error.message);
     throw error;
   }
+  const card = cardNumberIn(message);
+  if (card !== null) return misfit("card_number", card);
   const key = record.key.toString("utf8");
   if (key !== message.holderId) return misfit("key_mismatch", "the key is not the holder id of the body");
   if (!isHolderId(key))

@@ -73,19 +73,23 @@ export function hashMessages({ outgoing }: Encoded): Buffer {
     .digest();
 }
 
-/** @returns the row; its value is at most what a dead letter carries, and nothing for a card number */
+// A hash without a key tells a card number to whoever tries them all, so of a record that holds one not even that is kept.
+const WITHHELD = Buffer.alloc(32);
+
+/** @returns the row; its value is at most what a dead letter carries, and of a card number there is neither key nor value */
 export function quarantineRow(misfit: Misfit, topic: string): QuarantineRow {
   const { record, reason, detail } = misfit;
   const value = record.value ?? Buffer.alloc(0);
+  const isWithheld = reason === "card_number";
   return {
     topic,
     offset: record.offset,
     reason,
     detail: detail.replaceAll("\u0000", "\\0"),
-    key: record.key === null || record.key.length === 0 ? null : printableKey(record.key),
-    sha256: createHash("sha256").update(value).digest(),
+    key: isWithheld || record.key === null || record.key.length === 0 ? null : printableKey(record.key),
+    sha256: isWithheld ? WITHHELD : createHash("sha256").update(value).digest(),
     size: value.length,
-    value: reason === "card_number" || record.value === null ? null : value.subarray(0, DEAD_LETTER_VALUE_BYTES),
+    value: isWithheld || record.value === null ? null : value.subarray(0, DEAD_LETTER_VALUE_BYTES),
   };
 }
 

@@ -271,3 +271,60 @@ function withSchema(id: number, value: Buffer = GOOD): Buffer {
 test("an account's path is judged by the core, not here", async () => {
   expect((await take(bytesOf({ ...PAY_IN, to: available("bob") }))).kind).toBe("intent");
 });
+
+describe("a card number", () => {
+  const CARD = "4242424242424242";
+  const SPACED = "4242 4242-4242.4242";
+
+  test.each(textFields())("in %s puts the record aside, whatever stands around it", async (field) => {
+    for (const number of [CARD, SPACED, `ref ${CARD}x`]) {
+      const put = await misfit(bytesOf({ ...PAY_IN, [field]: number }));
+      expect(put).toMatchObject({ reason: "card_number", detail: expect.stringContaining(field) });
+      expect(put.detail).not.toContain("4242");
+    }
+  });
+
+  test.each([
+    [{ metadata: { note: SPACED } }],
+    [{ metadata: { [CARD]: "a" } }],
+    [{ metadata: { "CVC-2": "123" } }],
+    [{ amount: { currency: CARD, scale: 2, minor: "1" } }],
+  ])("in %o puts it aside too", async (changes) => {
+    expect(await misfit(bytesOf({ ...PAY_IN, ...changes }))).toMatchObject({ reason: "card_number" });
+  });
+
+  test("in bytes that nobody can read, or in the key, puts the record aside", async () => {
+    const json = Buffer.from(`{"pan":"${SPACED}"}`);
+    expect(await misfit(json)).toMatchObject({ reason: "card_number" });
+    expect(await misfit(GOOD, CARD)).toMatchObject({ reason: "card_number" });
+    expect(await misfit(null, CARD)).toMatchObject({ reason: "card_number" });
+    expect(await misfit(Buffer.concat([Buffer.alloc(65_537), json]))).toMatchObject({ reason: "card_number" });
+    expect(await misfit(Buffer.from(CARD, "utf16le"))).toMatchObject({ reason: "card_number" });
+    expect(await misfit(json, null)).toMatchObject({ reason: "card_number" });
+  });
+
+  test("is not what an amount, a case id or a trace context may hold", async () => {
+    const amount = { currency: "EUR", scale: 2, minor: CARD };
+    expect((await take(bytesOf({ ...PAY_IN, amount }))).kind).toBe("intent");
+    expect((await take(bytesOf({ ...PAY_IN, floorMinor: CARD }))).kind).toBe("intent");
+    const caseId = "trf_01424242424242424242ABCDEF";
+    const traceparent = `00-${CARD}${CARD}-${CARD}-01`;
+    expect((await take(bytesOf({ ...PAY_IN, caseId, traceparent }))).kind).toBe("intent");
+    // Put aside for something else its amount is still none.
+    expect(await misfit(bytesOf({ ...PAY_IN, amount, change: "sideways" }))).toMatchObject({ reason: "invalid_field" });
+    const both = bytesOf({ ...PAY_IN, amount, change: "sideways", reference: CARD });
+    expect(await misfit(both)).toMatchObject({ reason: "card_number" });
+  });
+});
+
+/** Every text of the schema but those that are amounts, so that a new field is looked through from its first day. */
+function textFields(): string[] {
+  const { fields } = JSON.parse(SCHEMAS.intent) as { fields: { name: string; type: unknown }[] };
+  const isText = (type: unknown): boolean =>
+    type === "string" || (Array.isArray(type) && type.some(isText)) || isStringRecord(type);
+  return fields.filter(({ name, type }) => isText(type) && name !== "floorMinor").map(({ name }) => name);
+}
+
+function isStringRecord(type: unknown): boolean {
+  return typeof type === "object" && type !== null && "type" in type && type.type === "string";
+}

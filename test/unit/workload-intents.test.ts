@@ -194,3 +194,39 @@ describe("times", () => {
     },
   );
 });
+
+describe("a line with a card number", () => {
+  const CARD = "4242 4242 4242 4242";
+
+  test.each(["sourceId", "from", "reference", "tokenRef", "idempotencyKey"])(
+    "in %s is refused by the field",
+    (field) => {
+      expect(faultsOf({ ...TRANSFER, [field]: CARD })).toEqual([
+        `${field}: what reads as a card number, not send the token that stands for it`,
+      ]);
+    },
+  );
+
+  test("in metadata is refused, as a name, as a value and as a secret", () => {
+    for (const metadata of [{ [CARD]: "a" }, { a: CARD }, { cvv: "123" }]) {
+      expect(faultsOf({ ...TRANSFER, metadata })).toHaveLength(1);
+    }
+  });
+
+  test("is never quoted by what is said about it", () => {
+    const lines = [
+      { ...TRANSFER, [CARD]: 1 },
+      { ...TRANSFER, amount: CARD },
+      { ...TRANSFER, amount: { currency: 4_242_424_242_424_242, minor: 1, [CARD]: 2 } },
+      { ...TRANSFER, metadata: { [CARD]: 1 } },
+      `{"reference":"${CARD}" "to"}`,
+      `"${CARD}"`,
+      `${CARD}`,
+    ];
+    for (const line of lines) {
+      const said = faultsOf(line).join("\n");
+      expect(said).not.toBe("");
+      expect(said.replace(/\*{4}4242/g, "")).not.toMatch(/4242/);
+    }
+  });
+});

@@ -2,6 +2,7 @@
 
 import type { IntentMessage } from "../../kafka/codec-messages.ts";
 import type { InputRecord } from "../../kafka/port.ts";
+import { cardIn, cardInBytes } from "./card-intake.ts";
 import { fieldsNeeded, movesOn, type SecondFlow } from "./flows.ts";
 import { homeOf, isHolder } from "./homes.ts";
 import type { SecondIntent } from "./intent.ts";
@@ -16,7 +17,8 @@ export type Reason =
   | "unknown_schema"
   | "schema_mismatch"
   | "invalid_field"
-  | "too_large";
+  | "too_large"
+  | "card_number";
 
 export type Read =
   | { readonly kind: "intent"; readonly intent: SecondIntent }
@@ -29,7 +31,20 @@ class WrongField extends Error {
   override name = "WrongField";
 }
 
+/** A card number is the worse, whatever else is wrong. */
 export function takeIn(rules: SecondRules, lane: number, record: InputRecord, schemas: SchemaBook): Read {
+  const read = judgeRecord(rules, lane, record, schemas);
+  if (read.kind === "intent" || read.reason === "card_number") return read;
+  return cardInBytes(record, messageOf(record, schemas)) ? misfit("card_number") : read;
+}
+
+function messageOf({ value }: InputRecord, schemas: SchemaBook): IntentMessage | null {
+  const id = value === null ? null : schemaIdIn(value);
+  if (value === null || id === null || (schemas.writerOf(id) ?? null) === null) return null;
+  return schemas.read(value) as IntentMessage | null;
+}
+
+function judgeRecord(rules: SecondRules, lane: number, record: InputRecord, schemas: SchemaBook): Read {
   const { key, value } = record;
   if (key === null || key.length === 0) return misfit("missing_key");
   if (value === null) return misfit("undecodable");
@@ -41,6 +56,7 @@ export function takeIn(rules: SecondRules, lane: number, record: InputRecord, sc
   if (writer === null) return misfit("schema_mismatch");
   const message = schemas.read(value) as IntentMessage | null;
   if (message === null) return misfit("undecodable");
+  if (cardIn(message)) return misfit("card_number");
   const holderId = key.toString("utf8");
   if (holderId !== message.holderId) return misfit("key_mismatch");
   if (!isHolder(holderId)) return misfit("invalid_field", "holderId");

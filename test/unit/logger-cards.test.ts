@@ -1,0 +1,30 @@
+// A log line that was about to carry a card number carries its scheme and last digits.
+import { expect, test } from "vitest";
+import { createLogger } from "../../src/telemetry/logger.ts";
+
+const CARD = "4242 4242 4242 4242";
+
+function written(pretty: boolean, log: (logger: ReturnType<typeof createLogger>) => void): string {
+  const lines: string[] = [];
+  const settings = { logLevel: "debug", logPretty: pretty, instance: "one" } as const;
+  log(createLogger(settings, { write: (line) => lines.push(line) }));
+  return lines.join("");
+}
+
+test.each([false, true])("masks card numbers in fields, messages, errors and children (pretty: %s)", (pretty) => {
+  const text = written(pretty, (logger) => {
+    logger.info({ detail: `near ${CARD}`, nested: { list: [CARD] } }, "a");
+    logger.warn({ number: 4_242_424_242_424_242, offset: 4242424242424242n }, "b");
+    logger.error({ error: new Error(`cannot write "${CARD}"`) }, `failed for ${CARD}`);
+    logger.child({ holder: CARD }).debug({}, "c");
+  });
+  expect(text).not.toMatch(/4242[ 4]/);
+  expect(text.match(/\[PAN:visa:\*{4}4242\]/g)?.length).toBeGreaterThanOrEqual(7);
+  if (!pretty) for (const line of text.trim().split("\n")) expect(() => JSON.parse(line)).not.toThrow();
+});
+
+test("leaves ids, times and offsets as they are", () => {
+  const fields = { lane: 3, block: "1764156633123", caseId: "trf_01JD3Z7Q6R8W2V5K9T0M4N1B7C", digest: "0f".repeat(32) };
+  const line = written(false, (logger) => logger.info(fields, "block"));
+  expect(JSON.parse(line)).toMatchObject(fields);
+});
