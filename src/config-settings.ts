@@ -7,7 +7,9 @@ import { folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./
 import { SECURITY, SECURITY_RULES } from "./config-security.ts";
 import { ARMED_FAILPOINT } from "./failpoints.ts";
 
-export const ROLES = ["lanes", "auditor"] as const;
+export const ROLES = ["lanes", "gateways", "auditor"] as const;
+/** Payment providers that the role `gateways` can serve. */
+export const PROVIDERS = ["script"] as const;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -42,7 +44,8 @@ const PROCESS = {
     names: ROLES,
     default: ["lanes"],
     reason:
-      "What this process does; `lanes` is processor and relay together. `auditor` decides everything a second time, which " +
+      "What this process does; `lanes` is processor and relay together, `gateways` asks payment providers for the lanes of " +
+      "this process. `auditor` decides everything a second time, which " +
       "costs as much as the first, so it is named where it is wanted; one in the whole system is enough.",
   }),
   instance: text({
@@ -313,6 +316,37 @@ const AUDIT = {
   }),
 };
 
+const GATEWAYS = {
+  providers: someOf({
+    names: PROVIDERS,
+    default: [],
+    reason:
+      "Payment providers that the role `gateways` serves. None unless named; `script` moves no money, it answers in process " +
+      "for tests, demo and benchmarks.",
+  }),
+  scriptSeed: text({
+    default: "0",
+    pattern: /^[A-Za-z0-9._-]{1,64}$/,
+    expected: "1 to 64 letters, digits, dots, dashes or underscores",
+    reason: "What the answers of the provider `script` are drawn from: the same seed, the same answers.",
+  }),
+  scriptTroublePercent: wholeNumber({
+    default: 0,
+    min: 0,
+    max: 100,
+    unit: "percent",
+    reason:
+      "How many operations go wrong at the provider `script`: declined, unknown, late, twice, in the wrong order.",
+  }),
+  scriptLateMs: wholeNumber({
+    default: 1000,
+    min: 1,
+    max: 600_000,
+    unit: "ms",
+    reason: "How late the provider `script` tells what it tells late, about.",
+  }),
+};
+
 const TESTS = {
   failpoints: list({
     default: [],
@@ -333,6 +367,7 @@ export const SETTINGS = {
   ...RELAY,
   ...DATABASE,
   ...AUDIT,
+  ...GATEWAYS,
   ...TESTS,
 };
 
@@ -387,6 +422,11 @@ export const RULES: readonly Rule[] = [
     names: ["lockTimeoutMs", "statementTimeoutMs"],
     expected: "lockTimeoutMs not to be above statementTimeoutMs, which would always end the wait first",
     holds: (config) => config.lockTimeoutMs <= config.statementTimeoutMs,
+  },
+  {
+    names: ["roles", "providers"],
+    expected: "roles to name lanes beside gateways, whose lanes they serve, and providers to name one at least",
+    holds: ({ roles, providers }) => !roles.includes("gateways") || (roles.includes("lanes") && providers.length > 0),
   },
   ...SECURITY_RULES,
 ];

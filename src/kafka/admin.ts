@@ -175,10 +175,25 @@ class ClusterAdmin implements TopicAdmin {
       topic,
       partitions: [{ partition, offset: offset.toString() }],
     }));
+    await this.#untilCoordinated(group, () => this.#commitOffsets(group, topics));
+  }
+
+  groupOffset(group: string, topic: string, partition: number): Promise<bigint | null> {
+    return this.#untilCoordinated(group, async () => {
+      const node = await this.#coordinatorOf(group);
+      const question = { groupId: group, topics: [{ topic, partitions: [{ partition }] }] };
+      const { responses } = await this.#client.call(node, (broker) => broker.offsetFetch(question));
+      const found = responses.find((one) => one.topic === topic)?.partitions[0];
+      return found === undefined || BigInt(found.offset) < 0n ? null : BigInt(found.offset);
+    });
+  }
+
+  /** A group's coordinator may be starting or moving. */
+  async #untilCoordinated<T>(group: string, ask: () => Promise<T>): Promise<T> {
     const until = performance.now() + DEADLINE_MS;
     for (;;) {
       try {
-        return await this.#commitOffsets(group, topics);
+        return await ask();
       } catch (error) {
         if (!isCoordinatorBusy(error) || performance.now() > until)
           throw asPortError(error, `offsets of group ${group}`);
@@ -187,15 +202,19 @@ class ClusterAdmin implements TopicAdmin {
     }
   }
 
+  async #coordinatorOf(groupId: string): Promise<number> {
+    const question = { groupId, coordinatorType: GROUP_COORDINATOR };
+    return (await this.#client.call(this.#client.anyNode(), (broker) => broker.findGroupCoordinator(question)))
+      .coordinator.nodeId;
+  }
+
   /** A commit without member and generation is how Kafka stores offsets of a group that nobody has joined. */
   async #commitOffsets(
     groupId: string,
     topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[],
   ): Promise<void> {
-    const question = { groupId, coordinatorType: GROUP_COORDINATOR };
-    const found = await this.#client.call(this.#client.anyNode(), (broker) => broker.findGroupCoordinator(question));
     const commit = { groupId, groupGenerationId: NO_GENERATION, memberId: "", retentionTime: -1, topics };
-    await this.#client.call(found.coordinator.nodeId, (broker) => broker.offsetCommit(commit));
+    await this.#client.call(await this.#coordinatorOf(groupId), (broker) => broker.offsetCommit(commit));
   }
 
   close(): Promise<void> {

@@ -164,6 +164,8 @@ export interface TopicAdmin {
   tail(topic: string, partition: number): Promise<Tail>;
   /** plain offsets of a group without members, so that lag tools can show lanes; best effort */
   publishGroupOffsets(group: string, offsets: readonly (OutputPartition & { offset: bigint })[]): Promise<void>;
+  /** what such a group has published for a partition; null when nothing, or it was forgotten */
+  groupOffset(group: string, topic: string, partition: number): Promise<bigint | null>;
   close(): Promise<void>;
 }
 

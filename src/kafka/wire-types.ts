@@ -85,6 +85,12 @@ export type WireBroker = {
     retentionTime: number;
     topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
   }): Promise<unknown>;
+  offsetFetch(args: {
+    groupId: string;
+    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[];
+  }): Promise<{
+    responses: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
+  }>;
   deleteRecords(args: {
     topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
   }): Promise<unknown>;

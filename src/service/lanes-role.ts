@@ -46,8 +46,15 @@ export type LanesRole = {
   stop(): Promise<void>;
 };
 
+/** Who works on the lanes that this process owns, beside it. */
+export type LaneFollower = { took(lane: number): void; gaveBack(lane: number): void };
+
 /** @throws StandbyMissing | DatabaseUnreachable | KafkaUnreachable | DeclaredFaults */
-export async function makeLanes(parts: ServiceParts, common: Common): Promise<LanesRole> {
+export async function makeLanes(
+  parts: ServiceParts,
+  common: Common,
+  follower: LaneFollower | null,
+): Promise<LanesRole> {
   const { config, kafka, logger, metrics } = parts;
   const { declared, database, codec, admin, names } = common;
   const needsOne = needsStandby(config.standby, database.url);
@@ -63,7 +70,7 @@ export async function makeLanes(parts: ServiceParts, common: Common): Promise<La
   const halted = new HaltedLanes({ pool: aside, admin, topics: [names.intents, names.reports], logger });
   const together: { processor: Processor | null } = { processor: null };
   const relay = makeRelay({ parts, names, codec, pool: relayPool, joined: together });
-  const made = { parts, names, rules, rates, codec, reader, admin, database, pool: blockPool, relay, halted };
+  const made = { parts, follower, names, rules, rates, codec, reader, admin, database, pool: blockPool, relay, halted };
   const processor = makeProcessor(made);
   together.processor = processor;
   const upkeep = keepUp({ pool: aside, logger, partitionsAheadHours: config.partitionsAheadHours, standby });
@@ -90,6 +97,7 @@ export async function makeLanes(parts: ServiceParts, common: Common): Promise<La
 
 type ProcessorMaking = {
   readonly parts: ServiceParts;
+  readonly follower: LaneFollower | null;
   readonly names: TopicNames;
   readonly rules: Rules;
   readonly rates: RatesFollower;
@@ -104,6 +112,7 @@ type ProcessorMaking = {
 
 function makeProcessor({
   parts,
+  follower,
   names,
   rules,
   rates,
@@ -117,6 +126,10 @@ function makeProcessor({
 }: ProcessorMaking): Processor {
   const { config, logger, metrics } = parts;
   const phases = new BlockPhases();
+  const events = processorEvents(logger, metrics, phases, async (lane) => {
+    const atMs = await halted.expiryWithin(lane, HALT_LINE_WAIT_MS);
+    return atMs === null ? null : hoursUntil(atMs, Date.now());
+  });
   return new Processor({
     rules,
     codec,
@@ -126,10 +139,7 @@ function makeProcessor({
     publisher: relay,
     intentsTopic: names.intents,
     reportsTopic: names.reports,
-    events: processorEvents(logger, metrics, phases, async (lane) => {
-      const atMs = await halted.expiryWithin(lane, HALT_LINE_WAIT_MS);
-      return atMs === null ? null : hoursUntil(atMs, Date.now());
-    }),
+    events: followedBy(events, follower),
     crash: parts.crash,
     drainMs: config.stopDeadlineMs / 2,
     limits: laneLimits(config),
@@ -158,6 +168,23 @@ function makeProcessor({
       },
     }),
   });
+}
+
+type LaneEvents = ReturnType<typeof processorEvents>;
+
+function followedBy(events: LaneEvents, follower: LaneFollower | null): LaneEvents {
+  if (follower === null) return events;
+  return {
+    ...events,
+    took: (lane, head) => {
+      events.took(lane, head);
+      follower.took(lane);
+    },
+    gaveBack: (lane, why) => {
+      events.gaveBack(lane, why);
+      follower.gaveBack(lane);
+    },
+  };
 }
 
 function readerOptions(config: Config): FetchOptions {

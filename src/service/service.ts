@@ -6,6 +6,7 @@ import { type Health, startHealthServer } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { newAuditor, type RunningAuditor } from "../workload/auditor/start.ts";
 import { type Common, openCommon, type ServiceParts } from "./common.ts";
+import { makeGateways } from "./gateways-role.ts";
 import { makeLanes } from "./lanes-role.ts";
 
 export type Service = {
@@ -18,7 +19,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { config, logger, metrics } = parts;
   arm(config, logger);
   const common = await openCommon(parts);
-  const lanes = config.roles.includes("lanes") ? await makeLanes(parts, common) : null;
+  const gateways = config.roles.includes("gateways") ? await makeGateways(parts, common) : null;
+  const lanes = config.roles.includes("lanes") ? await makeLanes(parts, common, gateways) : null;
   const auditor = config.roles.includes("auditor") ? makeAuditor(parts, common) : null;
   const health = await startHealthServer({
     host: config.httpHost,
@@ -34,6 +36,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   return {
     httpPort: health.port,
     stop: async () => {
+      // Gateways first: what they know is told while the lanes can still be asked.
+      await gateways?.stop();
       await Promise.all([auditor?.stop(), lanes?.stop()]);
       await Promise.all([health.close(), common.admin.close()]);
     },

@@ -74,6 +74,9 @@ test("stores offsets of a group that nobody joins, for lag tools to show", async
     { topic, partition: 2, offset: 4_000_000_000n },
   ]);
   await admin.publishGroupOffsets(group, [{ topic, partition: 0, offset: 18n }]);
+  expect(await admin.groupOffset(group, topic, 0)).toBe(18n);
+  expect(await admin.groupOffset(group, topic, 1)).toBeNull();
+  expect(await admin.groupOffset(`${group}-other`, topic, 0)).toBeNull();
   const stranger = strangersKafka().admin();
   await stranger.connect();
   onTestFinished(() => stranger.disconnect());

@@ -1,0 +1,59 @@
+// What a gateway to a payment provider is: commands of a lane go in, reports about them come out.
+//
+// Commands come at least once. So a provider executes each idempotency key once, whoever asks how often, and says the same
+// of it ever after. A command behind its deadline, and one that only asks, is never executed: it is asked about. A provider
+// that cannot tell says `unknown`, which every call of a flow has among its results; an error or a time-out is `unknown`
+// too, never a decline.
+//
+// An answer's observation names the fact, not the message that told it: the same when a status query, a webhook and a
+// repeat tell of it, another when the provider says something new. The case absorbs what it knows.
+
+import type { CommandMessage, ReportMessage } from "../kafka/codec-messages.ts";
+
+export type Answer = {
+  /** one of the results that the call has in its flow */
+  readonly result: string;
+  readonly observation: string;
+  /** amounts as digits of minor units, truth values as `true` and `false`; never card data */
+  readonly payload: Readonly<Record<string, string>>;
+  /** when it is told, counted from now: providers answer late as well */
+  readonly afterMs: number;
+  /** told without having been asked, such as by a webhook */
+  readonly isUnasked: boolean;
+};
+
+export interface Provider {
+  /** as the chart of accounts names it, and `data.provider` of a case */
+  readonly name: string;
+  /** Does it, unless its idempotency key is done already. */
+  execute(command: CommandMessage): readonly Answer[] | Promise<readonly Answer[]>;
+  /** Says what is known of it and sets nothing going. */
+  ask(command: CommandMessage): readonly Answer[] | Promise<readonly Answer[]>;
+}
+
+export const UNKNOWN = "unknown";
+
+/** @returns whether a provider may do what the command says, or only be asked about it */
+export function mayExecute(command: CommandMessage, nowMs: number): boolean {
+  return !command.readOnly && BigInt(Math.trunc(nowMs)) * 1000n <= command.notAfter;
+}
+
+/** What is said of a command whose provider cannot be asked. */
+export function unknownAnswer(command: CommandMessage): Answer {
+  const observation = `${command.call}/${command.attempt}/${UNKNOWN}`;
+  return { result: UNKNOWN, observation, payload: {}, afterMs: 0, isUnasked: false };
+}
+
+export function reportOf(command: CommandMessage, answer: Answer, nowMs: number): ReportMessage {
+  return {
+    holderId: command.holderId,
+    caseId: command.caseId,
+    call: command.call,
+    attempt: answer.isUnasked ? 0 : command.attempt,
+    result: answer.result,
+    observation: answer.observation,
+    payload: answer.payload,
+    occurredAt: BigInt(Math.trunc(nowMs)) * 1000n,
+    from: null,
+  };
+}

@@ -1,0 +1,52 @@
+// The role `gateways`: asks payment providers what the cases of this process's lanes want of them.
+
+import type { Config } from "../config.ts";
+import type { Provider } from "../gateways/contract.ts";
+import { Gateways } from "../gateways/gateways.ts";
+import { ScriptProvider } from "../gateways/script.ts";
+import { openReader } from "../kafka/reader.ts";
+import { gatewayEvents } from "../telemetry/gateway-events.ts";
+import type { Common, ServiceParts } from "./common.ts";
+import type { LaneFollower } from "./lanes-role.ts";
+
+export type GatewaysRole = LaneFollower & { stop(): Promise<void> };
+
+/** Of the time that stopping may take, what gateways have to tell what they know. */
+const STOP_SHARE = 4;
+
+const PROVIDERS: Readonly<Record<Config["providers"][number], (config: Config) => Provider>> = {
+  script: ({ scriptSeed, scriptTroublePercent, scriptLateMs }) =>
+    new ScriptProvider({ seed: scriptSeed, troublePercent: scriptTroublePercent, lateMs: scriptLateMs }),
+};
+
+/** @throws KafkaUnreachable */
+export async function makeGateways({ config, kafka, logger }: ServiceParts, common: Common): Promise<GatewaysRole> {
+  const { names, codec, admin } = common;
+  if (config.providers.includes("script"))
+    logger.warn(
+      {},
+      "the provider script answers for payment providers: no money moves; for tests and demonstrations only",
+    );
+  const gateways = new Gateways({
+    kafka,
+    admin,
+    codec,
+    reader: await openReader(kafka, [names.commands], {
+      gatherMs: config.fetchGatherMs,
+      headers: "drop",
+      maxWaitMs: config.fetchWaitMs,
+      maxBytes: config.fetchBytesMax,
+      partitionMaxBytes: config.fetchPartitionBytesMax,
+    }),
+    providers: config.providers.map((name) => PROVIDERS[name](config)),
+    commandsTopic: names.commands,
+    reportsTopic: names.reports,
+    group: `${config.topicPrefix}millrace-gateways`,
+    events: gatewayEvents(logger),
+  });
+  return {
+    took: (lane) => void gateways.open(lane),
+    gaveBack: (lane) => gateways.close(lane),
+    stop: () => gateways.stop(config.stopDeadlineMs / STOP_SHARE),
+  };
+}
