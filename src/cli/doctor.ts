@@ -31,8 +31,15 @@ async function examine(context: CliContext): Promise<void> {
     const read = await context.config();
     return { value: read, found: "all valid; see them with: millrace config explain" };
   });
+  if (config?.providers.includes("script") === true) await warnOfScript(doctor);
   if (config !== null) await checkDependencies(context, doctor, config);
   if (doctor.worst !== EXIT.ok) throw new CommandFailed(doctor.worst, "");
+}
+
+/** Nothing is wrong with it where it is meant, so it is said and not judged. */
+async function warnOfScript(doctor: Doctor): Promise<void> {
+  const found = "the provider script answers for payment providers: no money moves, so never in production";
+  await doctor.check("providers", async () => ({ value: true, found }));
 }
 
 async function checkNode(doctor: Doctor): Promise<void> {

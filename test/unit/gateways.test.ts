@@ -1,0 +1,243 @@
+// The gateways without a broker: what the scripted provider says, and what a lane's gateway makes of it.
+
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { parseExpression } from "../../src/declared/cel.ts";
+import { readLocatedYaml } from "../../src/declared/yaml.ts";
+import type { Flow } from "../../src/domain/flow/flow.ts";
+import { parseFlow } from "../../src/domain/flow/parse.ts";
+import type { Located } from "../../src/domain/located.ts";
+import type { Provider } from "../../src/gateways/contract.ts";
+import { LaneGateway } from "../../src/gateways/lane-gateway.ts";
+import { ScriptProvider } from "../../src/gateways/script.ts";
+import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
+import type { RawRecord } from "../../src/kafka/port.ts";
+import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
+
+const codec = codecWith(new MemoryRegistry());
+const AN_HOUR_MICROS = 3_600_000_000n;
+
+function command(change: Partial<CommandMessage> = {}): CommandMessage {
+  const caseId = "pay_01JD3Z7Q6R8W2V5K9T0M4N1B7C";
+  return {
+    lane: 3,
+    sequence: 0n,
+    block: 1n,
+    commandId: `${caseId}/authorize/1`,
+    caseId,
+    holderId: "mer_7",
+    call: "authorize",
+    attempt: 1,
+    idempotencyKey: `${caseId}/auth/1`,
+    notAfter: BigInt(Date.now()) * 1000n + AN_HOUR_MICROS,
+    payload: { amount: "1001", currency: "EUR", token: "tok_1", provider: "script", seq: "1" },
+    traceparent: null,
+    op: "card.authorize",
+    readOnly: false,
+    ...change,
+  };
+}
+
+function flowOf(name: string): Flow {
+  const text = readFileSync(new URL(`../../schemas/flows/${name}.flow.yaml`, import.meta.url), "utf8");
+  const file = readLocatedYaml(name, text);
+  const { flow, faults } = parseFlow(file.root as Located, parseExpression);
+  expect([...file.faults, ...faults]).toEqual([]);
+  return flow as Flow;
+}
+
+const TROUBLED = { seed: "s", troublePercent: 100, lateMs: 1000 };
+
+describe("the scripted provider", () => {
+  test("lets everything succeed at once without trouble", () => {
+    const provider = new ScriptProvider({ seed: "s", troublePercent: 0, lateMs: 1000 });
+    expect(provider.execute(command())).toEqual([
+      {
+        result: "approved",
+        observation: "auth/1/approved",
+        payload: { seq: "1", approved: "1001" },
+        afterMs: 0,
+        isUnasked: false,
+      },
+    ]);
+    const capture = command({ op: "card.capture", call: "capture", payload: { amount: "60", seq: "2" } });
+    expect(provider.execute(capture)[0]).toMatchObject({ result: "ok", payload: { amount: "60", seq: "2" } });
+  });
+
+  test("says the same of a key whoever is asked and how often, and another thing of another", () => {
+    const told = (seed: string, caseId: string) =>
+      JSON.stringify(new ScriptProvider({ ...TROUBLED, seed }).execute(command({ caseId })));
+    const cases = Array.from({ length: 200 }, (_, index) => `pay_${index}`);
+    for (const id of cases) expect(told("s", id)).toBe(told("s", id));
+    expect(new Set(cases.map((id) => told("s", id).replaceAll(/"afterMs":\d+/g, ""))).size).toBeGreaterThan(8);
+    expect(cases.some((id) => told("s", id) !== told("t", id))).toBe(true);
+  });
+
+  test("makes as much trouble as it was told to", () => {
+    const provider = new ScriptProvider({ ...TROUBLED, troublePercent: 30 });
+    const smooth = Array.from({ length: 5000 }, (_, index) => provider.execute(command({ caseId: `pay_${index}` })));
+    const troubled = smooth.filter((tells) => tells.length !== 1 || tells[0]?.result !== "approved");
+    expect(troubled.length / 5000).toBeGreaterThan(0.25);
+    expect(troubled.length / 5000).toBeLessThan(0.35);
+  });
+
+  test("answers only what the flows of cards take, with every field that they read", () => {
+    for (const flow of [flowOf("card"), flowOf("refund")]) {
+      for (const { name, to, results } of flow.calls) {
+        if (to.kind !== "gateway") throw new Error(`${name} goes to another holder`);
+        const seen = new Set<string>();
+        for (let attempt = 1; attempt <= 3; attempt++) {
+          for (let one = 0; one < 500; one++) {
+            const { op, readOnly } = to;
+            const asked = command({ caseId: `pay_${one}`, call: name, op, readOnly, attempt });
+            const answers = readOnly
+              ? new ScriptProvider(TROUBLED).ask(asked)
+              : new ScriptProvider(TROUBLED).execute(asked);
+            for (const answer of answers) {
+              seen.add(answer.result);
+              const event = results.find(({ result }) => result === answer.result)?.event;
+              expect(event, `${flow.name} ${name} ${answer.result}`).toBeDefined();
+              const fields = flow.events.find((shape) => shape.event === event)?.fields ?? [];
+              for (const field of fields) expect(Object.keys(answer.payload), `${event}`).toContain(field.name);
+            }
+          }
+        }
+        expect(seen.size, name).toBeGreaterThan(1);
+      }
+    }
+  });
+
+  test("knows nothing of what it is asked to do too late, nor of an operation that it has not learned", () => {
+    const provider = new ScriptProvider(TROUBLED);
+    expect(provider.ask(command())).toMatchObject([{ result: "unknown" }]);
+    expect(provider.execute(command({ op: "bank.collect" }))).toMatchObject([{ result: "unknown" }]);
+  });
+});
+
+type Made = {
+  readonly gateway: LaneGateway;
+  readonly reports: ReportMessage[];
+  readonly said: string[];
+  give(...commands: readonly CommandMessage[]): void;
+};
+
+function makeGateway(providers: readonly Provider[], append?: () => Promise<void>): Made {
+  const reports: ReportMessage[] = [];
+  const said: string[] = [];
+  let next = 40n;
+  const gateway = new LaneGateway({
+    lane: 3,
+    from: next,
+    codec,
+    providers: new Map(providers.map((provider) => [provider.name, provider])),
+    append: async (_lane, records: readonly RawRecord[]) => {
+      await append?.();
+      for (const { value } of records) reports.push(await codec.decoders.report.read(value as Buffer));
+    },
+    events: {
+      notServed: (provider) => said.push(`not served ${provider}`),
+      failed: (provider, op) => said.push(`failed ${provider} ${op}`),
+      unreadable: (lane, offset) => said.push(`unreadable ${lane} ${offset}`),
+      answered: () => undefined,
+      appendFailed: (lane) => said.push(`append failed ${lane}`),
+    },
+    expired: () => said.push("expired"),
+    roomFreed: () => undefined,
+  });
+  onTestFinished(() => gateway.close());
+  const give = (...commands: readonly CommandMessage[]): void => {
+    const records = commands.map((one, index) => ({
+      offset: next + BigInt(index),
+      appendedAtMs: 0,
+      key: Buffer.from(one.holderId),
+      value: codec.encoders.command.encode(one),
+    }));
+    const fromOffset = next;
+    next += BigInt(commands.length);
+    gateway.received({ lane: 3, topic: "commands", fromOffset, nextOffset: next, records, bytes: 1, logEnd: next });
+  };
+  return { gateway, reports, said, give };
+}
+
+const answering = (name: string, ...answers: readonly { result: string; afterMs: number }[]): Provider => {
+  const told = answers.map((one) => ({ ...one, observation: one.result, payload: {}, isUnasked: one.afterMs > 0 }));
+  return { name, execute: () => told, ask: () => [{ ...(told[0] as (typeof told)[0]), result: "asked" }] };
+};
+
+describe("a lane's gateway", () => {
+  test("reports under the case's holder, call and attempt, in the order of the commands", async () => {
+    const { reports, give, gateway } = makeGateway([answering("script", { result: "approved", afterMs: 0 })]);
+    give(command(), command({ attempt: 2 }), command({ caseId: "pay_2" }));
+    await sleep(20);
+    expect(
+      reports.map(({ holderId, call, caseId, attempt, result }) => ({ holderId, call, caseId, attempt, result })),
+    ).toEqual([
+      { holderId: "mer_7", call: "authorize", caseId: command().caseId, attempt: 1, result: "approved" },
+      { holderId: "mer_7", call: "authorize", caseId: command().caseId, attempt: 2, result: "approved" },
+      { holderId: "mer_7", call: "authorize", caseId: "pay_2", attempt: 1, result: "approved" },
+    ]);
+    expect(gateway.position).toBe(43n);
+    expect(gateway.isIdle).toBe(true);
+  });
+
+  test("keeps its position in front of a command of which something is still to be told", async () => {
+    const late = answering("script", { result: "unknown", afterMs: 0 }, { result: "approved", afterMs: 3_600_000 });
+    const { reports, give, gateway } = makeGateway([late]);
+    give(command());
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown"]);
+    expect(gateway.position).toBe(40n);
+    gateway.hurry();
+    await sleep(20);
+    expect(reports.map(({ result, attempt }) => [result, attempt])).toEqual([
+      ["unknown", 1],
+      ["approved", 0],
+    ]);
+    expect(gateway.position).toBe(41n);
+  });
+
+  test("keeps its position in front of what could not be appended", async () => {
+    const refused = (): Promise<void> => Promise.reject(new Error("stopped"));
+    const { give, gateway, said } = makeGateway([answering("script", { result: "ok", afterMs: 0 })], refused);
+    give(command());
+    await sleep(20);
+    expect(said).toEqual(["append failed 3"]);
+    expect(gateway.position).toBe(40n);
+  });
+
+  test("only asks about a command behind its deadline, and about one that only asks", async () => {
+    const { reports, give } = makeGateway([answering("script", { result: "done", afterMs: 0 })]);
+    give(command({ notAfter: BigInt(Date.now() - 1) * 1000n }), command({ readOnly: true }));
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["asked", "asked"]);
+  });
+
+  test("calls unknown what a provider that is not served, or one that fails, would have said", async () => {
+    const failing: Provider = {
+      name: "failing",
+      execute: () => Promise.reject(new Error("no")),
+      ask: () => {
+        throw new Error("no");
+      },
+    };
+    const { reports, give, said, gateway } = makeGateway([failing]);
+    give(command(), command({ payload: { provider: "failing" } }));
+    give(command({ payload: { provider: "failing" }, readOnly: true }));
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown", "unknown", "unknown"]);
+    expect(said).toEqual(["not served script", "failed failing card.authorize", "failed failing card.authorize"]);
+    expect(gateway.position).toBe(43n);
+  });
+
+  test("passes over bytes that are no command", async () => {
+    const { reports, give, said, gateway } = makeGateway([answering("script", { result: "ok", afterMs: 0 })]);
+    const records = [{ offset: 40n, appendedAtMs: 0, key: null, value: Buffer.from("rubbish") }];
+    gateway.received({ lane: 3, topic: "c", fromOffset: 40n, nextOffset: 41n, records, bytes: 1, logEnd: 41n });
+    await sleep(20);
+    give(command());
+    await sleep(20);
+    expect(said).toEqual(["unreadable 3 40"]);
+    expect(reports).toHaveLength(1);
+  });
+});
