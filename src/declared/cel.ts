@@ -7,10 +7,11 @@ import { FUNCTIONS } from "../domain/flow/functions.ts";
 
 const TEXT_CHARS_MAX = 2000;
 
-/** Far above what `types` lets through, so that this says "no expression" only of what cannot be read at all. */
+/** Above what `types` lets through (100 parts, a name of three words being one), so that this refuses only what no walk
+ *  over the tree should meet. */
 const cel = new Environment({
   unlistedVariablesAreDyn: true,
-  limits: { maxAstNodes: 2000, maxDepth: 100, maxListElements: 100, maxMapEntries: 100, maxCallArguments: 20 },
+  limits: { maxAstNodes: 400, maxDepth: 50, maxListElements: 100, maxMapEntries: 100, maxCallArguments: 20 },
 });
 
 /** What the library understands and the language does not have. */
@@ -29,6 +30,7 @@ export const parseExpression: ParseExpression = (text) => {
 };
 
 function wordsOf(error: ParseError): string {
+  if (error.code === "limit_exceeded") return "it is larger, or nested deeper, than an expression may be";
   const at = error.range === undefined ? "" : ` (character ${error.range.start + 1})`;
   return `${error.summary.charAt(0).toLowerCase()}${error.summary.slice(1)}${at}`;
 }
