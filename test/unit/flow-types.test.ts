@@ -114,8 +114,7 @@ describe("refuses an expression that has none:", () => {
 
 /** what is wrong, what is replaced by what, where the fault stands, and what it says */
 const WRONG: readonly (readonly [string, string, string, string, RegExp])[] = [
-  ["a guard that is no truth", GUARD, "data.tried", '"data.tried"
-', /when is an int where true or false is wanted/],
+  ["a guard that is no truth", GUARD, "data.tried", '"data.tried"\n', /when is an int where true or false is wanted/],
   [
     "a variable that is set to something else",
     'tried: "data.tried + 1"',
@@ -131,7 +130,13 @@ const WRONG: readonly (readonly [string, string, string, string, RegExp])[] = [
     /"stop" where one of proceed, cancel/,
   ],
   ["a name that a let has not given yet", "x: half", "x: third", "third", /"third" is not known here/],
-  ["a let outside its list", "tell: gone, amount: data.amount", "tell: gone, amount: half", "half }], to", /"half" is not known here/],
+  [
+    "a let outside its list",
+    "tell: gone, amount: data.amount",
+    "tell: gone, amount: half",
+    "half }], to",
+    /"half" is not known here/,
+  ],
   ["a let that is a currency", 'half: "part', 'data: "part', 'data: "part', /has a meaning of its own/],
   [
     "money of another currency in a posting",
