@@ -11,6 +11,7 @@ export const HALT_CAUSES = [
   "position_out_of_range",
   "input_unreadable",
   "input_undecidable",
+  "lane_message_gap",
   "lane_missing",
   "head_moved_by_another",
   "commit_refused",
@@ -77,6 +78,12 @@ const ADVICE: Record<HaltCause, HaltAdvice> = {
       "A report or timer cannot be decided by its case's flow. It is a money fact and is never put aside by itself.",
     remedy: "mend",
     next: "See the reason in the evidence. Install a release whose flow takes the input; for a report a position behind it can be accepted, and its money is then missing.",
+  },
+  lane_message_gap: {
+    meaning:
+      "A message of another lane came before one that it was sent after: the topic of reports has lost messages between lanes, or a position was accepted past them.",
+    remedy: "accept",
+    next: "Nothing is lost: the sending lane keeps what this one has not taken. Restart the instances, so that every lane sends again from there; then accept the offset at which the missing sequence lies now.",
   },
   lane_missing: {
     meaning: "The database has no row for this lane.",

@@ -1,5 +1,5 @@
 // Decides a batch and makes its block: one pass over the inputs in their order, pure but for the clock that was read with
-// the lane row. The order within a block is fixed: timers, reports, intents.
+// the lane row. The order within a block is fixed: timers, reports, intents, and then what these sent within the lane.
 
 import { createHash } from "node:crypto";
 import { assert } from "../domain/assert.ts";
@@ -10,9 +10,11 @@ import {
   type IntentInput,
   type Line,
   openBooks,
+  type ReportInput,
+  type Sought,
   type TimerInput,
 } from "../domain/books.ts";
-import { decideIntent, decideTimer, Undecidable } from "../domain/decide.ts";
+import { decideIntent, decideReport, decideTimer, Undecidable } from "../domain/decide.ts";
 import { type BlockFacts, blockDigest, type Head, type InputPosition, lineText, recordHash } from "../domain/head.ts";
 import type { ParameterBook } from "../domain/parameters.ts";
 import type { RateBook } from "../domain/rates.ts";
@@ -21,14 +23,17 @@ import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
 import type { BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
 import type { AcceptedPosition } from "../store/lanes.ts";
+import { Crossing, type LanePairs } from "./crossing.ts";
 import type { Misfit } from "./intake.ts";
 import { encodeMessages, hashMessages, quarantineRow } from "./messages.ts";
 
 /** Consecutive inputs of one lane. `nowMs` is null when timers are alone: then the database's clock decides. */
 export type Batch = {
   readonly timers: readonly TimerInput[];
-  readonly reports: readonly InputRecord[];
+  readonly reports: readonly ReportInput[];
   readonly reportsNext: bigint;
+  /** the last record of the reports taken */
+  readonly reportsLast: InputRecord | null;
   readonly intents: readonly (IntentInput | Misfit)[];
   readonly intentsNext: bigint;
   /** the last record of the intents taken, for the position */
@@ -39,9 +44,20 @@ export type Batch = {
 };
 
 /** What the owner of a lane remembers from block to block. */
-export type LaneMemory = { readonly head: Head; readonly house: Map<string, bigint> };
+export type LaneMemory = { readonly head: Head; readonly house: Map<string, bigint>; readonly pairs: LanePairs };
 
 export type BlockCounts = { accepted: number; refused: number; repeated: number; quarantined: Map<string, number> };
+
+/** Cases and accounts that the block turned out to need and that were not read: read them, and make it again. */
+export class NotRead extends Error {
+  override name = "NotRead";
+  readonly missing: Sought;
+
+  constructor(missing: Sought) {
+    super(`a block needs ${missing.caseIds.size} cases and ${missing.paths.size} accounts that were not read`);
+    this.missing = missing;
+  }
+}
 
 export type Block = {
   readonly rows: BlockRows;
@@ -51,6 +67,8 @@ export type Block = {
   readonly inputs: number;
   /** house accounts that the lane touched for the first time */
   readonly newHouse: readonly Account[];
+  /** as the lane remembers them once the block is committed */
+  readonly pairs: LanePairs;
 };
 
 export type BlockMaker = {
@@ -63,7 +81,8 @@ export type BlockMaker = {
   readonly parameters: () => ParameterBook;
 };
 
-/** @throws Undecidable when a timer or report cannot be decided; the lane must halt */
+/** @throws NotRead when it has to be made again with more; Undecidable when a timer or report cannot be decided, and
+ *          LaneMessageGap when messages of another lane are lost: then the lane must halt */
 export function makeBlock(
   maker: BlockMaker,
   lane: number,
@@ -82,25 +101,47 @@ export function makeBlock(
     block: head.block + 1n,
     nowMs,
     outcomesNext: head.outcomesNext,
+    commandsNext: head.commandsNext,
     accounts: head.accounts,
     house: memory.house,
     cases: casesOf(maker.rules, situation.cases),
     holderAccounts: accountsOf(maker.rules, situation.balances),
+    ...(situation.sought === undefined ? {} : { sought: situation.sought }),
   });
+  const crossing = new Crossing(memory.pairs);
+  const { counts, misfits } = decideBatch(books, crossing, batch);
+  return assemble(maker, { lane, memory, batch, books, crossing, misfits, counts, nowMs });
+}
+
+/** @throws as makeBlock */
+function decideBatch(books: Books, crossing: Crossing, batch: Batch): Pick<Decided, "counts" | "misfits"> {
   const counts: BlockCounts = { accepted: 0, refused: 0, repeated: 0, quarantined: new Map() };
   const misfits: Misfit[] = [];
-  for (const timer of batch.timers) decideTimer(books, timer);
-  for (const report of batch.reports)
-    throw new Undecidable(`report at offset ${report.offset} answers no call of any case`);
-  for (const input of batch.intents) {
-    if (input.kind === "misfit") {
-      misfits.push(input);
-      counts.quarantined.set(input.reason, (counts.quarantined.get(input.reason) ?? 0) + 1);
-    } else {
-      counts[decideIntent(books, input)] += 1;
+  try {
+    for (const timer of batch.timers) decideTimer(books, timer);
+    for (const input of batch.reports) {
+      const { from } = input.report;
+      if (from === null || crossing.isNew(from, input.offset)) decideReport(books, input);
     }
+    for (const input of batch.intents) {
+      if (input.kind === "misfit") {
+        misfits.push(input);
+        counts.quarantined.set(input.reason, (counts.quarantined.get(input.reason) ?? 0) + 1);
+      } else {
+        counts[decideIntent(books, input)] += 1;
+      }
+    }
+    crossing.settle(books);
+  } catch (error) {
+    // A case that was not looked for seems not to be there; whether it is comes to light the next time.
+    if (!(error instanceof Undecidable) || !isWanting(books)) throw error;
   }
-  return assemble(maker, { lane, memory, batch, books, misfits, counts, nowMs });
+  if (isWanting(books)) throw new NotRead(books.missing);
+  return { counts, misfits };
+}
+
+function isWanting({ missing }: Books): boolean {
+  return missing.caseIds.size + missing.paths.size > 0;
 }
 
 type Decided = {
@@ -108,13 +149,14 @@ type Decided = {
   readonly memory: LaneMemory;
   readonly batch: Batch;
   readonly books: Books;
+  readonly crossing: Crossing;
   readonly misfits: readonly Misfit[];
   readonly counts: BlockCounts;
   readonly nowMs: number;
 };
 
 function assemble(maker: BlockMaker, decided: Decided): Block {
-  const { lane, memory, batch, books, misfits } = decided;
+  const { lane, memory, batch, books, crossing, misfits } = decided;
   const before = memory.head;
   const messages = encodeMessages({
     codec: maker.codec,
@@ -122,6 +164,7 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     books,
     deadLettersNext: before.deadLettersNext,
     misfits,
+    crossing: crossing.outgoing,
   });
   const linesHash = hashLines(books.lines);
   const messagesHash = hashMessages(messages);
@@ -150,6 +193,7 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     lines: books.lines,
     ...netTimers(books),
     messages: messages.outgoing,
+    crossing: crossing.isEmpty ? null : { sent: [...crossing.sent], seen: [...crossing.seen] },
     quarantine: misfits.map((one) => quarantineRow(one, maker.intentsTopic)),
     halt: batch.accepted?.halt ?? null,
   };
@@ -159,6 +203,7 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     counts: decided.counts,
     inputs: batch.timers.length + batch.reports.length + batch.intents.length,
     newHouse: accounts.filter((one) => one.id < 0n && isNew(one)),
+    pairs: crossing.after(),
   };
 }
 
@@ -169,10 +214,10 @@ function nextHead({ memory, batch, books, misfits, nowMs }: Decided): Omit<Head,
     block: head.block + 1n,
     nowMs,
     intents: moved(head.intents, batch.intentsNext, batch.intentsLast, batch.accepted?.intentsAt ?? null),
-    reports: moved(head.reports, batch.reportsNext, batch.reports.at(-1) ?? null, batch.accepted?.reportsAt ?? null),
+    reports: moved(head.reports, batch.reportsNext, batch.reportsLast, batch.accepted?.reportsAt ?? null),
     timer: batch.timers.at(-1)?.timer ?? head.timer,
     outcomesNext: books.outcomesNext,
-    commandsNext: head.commandsNext,
+    commandsNext: books.commandsNext,
     deadLettersNext: head.deadLettersNext + BigInt(misfits.length),
     accounts: books.accounts,
   };

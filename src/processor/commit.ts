@@ -4,20 +4,14 @@
 // and COMMIT. What can go wrong between them, and what it means, is the table of `CommitResult`.
 
 import { AssertionFailed } from "../domain/assert.ts";
+import type { Sought } from "../domain/books.ts";
 import { Undecidable } from "../domain/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
 import { reach } from "../failpoints.ts";
 import { Unencodable } from "../kafka/codec.ts";
-import {
-  type BlockRows,
-  beginBlock,
-  type Concerned,
-  readMoreBalances,
-  type Situation,
-  writeBlock,
-} from "../store/blocks.ts";
+import { type BlockRows, beginBlock, readMore, type Situation, writeBlock } from "../store/blocks.ts";
 import {
   type Connection,
   ConnectionLost,
@@ -26,7 +20,8 @@ import {
   sqlState,
 } from "../store/database.ts";
 import { rollback } from "../store/sql/begin.ts";
-import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock } from "./block.ts";
+import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock, NotRead } from "./block.ts";
+import { LaneMessageGap } from "./crossing.ts";
 
 export type CommitResult =
   | { readonly kind: "committed"; readonly block: Block }
@@ -115,7 +110,7 @@ async function attemptBlock(
     await connection.run(rollback, []);
     return misplaced;
   }
-  const block = makeBlock(committer.maker, lane, memory, batch, situation as Situation);
+  const block = await decide(committer.maker, connection, task, situation as Situation);
   attempt.block = block;
   reach("block.decided");
   lap("decide");
@@ -128,27 +123,83 @@ async function attemptBlock(
   return { kind: "committed", block };
 }
 
+/** How often a block may turn out to need more than was read. Each time leads one step further along what names what: a
+ *  case, its parent or quote, their accounts. */
+const READS_MAX = 8;
+
+async function decide(
+  maker: BlockMaker,
+  connection: Connection,
+  { lane, memory, batch }: Task,
+  first: Situation,
+): Promise<Block> {
+  let situation = first;
+  for (let reads = 1; ; reads++) {
+    try {
+      return makeBlock(maker, lane, memory, batch, situation);
+    } catch (error) {
+      if (!(error instanceof NotRead) || reads === READS_MAX) throw error;
+      situation = await readFurther(connection, lane, situation, error.missing);
+    }
+  }
+}
+
 async function readSituation(
   rules: Rules,
   connection: Connection,
   lane: number,
   batch: Batch,
 ): Promise<Situation | null> {
-  const situation = await beginBlock(connection, lane, concerned(rules, batch));
-  if (situation === null || batch.timers.length === 0) return situation;
-  // What a timer touches is known from its case's flow only.
-  const known = new Set(situation.balances.map((balance) => balance.path));
+  const sought = concerned(rules, batch);
+  const begun = await beginBlock(connection, lane, { caseIds: [...sought.caseIds], paths: [...sought.paths] });
+  if (begun === null) return null;
+  const situation = { ...begun, sought };
+  if (batch.timers.length + batch.reports.length === 0) return situation;
+  // What a timer or report touches is known from its case's flow only.
   const paths = situation.cases.flatMap(({ flow, holderId }) =>
     (rules.flowsByNumber.get(flow)?.touches ?? []).map((path) => path.replace("{holder}", holderId)),
   );
-  const missing = [...new Set(paths)].filter((path) => !known.has(path));
-  return { ...situation, balances: [...situation.balances, ...(await readMoreBalances(connection, lane, missing))] };
+  return readFurther(connection, lane, situation, { caseIds: new Set(), paths: new Set(paths) });
 }
 
-/** Every case and every holder's account that the batch may touch. */
-function concerned(rules: Rules, batch: Batch): Concerned {
+/** Reads what was not asked for yet. */
+async function readFurther(
+  connection: Connection,
+  lane: number,
+  situation: Situation,
+  { caseIds, paths }: Sought,
+): Promise<Situation> {
+  const before = situation.sought ?? NOTHING_SOUGHT;
+  const fresh = {
+    caseIds: [...caseIds].filter((id) => !before.caseIds.has(id)),
+    paths: [...paths].filter((path) => !before.paths.has(path)),
+  };
+  if (fresh.caseIds.length + fresh.paths.length === 0) return situation;
+  const more = await readMore(connection, lane, fresh);
+  return {
+    lane: situation.lane,
+    cases: [...situation.cases, ...more.cases],
+    balances: [...situation.balances, ...more.balances],
+    sought: {
+      caseIds: new Set([...before.caseIds, ...fresh.caseIds]),
+      paths: new Set([...before.paths, ...fresh.paths]),
+    },
+  };
+}
+
+const NOTHING_SOUGHT: Sought = { caseIds: new Set(), paths: new Set() };
+
+/** Every case and every holder's account that the batch may touch, as far as its inputs themselves tell. */
+function concerned(rules: Rules, batch: Batch): Sought {
   const caseIds = new Set(batch.timers.map((input) => input.timer.caseId));
   const paths = new Set<string>();
+  for (const { report } of batch.reports) {
+    caseIds.add(report.caseId.uuid);
+    for (const name in report.payload) {
+      const value = report.payload[name] as string;
+      if (rules.chart.resolve(value)?.kind === "holder") paths.add(value);
+    }
+  }
   for (const input of batch.intents) {
     if (input.kind === "misfit") continue;
     const { intent, caseId } = input;
@@ -159,7 +210,7 @@ function concerned(rules: Rules, batch: Batch): Concerned {
     for (const path of rules.intents.get(intent.type)?.touches ?? [])
       paths.add(path.replace("{holder}", intent.holderId));
   }
-  return { caseIds: [...caseIds], paths: [...paths] };
+  return { caseIds, paths };
 }
 
 function compareHead(head: Head, situation: Situation | null): CommitResult | null {
@@ -203,6 +254,7 @@ async function judge(
   if (error instanceof AssertionFailed) throw error;
   if (error instanceof Undecidable)
     return { kind: "halt", cause: "input_undecidable", evidence: { reason: error.message } };
+  if (error instanceof LaneMessageGap) return { kind: "halt", cause: "lane_message_gap", evidence: error.evidence };
   if (error instanceof DatabaseUnreachable) return { kind: "again", reason: error.message };
   if (error instanceof ConnectionLost) {
     if (!attempt.mayBeWritten) return { kind: "again", reason: error.message };

@@ -7,7 +7,7 @@ import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
 import { reach } from "../failpoints.ts";
-import type { Codec } from "../kafka/codec.ts";
+import type { Codec, Decoder } from "../kafka/codec.ts";
 import type { LaneSink, Run } from "../kafka/port.ts";
 import { ConnectionLost, DatabaseUnreachable } from "../store/database.ts";
 import type { Batch, Block, LaneMemory } from "./block.ts";
@@ -15,6 +15,7 @@ import { type CommitResult, type Committer, commitBlock } from "./commit.ts";
 import { type IntakeLimits, type Misfit, takeIn } from "./intake.ts";
 import type { ProcessorEvents, Publisher } from "./ports.ts";
 import { InputQueue, type Taken } from "./queue.ts";
+import { readReport } from "./reports.ts";
 import { LaneTimers } from "./timers.ts";
 
 export type LaneLimits = IntakeLimits & {
@@ -151,7 +152,7 @@ export class Lane implements LaneSink {
     this.#takingIn = true;
     try {
       for (let run = this.#arriving[0]; run !== undefined && !this.#stopping; run = this.#arriving[0]) {
-        if (run.topic === this.#parts.intentsTopic) await this.#learnSchemas(run);
+        await this.#learnSchemas(run);
         if (this.#stopping) return;
         if (this.waitingInputs() === 0) this.#waitingSinceMs = performance.now();
         this.#queueOf(run.topic).push(run);
@@ -168,17 +169,19 @@ export class Lane implements LaneSink {
    *  Each record is asked for once: a flood of ids that do not exist takes longer to ask for than the first answer is
    *  believed, and who went back to it would never come to the end. */
   async #learnSchemas(run: Run): Promise<void> {
+    const { intent, report } = this.#parts.codec.decoders;
+    const decoder = run.topic === this.#parts.intentsTopic ? intent : report;
     for (const { value } of run.records) {
-      const id = value === null ? null : this.#parts.codec.decoders.intent.needs(value);
-      if (id !== null) await this.#learnSchema(id);
+      const id = value === null ? null : decoder.needs(value);
+      if (id !== null) await this.#learnSchema(decoder, id);
     }
     this.schemaWaitSinceMs = null;
   }
 
-  async #learnSchema(id: number): Promise<void> {
+  async #learnSchema(decoder: Pick<Decoder<unknown>, "learn">, id: number): Promise<void> {
     for (let pauseMs = 100; !this.#stopping; pauseMs = Math.min(pauseMs * 2, 5_000)) {
       try {
-        await this.#parts.codec.decoders.intent.learn(id);
+        await decoder.learn(id);
         return;
       } catch (error) {
         this.schemaWaitSinceMs ??= Date.now();
@@ -228,7 +231,7 @@ export class Lane implements LaneSink {
       if (result.kind !== "committed") return result;
       const { block } = result;
       for (const account of block.newHouse) this.#memory.house.set(`${account.path} ${account.currency}`, account.id);
-      this.#memory = { head: block.rows.after, house: this.#memory.house };
+      this.#memory = { head: block.rows.after, house: this.#memory.house, pairs: block.pairs };
       this.#timers.learn(block.rows.timersArmed);
       this.#parts.publisher.committed(this.number, block);
       reach("block.handed_over");
@@ -302,8 +305,9 @@ export class Lane implements LaneSink {
     for (const record of intents.records) nowMs = Math.max(nowMs, record.appendedAtMs);
     return {
       timers,
-      reports: reports.records,
+      reports: reports.records.map((record) => readReport(record, this.number, rules.lanes, codec.decoders.report)),
       reportsNext: reports.next,
+      reportsLast: reports.last,
       intents: intents.records.map((record) => {
         if (record.offset === this.#refused?.record.offset) return this.#refused;
         return takeIn(record, this.number, rules, codec.decoders.intent, limits);

@@ -209,6 +209,7 @@ export class Processor {
     const batch: Batch = {
       timers: [],
       reports: [],
+      reportsLast: null,
       intents: [],
       intentsLast: null,
       nowMs: null,

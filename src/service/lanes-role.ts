@@ -9,6 +9,7 @@ import { hoursUntil, readRetentionMs } from "../kafka/expiry.ts";
 import type { FetchOptions } from "../kafka/fetch-loops.ts";
 import type { Reader, TopicAdmin } from "../kafka/port.ts";
 import { openReader } from "../kafka/reader.ts";
+import { sharedProducer } from "../kafka/shared-producer.ts";
 import { HaltedLanes } from "../processor/halted-lanes.ts";
 import type { LaneLimits } from "../processor/lane.ts";
 import { Processor } from "../processor/processor.ts";
@@ -69,7 +70,8 @@ export async function makeLanes(
   const aside: Pick<ConnectionPool, "lend"> = { lend: (work) => withConnection(database, work) };
   const halted = new HaltedLanes({ pool: aside, admin, topics: [names.intents, names.reports], logger });
   const together: { processor: Processor | null } = { processor: null };
-  const relay = makeRelay({ parts, names, codec, pool: relayPool, joined: together });
+  const producer = sharedProducer(kafka, names.reports);
+  const relay = makeRelay({ parts, names, codec, pool: relayPool, producer, joined: together });
   const made = { parts, follower, names, rules, rates, codec, reader, admin, database, pool: blockPool, relay, halted };
   const processor = makeProcessor(made);
   together.processor = processor;
@@ -90,7 +92,7 @@ export async function makeLanes(
       await processor.stop();
       await reader.stop();
       await rates.stop();
-      await Promise.all([relayPool.close(), blockPool.close(), ratesPool.close()]);
+      await Promise.all([producer.close(), relayPool.close(), blockPool.close(), ratesPool.close()]);
     },
   };
 }

@@ -2,7 +2,7 @@
 // not grow with the batch. Every statement carries the lane, no statement touches another lane's rows.
 
 import { assert } from "../domain/assert.ts";
-import type { Account, CaseRecord, Line, TimerKey } from "../domain/books.ts";
+import type { Account, CaseRecord, Line, Sought, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
 import { readData, type StoredData, writeData } from "./case-data.ts";
@@ -15,6 +15,8 @@ import { readCases } from "./sql/read-cases.ts";
 import { type OptionalPart, writeBlockWith } from "./sql/write-block.ts";
 
 export const TOPIC_NUMBERS = { outcomes: 0, commands: 1, deadLetters: 2 } as const;
+/** Messages to other lanes; the only topic whose sequences count per receiving lane. */
+export const CROSSING_TOPIC_NUMBER = 3;
 export type OutgoingTopic = keyof typeof TOPIC_NUMBERS;
 
 export type LockedLane = {
@@ -33,6 +35,8 @@ export type Situation = {
   readonly lane: LockedLane;
   readonly cases: readonly CaseRow[];
   readonly balances: readonly BalanceRow[];
+  /** what was asked for; left out where everything there is was given */
+  readonly sought?: Sought;
 };
 
 /** Begins the block's dbTransaction, locks the lane row and reads what the batch concerns, in one round trip.
@@ -68,14 +72,17 @@ export async function beginBlock(
   };
 }
 
-/** Further holders' accounts, in the same dbTransaction. */
-export async function readMoreBalances(
+/** Further cases and holders' accounts, in the same dbTransaction and in one round trip. */
+export async function readMore(
   connection: Connection,
   lane: number,
-  paths: readonly string[],
-): Promise<BalanceRow[]> {
-  if (paths.length === 0) return [];
-  return (await connection.run(readBalances, [lane, textArray(paths)])).rows.map(readBalance);
+  { caseIds, paths }: Concerned,
+): Promise<Pick<Situation, "cases" | "balances">> {
+  const [cases, balances] = await Promise.all([
+    caseIds.length === 0 ? null : connection.run(readCases, [lane, plainArray(caseIds), ...bounds(caseIds)]),
+    paths.length === 0 ? null : connection.run(readBalances, [lane, textArray(paths)]),
+  ]);
+  return { cases: cases?.rows.map(readCase) ?? [], balances: balances?.rows.map(readBalance) ?? [] };
 }
 
 function bounds(ids: readonly string[]): [string, string] {
@@ -133,6 +140,24 @@ export type OutgoingMessages = {
   /** positions in `bytes`, counted from 0 */
   readonly starts: readonly number[];
   readonly sizes: readonly number[];
+  /** to other lanes, by lane and sequence; in the same buffer, behind the others */
+  readonly crossing: CrossingMessages;
+};
+
+export type CrossingMessages = {
+  readonly toLanes: readonly number[];
+  readonly sequences: readonly bigint[];
+  readonly keys: readonly string[];
+  readonly starts: readonly number[];
+  readonly sizes: readonly number[];
+};
+
+export const NO_CROSSING_MESSAGES: CrossingMessages = { toLanes: [], sequences: [], keys: [], starts: [], sizes: [] };
+
+/** The pairs that a block moves: by lane, the next sequence to it and the last one taken from it. */
+export type CrossingRows = {
+  readonly sent: readonly (readonly [number, bigint])[];
+  readonly seen: readonly (readonly [number, bigint])[];
 };
 
 export type BlockRows = {
@@ -154,6 +179,8 @@ export type BlockRows = {
   readonly timersArmed: readonly TimerKey[];
   readonly timersGone: readonly TimerKey[];
   readonly messages: OutgoingMessages;
+  /** null when nothing crossed */
+  readonly crossing: CrossingRows | null;
   readonly quarantine: readonly QuarantineRow[];
   readonly halt: bigint | null;
 };
@@ -172,6 +199,7 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
     timerColumns(rows),
     messageColumns(rows),
     quarantineColumns(rows),
+    crossingColumns(rows),
   ]);
   const warningsBefore = connection.warnings;
   const answering = connection.answers([
@@ -211,7 +239,15 @@ function inOrder(parameters: readonly string[], groups: readonly Columns[]): unk
   });
 }
 
-function partsOf({ cases, accounts, opened, timersArmed, timersGone, quarantine }: BlockRows): OptionalPart[] {
+function partsOf({
+  cases,
+  accounts,
+  opened,
+  timersArmed,
+  timersGone,
+  quarantine,
+  crossing,
+}: BlockRows): OptionalPart[] {
   const parts: OptionalPart[] = [];
   if (movedCases(cases).length > 0) parts.push("movedCases");
   if (opened.size > 0) parts.push("openedAccounts");
@@ -219,6 +255,7 @@ function partsOf({ cases, accounts, opened, timersArmed, timersGone, quarantine 
   if (timersArmed.length > 0) parts.push("armed");
   if (timersGone.length > 0) parts.push("gone");
   if (quarantine.length > 0) parts.push("putAside");
+  if (crossing !== null) parts.push("crossing");
   return parts;
 }
 
@@ -324,6 +361,23 @@ function quarantineColumns({ quarantine }: BlockRows) {
   };
 }
 
+function crossingColumns({ messages, crossing }: BlockRows) {
+  const { sent, seen } = crossing ?? NOTHING_CROSSED;
+  return {
+    crossingTo: plainArray(messages.crossing.toLanes),
+    crossingSequences: plainArray(messages.crossing.sequences),
+    crossingKeys: textArray(messages.crossing.keys),
+    crossingStarts: plainArray(messages.crossing.starts.map((start) => start + 1)),
+    crossingSizes: plainArray(messages.crossing.sizes),
+    sentTo: plainArray(sent.map(([lane]) => lane)),
+    sentNext: plainArray(sent.map(([, next]) => next)),
+    seenFrom: plainArray(seen.map(([lane]) => lane)),
+    seenSequences: plainArray(seen.map(([, sequence]) => sequence)),
+  };
+}
+
+const NOTHING_CROSSED: CrossingRows = { sent: [], seen: [] };
+
 function headColumns(rows: BlockRows) {
   const { lane, process, before, after, linesHash, messagesHash, halt, ratesVersion, parametersVersion } = rows;
   const known = rows.accounts.filter((one) => !rows.opened.has(one.id));
@@ -360,6 +414,11 @@ function headColumns(rows: BlockRows) {
     deadLettersFrom: before.deadLettersNext,
     deadLettersNext: after.deadLettersNext,
     accountCount: after.accounts,
-    expected: plainArray([movedCases(rows.cases).length, known.length, rows.timersGone.length]),
+    expected: plainArray([
+      movedCases(rows.cases).length,
+      known.length,
+      rows.timersGone.length,
+      ...(rows.crossing === null ? [] : [rows.crossing.sent.length, rows.crossing.seen.length]),
+    ]),
   };
 }

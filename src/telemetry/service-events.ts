@@ -92,6 +92,9 @@ export function relayEvents(logger: Logger, metrics: Metrics) {
       metrics.reconnected("kafka");
       logger.warn({ lane, reason }, "relay opens again");
     },
+    sent: (_lane: number, _toLane: number, messages: number) => metrics.relayed(messages),
+    waits: (lane: number, toLane: number, reason: string) =>
+      logger.warn({ lane, toLane, reason }, "messages to another lane wait for its partition"),
     producerChanged: (lane: number, expected: bigint, found: bigint) => {
       metrics.producerIdChanged();
       logger.error(

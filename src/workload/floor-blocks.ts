@@ -8,7 +8,7 @@ import type { Head } from "../domain/head.ts";
 import { parseCaseId } from "../domain/ids.ts";
 import type { Rules } from "../domain/rules.ts";
 import { type Codec, MessageBuffer } from "../kafka/codec.ts";
-import type { BlockRows, Concerned, OutgoingMessages } from "../store/blocks.ts";
+import { type BlockRows, type Concerned, NO_CROSSING_MESSAGES, type OutgoingMessages } from "../store/blocks.ts";
 import type { Outbound } from "./load-pump.ts";
 import { intentOf } from "./naive-consumer.ts";
 
@@ -102,6 +102,7 @@ export class LaneBlocks {
       timersGone: [],
       messages: this.#encode(books),
       quarantine: [],
+      crossing: null,
       halt: null,
       ratesVersion: 0n,
       parametersVersion: 0n,
@@ -117,6 +118,7 @@ export class LaneBlocks {
       topics: outcomes.map(() => "outcomes" as const),
       sequences: outcomes.map((outcome) => outcome.sequence),
       keys: outcomes.map((outcome) => outcome.holderId),
+      crossing: NO_CROSSING_MESSAGES,
       starts,
       sizes: buffer.ends.map((end, index) => end - (starts[index] ?? 0)),
     };

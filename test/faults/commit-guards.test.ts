@@ -1,5 +1,6 @@
 // Each guard of a block's commit by itself: what stops a block in each interleaving of two owners, two histories, and a
 // connection that is lost. scripts/guards.mjs takes the guards out one by one and sees these tests fail.
+
 import { expect, onTestFinished, test } from "vitest";
 import type { Head } from "../../src/domain/head.ts";
 import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
@@ -7,6 +8,7 @@ import { NO_RATES } from "../../src/domain/rates.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
 import { type CommitResult, type Committer, commitBlock } from "../../src/processor/commit.ts";
+import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import { beginBlock, writeBlock } from "../../src/store/blocks.ts";
 import { type Connection, ConnectionPool, connect, type DatabaseSettings, sqlState } from "../../src/store/database.ts";
 import { haltForAudit, raiseEpoch, recordHalt, takeLeases } from "../../src/store/lanes.ts";
@@ -62,7 +64,7 @@ async function takeLane(database: Database, process: bigint): Promise<LaneMemory
   await takeLeases(database.owner, process, TTL_MS, [LANE]);
   const head = await raiseEpoch(database.owner, process, LANE);
   if (typeof head === "string") throw new Error(`the lane is ${head}`);
-  return { head, house: new Map() };
+  return { head, house: new Map(), pairs: NO_PAIRS };
 }
 
 type Owner = Committer & { readonly resolved: string[] };
@@ -101,6 +103,7 @@ function batchOf({ intents }: Head, messages: readonly NewIntent[]): Batch {
   return {
     timers: [],
     reports: [],
+    reportsLast: null,
     reportsNext: 0n,
     intents: inputs,
     intentsNext: next,
@@ -120,7 +123,7 @@ async function committed(owner: Owner, memory: LaneMemory, messages: readonly Ne
   const result = await commit(owner, memory, messages);
   if (result.kind !== "committed") throw new Error(`not committed: ${JSON.stringify(result)}`);
   const house = new Map(result.block.newHouse.map(({ path, currency, id }) => [`${path} ${currency}`, id]));
-  return { head: result.block.rows.after, house: new Map([...memory.house, ...house]) };
+  return { head: result.block.rows.after, house: new Map([...memory.house, ...house]), pairs: result.block.pairs };
 }
 
 /** What the lane holds: `block/process` of its blocks, and how many rows there are beside them. */

@@ -8,6 +8,7 @@ import { NO_RATES } from "../../src/domain/rates.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
+import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import { takeIn } from "../../src/processor/intake.ts";
 import type {
   ArmedTimer,
@@ -69,7 +70,7 @@ export class MemoryProduction {
       deadLettersNext: 0n,
       accounts: 0n,
     };
-    this.#memory = { head, house: new Map() };
+    this.#memory = { head, house: new Map(), pairs: NO_PAIRS };
   }
 
   /** From here on other rules hold. */
@@ -97,6 +98,7 @@ export class MemoryProduction {
     const batch: Batch = {
       timers: due.map((timer) => ({ kind: "timer", timer })),
       reports: [],
+      reportsLast: null,
       reportsNext: 0n,
       intents: records.map((one) => takeIn(one, this.lane, this.#rules, this.codec.decoders.intent, LIMITS)),
       intentsNext: BigInt(this.log.length),
@@ -126,9 +128,9 @@ export class MemoryProduction {
     if (id !== null) await this.codec.decoders.intent.learn(id);
   }
 
-  #keep({ rows, newHouse }: Block): void {
+  #keep({ rows, newHouse, pairs }: Block): void {
     for (const { path, currency, id } of newHouse) this.#memory.house.set(`${path} ${currency}`, id);
-    this.#memory = { head: rows.after, house: this.#memory.house };
+    this.#memory = { head: rows.after, house: this.#memory.house, pairs };
     for (const one of rows.cases)
       if (one.isNew || one.changed) this.#cases.set(one.id, { ...one, flow: one.flow.number });
     for (const one of rows.accounts) {

@@ -1,16 +1,19 @@
 // A batch becomes a block: positions, digests, messages, rows, and what happens to what could not be understood.
+
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
-import type { IntentInput } from "../../src/domain/books.ts";
+import type { IntentInput, Report, ReportInput } from "../../src/domain/books.ts";
 import { Undecidable } from "../../src/domain/decide.ts";
 import { blockDigest, type Head, recordHash } from "../../src/domain/head.ts";
 import { parseHistory } from "../../src/domain/history.ts";
+import { type CaseId, parseCaseId } from "../../src/domain/ids.ts";
 import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
 import { NO_RATES } from "../../src/domain/rates.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
+import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import type { Misfit } from "../../src/processor/intake.ts";
 import type { Situation } from "../../src/store/blocks.ts";
 import { available } from "../support/intents.ts";
@@ -51,6 +54,7 @@ function batchOf(intents: readonly (IntentInput | Misfit)[], over: Partial<Batch
   return {
     timers: [],
     reports: [],
+    reportsLast: null,
     reportsNext: 0n,
     intents,
     intentsNext: BigInt(intents.length),
@@ -76,7 +80,7 @@ function situationOf(over: Partial<Situation> = {}, clockMs = NOW_MS): Situation
 }
 
 function make(batch: Batch, over: { memory?: LaneMemory; situation?: Situation } = {}): Block {
-  const memory = over.memory ?? { head: FIRST, house: new Map() };
+  const memory = over.memory ?? { head: FIRST, house: new Map(), pairs: NO_PAIRS };
   return makeBlock(MAKER, LANE, memory, batch, over.situation ?? situationOf());
 }
 
@@ -167,8 +171,8 @@ describe("a block", () => {
       make({ ...batch, nowMs: NOW_MS + 1 }),
       make({ ...batch, intentsNext: 2n }),
       make({ ...batch, intentsLast: recordAt(0n, Buffer.from("w")) }),
-      make(batch, { memory: { head: { ...FIRST, digest: Buffer.alloc(32, 1) }, house: new Map() } }),
-      make(batch, { memory: { head: { ...FIRST, block: 1n }, house: new Map() } }),
+      make(batch, { memory: { head: { ...FIRST, digest: Buffer.alloc(32, 1) }, house: new Map(), pairs: NO_PAIRS } }),
+      make(batch, { memory: { head: { ...FIRST, block: 1n }, house: new Map(), pairs: NO_PAIRS } }),
     ];
     expect(new Set(others.map(digestOf)).size).toBe(others.length);
   });
@@ -179,7 +183,7 @@ describe("a block", () => {
     expect(block.newHouse.map(({ path }) => path)).toEqual(["asset:bank:main"]);
     const house = new Map(block.newHouse.map(({ path, currency, id }) => [`${path} ${currency}`, id]));
     const next = make(batchOf(inputs(producing.payIn("bob", 1)), { intentsNext: 4n }), {
-      memory: { head: block.rows.after, house },
+      memory: { head: block.rows.after, house, pairs: block.pairs },
     });
     expect(next.newHouse).toEqual([]);
     expect(next.rows.accounts.map(({ path, id }) => [path, next.rows.opened.has(id)])).toEqual([
@@ -203,7 +207,7 @@ describe("a block's now", () => {
     ["the database's clock when no record came", 0, null, NOW_MS + 7, NOW_MS + 7],
     ["but not back by that clock either", NOW_MS + 50, null, NOW_MS, NOW_MS + 50],
   ])("is %s", (_what, before, nowMs, clockMs, expected) => {
-    const memory = { head: { ...FIRST, nowMs: before }, house: new Map() };
+    const memory = { head: { ...FIRST, nowMs: before }, house: new Map(), pairs: NO_PAIRS };
     const block = make(batchOf([], { nowMs }), { memory, situation: situationOf({}, clockMs) });
     expect(block.rows.after.nowMs).toBe(expected);
   });
@@ -244,9 +248,26 @@ describe("timers of a block", () => {
   test("that cannot be decided stop it, as a report does", () => {
     const timer = { dueMs: NOW_MS, caseId: "a".repeat(32), name: "expiry" };
     expect(() => make(batchOf([], { timers: [{ kind: "timer", timer }] }))).toThrow(Undecidable);
-    expect(() => make(batchOf([], { reports: [recordAt(0n)], reportsNext: 1n }))).toThrow(Undecidable);
+    expect(() => make(batchOf([], { reports: [reportOf()], reportsNext: 1n }))).toThrow(Undecidable);
   });
 });
+
+/** Of a case that nobody knows. */
+function reportOf(over: Partial<Report> = {}): ReportInput {
+  const report: Report = {
+    holderId: "ann",
+    caseId: parseCaseId("trf_01JD3Z7Q6R8W2V5K9T0M4N1B7C") as CaseId,
+    call: "authorize",
+    attempt: 1,
+    result: "approved",
+    observation: "o",
+    payload: {},
+    occurredAtMicros: 0n,
+    from: null,
+    ...over,
+  };
+  return { kind: "report", id: `r-${LANE}-0`, source: "r", offset: 0n, report };
+}
 
 /** A case in `held`, with its money and its timer, as the database would give them. */
 function waiting() {
@@ -332,20 +353,20 @@ describe("what could not be understood", () => {
 
 describe("positions", () => {
   test("never go back", () => {
-    const memory = { head: { ...FIRST, intents: { ...NOTHING, next: 5n } }, house: new Map() };
+    const memory = { head: { ...FIRST, intents: { ...NOTHING, next: 5n } }, house: new Map(), pairs: NO_PAIRS };
     expect(() => make(batchOf([], { intentsNext: 4n }), { memory })).toThrow(AssertionFailed);
   });
 
   test("move over holes without forgetting the last record", () => {
     const intents = { next: 5n, last: 4n, lastAtMs: 9, lastHash: Buffer.from("h") };
-    const memory = { head: { ...FIRST, intents }, house: new Map() };
+    const memory = { head: { ...FIRST, intents }, house: new Map(), pairs: NO_PAIRS };
     const { rows } = make(batchOf([], { intentsNext: 8n, intentsLast: null }), { memory });
     expect(rows.after.intents).toEqual({ ...intents, next: 8n });
   });
 
   test.each([9n, 5n, 2n])("move to %s when an operator accepted it, with no record of ours behind", (next) => {
     const intents = { next: 5n, last: 4n, lastAtMs: 9, lastHash: Buffer.from("h") };
-    const memory = { head: { ...FIRST, intents }, house: new Map() };
+    const memory = { head: { ...FIRST, intents }, house: new Map(), pairs: NO_PAIRS };
     const accepted = { halt: 3n, intentsAt: next, reportsAt: null };
     const { rows } = make(batchOf([], { intentsNext: next, intentsLast: null, accepted }), { memory });
     expect(rows.after.intents).toEqual({ ...NOTHING, next });

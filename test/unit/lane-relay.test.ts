@@ -28,6 +28,13 @@ const parts: LaneRelayParts = {
   topics: { outcomes: "o", commands: "c", deadLetters: "d" },
   openWriter: async () => writer,
   readTail: () => Promise.reject(new Error("there is no tail")),
+  crossing: {
+    outlets: async () => [],
+    messages: async () => [],
+    send: () => Promise.reject(new Error("there is nothing to send")),
+    sent: nothing,
+    waits: nothing,
+  },
   batchRecordsMax: 10,
   batchBytesMax: 1_000,
   reopenMs: 3_600_000,

@@ -1,0 +1,39 @@
+// What lanes have sent each other and taken, and the messages on their way.
+
+import type { Connection } from "./database.ts";
+import { readCrossing, readOutlets, readSeen, readSent } from "./sql/crossing.ts";
+
+/** By lane: the next sequence to it, and the last one taken from it. */
+export type StoredPairs = { readonly sent: ReadonlyMap<number, bigint>; readonly seen: ReadonlyMap<number, bigint> };
+
+export async function readPairs(connection: Connection, lane: number): Promise<StoredPairs> {
+  const [sent, seen] = await Promise.all([connection.run(readSent, [lane]), connection.run(readSeen, [lane])]);
+  const byLane = (rows: readonly Record<string, unknown>[]) =>
+    new Map(rows.map((row) => [row["lane"] as number, row["sequence"] as bigint]));
+  return { sent: byLane(sent.rows), seen: byLane(seen.rows) };
+}
+
+/** Where a lane's messages to another stand: the sequence of the next one to be written, and the last that was taken. */
+export type Outlet = { readonly toLane: number; readonly next: bigint; readonly seen: bigint };
+
+export async function readOutletsOf(connection: Connection, lane: number): Promise<Outlet[]> {
+  const { rows } = await connection.run(readOutlets, [lane]);
+  return rows.map((row) => ({
+    toLane: row["to_lane"] as number,
+    next: row["next_sequence"] as bigint,
+    seen: row["seen"] as bigint,
+  }));
+}
+
+export type CrossingMessage = { readonly sequence: bigint; readonly key: string; readonly value: Buffer };
+
+/** Messages to one lane with `from <= sequence < until`, in order, at most `limit`. */
+export async function readCrossingMessages(
+  connection: Connection,
+  lane: number,
+  toLane: number,
+  span: { readonly from: bigint; readonly until: bigint; readonly limit: number },
+): Promise<CrossingMessage[]> {
+  const { rows } = await connection.run(readCrossing, [lane, toLane, span.from, span.until, span.limit]);
+  return rows as unknown as CrossingMessage[];
+}
