@@ -10,6 +10,7 @@ import type { Connection } from "../store/database.ts";
 import type { OutboxMessage } from "../store/outbox.ts";
 import { readCase, readOutcomesFrom, type StoredCase } from "../store/reads-case.ts";
 import { outcomeLine } from "../workload/outcomes-json.ts";
+import { registerDecide } from "./case-decide.ts";
 import { messagesIfReachable } from "./codec-optional.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { withDatabase } from "./database.ts";
@@ -31,6 +32,7 @@ export function register(program: Command, context: CliContext): void {
       ].join("\n"),
     )
     .action((id: string) => showCase(context, id));
+  registerDecide(verb, context);
   withExamples(
     verb,
     "millrace case trf_01JD3Z7Q6R8W2V5K9T0M4N1B7C",

@@ -2,13 +2,17 @@
 
 import { assert } from "../domain/assert.ts";
 import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
+import { Cards } from "./generate-cards.ts";
 import { Mixed } from "./generate-mixed.ts";
+import { PeerTransfers } from "./generate-p2p.ts";
 import type { Source } from "./load-pump.ts";
 
 type Open = (plan: GeneratePlan, parts: GenerateParts) => Source;
 
 const OPEN: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["transfers", (plan, parts) => new Transfers(plan, parts)],
+  ["p2p", (plan, parts) => new PeerTransfers(plan, parts)],
+  ["cards", (plan, parts) => new Cards(plan, parts)],
   ["mixed", (plan, parts) => new Mixed(plan, parts)],
 ]);
 
