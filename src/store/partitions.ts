@@ -66,7 +66,10 @@ type Need = { readonly ask: (partition: string) => string; readonly why: string 
 const NEEDS: Record<PartitionedTable, Need | null> = {
   line: null,
   block: { ask: showNeededBlocks, why: "holds a lane's newest block, or the block of its newest outgoing message" },
-  outbox: { ask: showUnpublished, why: "holds messages that are not known to be published" },
+  outbox: {
+    ask: showUnpublished,
+    why: "holds messages that are not known to be published, or not taken by the lane they are for",
+  },
   case_state: null, // see WAITING_CASES
 };
 const WAITING_CASES: Need = { ask: showWaitingCases, why: "holds cases that still wait for a timer" };

@@ -27,14 +27,22 @@ export function dropPartition(partition: string): string {
   return `drop table ${checked(partition)}`;
 }
 
-// Purpose: lanes whose messages in this partition are not all known to be published. Index: primary key, its end for each
-// lane and topic. Rows: few.
+// Purpose: lanes whose messages in this partition are not all known to be published, or not all taken by the lane that
+// they are for: that one's relay may still have to send them again. Index: primary key, its end for each lane and topic, or
+// each pair of lanes. Rows: few.
 export function showUnpublished(partition: string): string {
-  return `select distinct z.lane from millrace.lane z cross join generate_series(0, 2) t(topic)
+  return `select z.lane from millrace.lane z cross join generate_series(0, 2) t(topic)
     join lateral (select sequence from ${checked(partition)} where lane = z.lane and topic = t.topic
       order by sequence desc limit 1) o on true
     left join millrace.relay_cursor r on r.lane = z.lane and r.topic = t.topic
-    where o.sequence > coalesce(r.published_sequence, -1) order by z.lane`;
+    where o.sequence > coalesce(r.published_sequence, -1)
+    union
+    select z.lane from millrace.lane z join millrace.sent p on p.lane = z.lane and p.to_lane <> z.lane
+    join lateral (select sequence from ${checked(partition)} where lane = z.lane and topic = 3 and to_lane = p.to_lane::smallint
+      order by sequence desc limit 1) o on true
+    left join millrace.seen n on n.lane = p.to_lane and n.from_lane = z.lane
+    where o.sequence > coalesce(n.sequence, -1)
+    order by lane`;
 }
 
 // Purpose: lanes that still need a block of this partition: their newest, or the one that holds the newest message of an
