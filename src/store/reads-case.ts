@@ -5,7 +5,7 @@ import type { Connection } from "./database.ts";
 import { plainArray, readTimestampMs } from "./literals.ts";
 import { type OutboxMessage, readMessages } from "./outbox.ts";
 import { type LedgerLine, readLine } from "./reads-lines.ts";
-import { showBlockTimes, showCase, showCaseLines } from "./sql/show-case.ts";
+import { showBlockTimes, showCase, showCaseCommands, showCaseLines } from "./sql/show-case.ts";
 
 export type StoredCase = {
   readonly lane: number;
@@ -63,4 +63,11 @@ export async function readOutcomesFrom(
   const messages = await readMessages(connection, lane, "outcomes", span);
   if (messages[0]?.sequence !== sequence) return [];
   return messages.filter((message) => message.block === block);
+}
+
+/** Commands of the holder in the blocks of its case that are still in the outbox, in their order. */
+export async function readCommandsOf(connection: Connection, one: StoredCase): Promise<OutboxMessage[]> {
+  const blocks = plainArray([...new Set(one.history.map((entry) => entry.block))]);
+  const { rows } = await connection.run(showCaseCommands, [one.lane, blocks, one.holderId]);
+  return rows as unknown as OutboxMessage[];
 }

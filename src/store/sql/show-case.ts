@@ -25,3 +25,14 @@ export const showCaseLines = statement(
    where l.lane = $1 and l.block = any($2::bigint[]) and l.case_id = $3::uuid
    order by l.block, l.index`,
 );
+
+// Purpose: commands of the blocks of a case, its own among them, as long as the outbox keeps them. Locks: none. Index:
+// primary keys of each partition. Rows: those of its blocks, some thousands each at most.
+export const showCaseCommands = statement(
+  "show_case_commands",
+  `select o.sequence, o.block, o.key, o.value from block b
+   join outbox o on o.lane = b.lane and o.topic = 1 and o.to_lane = -1
+     and o.sequence >= b.commands_from and o.sequence < b.commands_next
+   where b.lane = $1 and b.block = any($2::bigint[]) and o.key = $3
+   order by o.sequence`,
+);
