@@ -1,0 +1,14 @@
+// millrace flows: what is done with flow files before they run. Each verb has a file of its own.
+
+import type { Command } from "commander";
+import { type CliContext, withExamples } from "./context.ts";
+import { registerDiagram } from "./flows-diagram.ts";
+
+export function register(program: Command, context: CliContext): void {
+  const verb = program
+    .command("flows")
+    .summary("flow files: draw them")
+    .description("Flow files, the state machines of payments. None of this needs a stack.");
+  withExamples(verb, "millrace flows diagram card");
+  registerDiagram(verb, context);
+}
