@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const SHIPPED_SCHEMAS = fileURLToPath(new URL("../../schemas", import.meta.url));
+/** Versions that no new case opens on. */
+export const RETIRED_FLOWS = fileURLToPath(new URL("retired-flows", import.meta.url));
 export const TEST_FLOWS = fileURLToPath(new URL("flows", import.meta.url));
 
 export function textOf(path: string): string {

@@ -1,9 +1,9 @@
 // Good flows, each broken at one place: which property fails, where, and what is said.
 
 import { join } from "node:path";
-import { SHIPPED_SCHEMAS, TEST_FLOWS, textOf } from "../support/faulty.ts";
+import { RETIRED_FLOWS, SHIPPED_SCHEMAS, TEST_FLOWS, textOf } from "../support/faulty.ts";
 
-export const TRANSFER = textOf(join(SHIPPED_SCHEMAS, "flows", "transfer.flow.yaml"));
+export const TRANSFER = textOf(join(RETIRED_FLOWS, "transfer-1.0.0.flow.yaml"));
 export const OPEN = textOf(join(SHIPPED_SCHEMAS, "flows", "account_open.flow.yaml"));
 export const UPDATE = textOf(join(SHIPPED_SCHEMAS, "flows", "account_update.flow.yaml"));
 export const HOLD = textOf(join(TEST_FLOWS, "hold.flow.yaml"));

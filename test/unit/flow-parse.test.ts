@@ -4,9 +4,9 @@ import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import { parseDurationMs } from "../../src/domain/flow/duration.ts";
 import { parseFlow } from "../../src/domain/flow/parse.ts";
-import { placeOf, replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS, textOf } from "../support/faulty.ts";
+import { placeOf, RETIRED_FLOWS, replaceOnce, TEST_FLOWS, textOf } from "../support/faulty.ts";
 
-const TRANSFER = textOf(join(SHIPPED_SCHEMAS, "flows", "transfer.flow.yaml"));
+const TRANSFER = textOf(join(RETIRED_FLOWS, "transfer-1.0.0.flow.yaml"));
 const HOLD = textOf(join(TEST_FLOWS, "hold.flow.yaml"));
 
 function faultsOf(text: string): string[] {
