@@ -10,6 +10,8 @@ export const BENCHMARKS: ReadonlyMap<string, () => Promise<Benchmark>> = new Map
   ["drain", async () => (await import("./bench-drain.ts")).drain],
   ["hot", async () => (await import("./bench-drain.ts")).hot],
   ["skew", async () => (await import("./bench-drain.ts")).skew],
+  ["cards", async () => (await import("./bench-payments.ts")).cards],
+  ["p2p", async () => (await import("./bench-payments.ts")).p2p],
   ["echo", async () => (await import("./latency-echo.ts")).echo],
   ["latency", async () => (await import("./latency.ts")).latency],
 ]);
