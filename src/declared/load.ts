@@ -1,7 +1,7 @@
 // Reads everything that is declared under `schemas` and hands it on checked. Either all of it is right, or one error
 // tells every fault of every file with its place.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Chart, parseChart } from "../domain/accounts.ts";
 import { Currencies, parseCurrencies } from "../domain/currencies.ts";
@@ -9,6 +9,8 @@ import { readFlow } from "../domain/flow/check.ts";
 import { checkTogether } from "../domain/flow/check-together.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
+import type { Overlays } from "../domain/parameters.ts";
+import { parseParameters } from "../domain/parameters-parse.ts";
 import { parseExpression } from "./cel.ts";
 import { readLocatedCsv } from "./csv.ts";
 import { readLocatedYaml } from "./yaml.ts";
@@ -16,6 +18,8 @@ import { readLocatedYaml } from "./yaml.ts";
 export type Declared = {
   /** checked, in the order of their file names */
   readonly flows: readonly Flow[];
+  /** what is laid over the defaults of their parameters */
+  readonly overlays: Overlays;
   readonly chart: Chart;
   readonly currencies: Currencies;
   /** texts of `messages/*.avsc` by their name without the ending: `intent`, `outcome` … */
@@ -34,22 +38,24 @@ export class DeclaredFaults extends Error {
 }
 
 const FLOW_ENDING = ".flow.yaml";
+const PARAMETERS_ENDING = ".yaml";
 const MESSAGE_ENDING = ".avsc";
 
 /** @param schemasDir holds `accounts`, `currencies` and `messages`
- *  @param flowsDir   holds `*.flow.yaml`
+ *  @param flowsDir   holds `*.flow.yaml`; parameters lie beside it, in `parameters`, where there are any
  *  @throws DeclaredFaults with all that is wrong, unreadable files included */
 export function loadDeclared(schemasDir: string, flowsDir: string = join(schemasDir, "flows")): Declared {
   const faults: Fault[] = [];
   const chart = loadChart(faults, schemasDir);
   const currencies = loadCurrencies(faults, schemasDir);
   const flows = loadFlows(faults, filesIn(faults, flowsDir, FLOW_ENDING), chart);
+  const overlays = loadParameters(faults, join(flowsDir, "..", "parameters"), flows);
   const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
   const messageSchemas = Object.fromEntries(
     messages.map((file) => [basename(file, MESSAGE_ENDING), readText(faults, file) ?? ""]),
   );
   if (faults.length > 0) throw new DeclaredFaults(faults);
-  return { flows, chart, currencies, messageSchemas };
+  return { flows, overlays, chart, currencies, messageSchemas };
 }
 
 /** Flow files of any folder, checked against the chart and against each other.
@@ -87,6 +93,27 @@ function loadFlows(faults: Fault[], files: readonly string[], chart: Chart): Flo
   }
   faults.push(...checkTogether(flows));
   return flows;
+}
+
+/** Judged only when every flow is there: an overlay of a flow with a fault would be called a stranger. */
+function loadParameters(faults: Fault[], dir: string, flows: readonly Flow[]): Overlays {
+  if (faults.length > 0 || !existsSync(dir)) return new Map();
+  const { overlays, faults: found } = loadParameterFiles(filesIn(faults, dir, PARAMETERS_ENDING), flows);
+  faults.push(...found);
+  return overlays;
+}
+
+/** Files of parameters of any folder, checked against flows. */
+export function loadParameterFiles(
+  files: readonly string[],
+  flows: readonly Flow[],
+): { overlays: Overlays; faults: readonly Fault[] } {
+  const trees = files.map(loadYaml);
+  const { overlays, faults } = parseParameters(
+    trees.flatMap(({ root }) => root ?? []),
+    flows,
+  );
+  return { overlays, faults: [...trees.flatMap((tree) => tree.faults), ...faults] };
 }
 
 function loadYaml(file: string): LocatedFile {

@@ -1,19 +1,56 @@
 // Parameters of flows as versioned data: values that take the place of a flow's defaults for a tenant, a provider or a
-// holder. They change values, never types.
+// holder. They change values, never types. A block records the version that it decided by.
 
 import type { Value } from "./flow/expression.ts";
 
 /** A table has a whole number by word: a fixed fee by currency, a spread by pair. */
 export type ParamValue = Value | Readonly<Record<string, bigint>>;
+export type ParamValues = Readonly<Record<string, ParamValue>>;
+
+export type Who = { readonly tenant: string | null; readonly provider: string | null; readonly holderId: string };
 
 export interface ParameterBook {
   /** 0: nothing but the flows' defaults */
   readonly version: number;
   /** What is laid over a flow's defaults for a case; a holder's before a tenant's before a provider's. Null: nothing. */
-  overlay(
-    flow: string,
-    who: { readonly tenant: string | null; readonly provider: string | null; readonly holderId: string },
-  ): Readonly<Record<string, ParamValue>> | null;
+  overlay(flow: string, who: Who): ParamValues | null;
 }
 
 export const NO_PARAMETERS: ParameterBook = { version: 0, overlay: () => null };
+
+/** Whom an overlay is for, from the weakest to the strongest. */
+export const WHOSE = ["provider", "tenant", "holder"] as const;
+export type Whose = (typeof WHOSE)[number];
+
+/** What is laid over one flow: by whose, by their name. */
+export type FlowOverlays = Readonly<Record<Whose, ReadonlyMap<string, ParamValues>>>;
+export type Overlays = ReadonlyMap<string, FlowOverlays>;
+
+/** A book that looks each case's overlay up by its tenant, provider and holder. Who has no values of their own share one
+ *  answer, so that the answers kept are as many as the files' entries combine to, however many holders there are. */
+export function makeParameterBook(version: number, overlays: Overlays): ParameterBook {
+  const kept = new Map([...overlays].map(([flow, one]) => [flow, { overlays: one, merged: new Map<string, ParamValues>() }]));
+  return {
+    version,
+    overlay(flow, who) {
+      const known = kept.get(flow);
+      return known === undefined ? null : lookUp(known.overlays, known.merged, who);
+    },
+  };
+}
+
+function lookUp(overlays: FlowOverlays, merged: Map<string, ParamValues>, who: Who): ParamValues | null {
+  const provider = who.provider === null ? undefined : overlays.provider.get(who.provider);
+  const tenant = who.tenant === null ? undefined : overlays.tenant.get(who.tenant);
+  const holder = overlays.holder.get(who.holderId);
+  if (provider === undefined && tenant === undefined) return holder ?? null;
+  if (tenant === undefined && holder === undefined) return provider ?? null;
+  if (provider === undefined && holder === undefined) return tenant ?? null;
+  // Each part as JSON, so that no name can run into the next.
+  const key = JSON.stringify([provider && who.provider, tenant && who.tenant, holder && who.holderId]);
+  const known = merged.get(key);
+  if (known !== undefined) return known;
+  const values = { ...provider, ...tenant, ...holder };
+  merged.set(key, values);
+  return values;
+}

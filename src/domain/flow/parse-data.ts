@@ -2,7 +2,7 @@
 
 import type { Located, Place } from "../located.ts";
 import type { ParamValue } from "../parameters.ts";
-import type { Fields } from "../reading.ts";
+import type { Fields, Reading } from "../reading.ts";
 import { parseDurationMs } from "./duration.ts";
 import type { Expression, ExpressionNode, ValueType } from "./expression.ts";
 import type { CurrencySymbol, DataField, EventShape, FlowParam } from "./flow.ts";
@@ -10,7 +10,7 @@ import { DURATION_FORM, type FlowReading, isUnread, unread } from "./flow-readin
 import { CURRENCY_SYMBOL, EVENT_FORM, isEventName, isOpeningEvent, NAME, WORDS_JOINED } from "./names.ts";
 import { DATA_TYPES, PARAM_TYPES, readFieldType, readType } from "./parse-types.ts";
 
-export function mustMatch(reading: FlowReading, place: Place, name: string, pattern: RegExp, form: string): void {
+export function mustMatch(reading: Reading, place: Place, name: string, pattern: RegExp, form: string): void {
   if (!pattern.test(name)) reading.fault(place, `the name ${JSON.stringify(name)} must be ${form}`);
 }
 
@@ -48,17 +48,17 @@ export function readParam(reading: FlowReading, name: string, place: Place, node
   return { place, name, type: type ?? { kind: "text" }, default: value ?? "" };
 }
 
-/** A value of a parameter, in the flow itself or laid over it.
+/** A value of a parameter, in the flow itself or laid over it. Numbers are never negative: the checker relies on it.
  *  @returns null when it does not fit, with the fault noted */
 export function readParamValue(
-  reading: FlowReading,
+  reading: Reading,
   node: Located,
   what: string,
   type: ValueType,
 ): NonNullable<ParamValue> | null {
   switch (type.kind) {
     case "int": {
-      const value = reading.integer(node, what, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+      const value = reading.integer(node, what, 0, Number.MAX_SAFE_INTEGER);
       return value === null ? null : BigInt(value);
     }
     case "bool":
@@ -81,7 +81,7 @@ export function readParamValue(
   }
 }
 
-function readAmounts(reading: FlowReading, node: Located, what: string): Readonly<Record<string, bigint>> | null {
+function readAmounts(reading: Reading, node: Located, what: string): Readonly<Record<string, bigint>> | null {
   const entries = reading.entries(node, what);
   if (entries === null) return null;
   const amounts: [string, bigint][] = [];

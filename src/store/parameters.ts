@@ -1,0 +1,28 @@
+// Versions of parameters in the database: the same content is the same version.
+
+import type { Connection } from "./database.ts";
+import * as sql from "./sql/parameters.ts";
+
+/** Registers a content if it is new.
+ *  @returns its version, from 1 */
+export async function registerParameters(connection: Connection, contentHash: string, source: string): Promise<number> {
+  const known = await findVersion(connection, contentHash);
+  if (known !== null) return known;
+  await connection.run(sql.insertParameters, [contentHash, source]);
+  const version = await findVersion(connection, contentHash);
+  if (version === null) throw new Error("a version of the parameters was registered and is not there");
+  return version;
+}
+
+async function findVersion(connection: Connection, contentHash: string): Promise<number | null> {
+  const { rows } = await connection.run(sql.findParameters, [contentHash]);
+  return rows[0] === undefined ? null : Number(rows[0]["version"]);
+}
+
+/** Every version that was ever registered, for whoever decides a block again. */
+export async function readParameterVersions(
+  connection: Connection,
+): Promise<{ readonly version: bigint; readonly source: string }[]> {
+  const { rows } = await connection.run(sql.readParameters, []);
+  return rows.map((row) => ({ version: BigInt(row["version"] as string), source: row["source"] as string }));
+}
