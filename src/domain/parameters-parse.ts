@@ -6,7 +6,14 @@ import { NAME, WORDS_JOINED } from "./flow/names.ts";
 import { readParamValue } from "./flow/parse-data.ts";
 import { isHolderId } from "./holder.ts";
 import type { Fault, Located, LocatedEntry, Place } from "./located.ts";
-import { type FlowOverlays, type Overlays, type ParamValue, type ParamValues, WHOSE, type Whose } from "./parameters.ts";
+import {
+  type FlowOverlays,
+  type Overlays,
+  type ParamValue,
+  type ParamValues,
+  WHOSE,
+  type Whose,
+} from "./parameters.ts";
 import { Reading } from "./reading.ts";
 
 type Laid = Record<Whose, Map<string, ParamValues>>;
@@ -61,7 +68,10 @@ function readOverlay(
   const given = WHOSE.filter((whose) => row?.has(whose));
   const [whose] = given;
   if (row !== null && given.length !== 1)
-    reading.fault(node.place, `an overlay is for one ${WHOSE.join(", or one ")}; found ${given.join(" and ") || "none"}`);
+    reading.fault(
+      node.place,
+      `an overlay is for one ${WHOSE.join(", or one ")}; found ${given.join(" and ") || "none"}`,
+    );
   const values = row?.get("values");
   if (whose === undefined || values === undefined || flow === undefined) return;
   const who = readWho(reading, row?.get(whose) as Located, whose);
@@ -69,7 +79,10 @@ function readOverlay(
   const key = JSON.stringify([flow.name, whose, who]);
   const earlier = places.get(key);
   if (earlier !== undefined) {
-    reading.fault(node.place, `${whose} ${who} has values for ${flow.name} already, in ${earlier.file}:${earlier.line}`);
+    reading.fault(
+      node.place,
+      `${whose} ${who} has values for ${flow.name} already, in ${earlier.file}:${earlier.line}`,
+    );
     return;
   }
   places.set(key, node.place);

@@ -29,7 +29,9 @@ export type Overlays = ReadonlyMap<string, FlowOverlays>;
 /** A book that looks each case's overlay up by its tenant, provider and holder. Who has no values of their own share one
  *  answer, so that the answers kept are as many as the files' entries combine to, however many holders there are. */
 export function makeParameterBook(version: number, overlays: Overlays): ParameterBook {
-  const kept = new Map([...overlays].map(([flow, one]) => [flow, { overlays: one, merged: new Map<string, ParamValues>() }]));
+  const kept = new Map(
+    [...overlays].map(([flow, one]) => [flow, { overlays: one, merged: new Map<string, ParamValues>() }]),
+  );
   return {
     version,
     overlay(flow, who) {

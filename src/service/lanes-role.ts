@@ -2,7 +2,7 @@
 
 import type { Config, TopicNames } from "../config.ts";
 import { needsStandby } from "../config-standby.ts";
-import { NO_PARAMETERS } from "../domain/parameters.ts";
+import type { ParameterBook } from "../domain/parameters.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import { hoursUntil, readRetentionMs } from "../kafka/expiry.ts";
@@ -60,7 +60,7 @@ export async function makeLanes(
   const { declared, database, codec, admin, names } = common;
   const needsOne = needsStandby(config.standby, database.url);
   const standby = await withConnection(database, (connection) => requireStandby(connection, needsOne, logger));
-  const rules = await withConnection(database, (connection) => loadRules(connection, config, declared, common.lanes));
+  const loaded = await withConnection(database, (session) => loadRules(session, config, declared, common.lanes));
   const reader = await openReader(kafka, [names.intents, names.reports], readerOptions(config));
   const ratesPool = new ConnectionPool(database, RATES_CONNECTIONS);
   const rates = await followingRates(ratesPool, logger);
@@ -72,7 +72,20 @@ export async function makeLanes(
   const together: { processor: Processor | null } = { processor: null };
   const producer = sharedProducer(kafka, names.reports);
   const relay = makeRelay({ parts, names, codec, pool: relayPool, producer, joined: together });
-  const made = { parts, follower, names, rules, rates, codec, reader, admin, database, pool: blockPool, relay, halted };
+  const made = {
+    parts,
+    follower,
+    names,
+    ...loaded,
+    rates,
+    codec,
+    reader,
+    admin,
+    database,
+    pool: blockPool,
+    relay,
+    halted,
+  };
   const processor = makeProcessor(made);
   together.processor = processor;
   const upkeep = keepUp({ pool: aside, logger, partitionsAheadHours: config.partitionsAheadHours, standby });
@@ -102,6 +115,7 @@ type ProcessorMaking = {
   readonly follower: LaneFollower | null;
   readonly names: TopicNames;
   readonly rules: Rules;
+  readonly parameters: ParameterBook;
   readonly rates: RatesFollower;
   readonly codec: Codec;
   readonly reader: Reader;
@@ -117,6 +131,7 @@ function makeProcessor({
   follower,
   names,
   rules,
+  parameters,
   rates,
   codec,
   reader,
@@ -159,7 +174,7 @@ function makeProcessor({
       maker: {
         rules,
         rates: rates.current,
-        parameters: () => NO_PARAMETERS,
+        parameters: () => parameters,
         codec,
         intentsTopic: names.intents,
         process,

@@ -5,9 +5,13 @@ import { readFileSync } from "node:fs";
 import type { Config } from "../config.ts";
 import { type Declared, loadFlowText } from "../declared/load.ts";
 import { compileFlow } from "../domain/flow/compile.ts";
+import type { ParameterBook } from "../domain/parameters.ts";
 import { makeRules, type Rules } from "../domain/rules.ts";
 import type { Connection } from "../store/database.ts";
 import { registerFlows } from "../store/setup.ts";
+import { loadParameters } from "./parameters.ts";
+
+export type LoadedRules = { readonly rules: Rules; readonly parameters: ParameterBook };
 
 /** @throws DeclaredFaults | FlowVersionChanged */
 export async function loadRules(
@@ -15,7 +19,7 @@ export async function loadRules(
   config: Config,
   declared: Declared,
   lanes: number,
-): Promise<Rules> {
+): Promise<LoadedRules> {
   const files = declared.flows.map((flow) => {
     const source = readFileSync(flow.place.file, "utf8");
     const contentHash = createHash("sha256").update(source).digest("hex");
@@ -23,19 +27,25 @@ export async function loadRules(
   });
   const versions = await registerFlows(session, files);
   // Every version that ever ran is compiled, because its cases stay on it; new cases open on the files' versions only.
-  const flows = versions.map((version) => {
+  const known = versions.map((version) => {
     const current = declared.flows.find((flow) => flow.name === version.name && flow.version === version.version);
     const flow = current ?? loadFlowText(`${version.name}@${version.version}`, version.source, declared.chart);
-    return compileFlow(flow, version.number);
+    return { flow, isCurrent: current !== undefined, compiled: compileFlow(flow, version.number) };
   });
-  const current = new Set(declared.flows.map((flow) => `${flow.name}@${flow.version}`));
-  return makeRules({
+  const earlier = known.filter(({ isCurrent }) => !isCurrent);
+  const parameters = await loadParameters(
+    session,
+    declared,
+    earlier.map(({ flow }) => flow),
+  );
+  const rules = makeRules({
     chart: declared.chart,
     currencies: declared.currencies,
     lanes,
-    flows: flows.filter((flow) => current.has(flow.ref)),
-    retired: flows.filter((flow) => !current.has(flow.ref)),
+    flows: known.flatMap(({ isCurrent, compiled }) => (isCurrent ? [compiled] : [])),
+    retired: earlier.map(({ compiled }) => compiled),
     caseWindowMs: config.caseWindowDays * 86_400_000,
     caseFutureMs: config.caseFutureHours * 3_600_000,
   });
+  return { rules, parameters };
 }

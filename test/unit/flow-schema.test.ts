@@ -6,17 +6,12 @@ import { Validator } from "@cfworker/json-schema";
 import { describe, expect, test } from "vitest";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { Located } from "../../src/domain/located.ts";
+import { plain } from "../support/declared.ts";
 import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS, textOf } from "../support/faulty.ts";
 import { FORM_CASES, WHOLE } from "./flow-language-cases.ts";
 
 const FLOWS = join(SHIPPED_SCHEMAS, "flows");
 const schema = new Validator(JSON.parse(readFileSync(join(FLOWS, "flow.schema.json"), "utf8")), "2020-12");
-
-function plain(node: Located): unknown {
-  if (node.kind === "scalar") return node.value;
-  if (node.kind === "list") return node.items.map(plain);
-  return Object.fromEntries(node.entries.map(({ key, value }) => [key, plain(value)]));
-}
 
 /** What an editor underlines. */
 function faultsOf(text: string): string[] {
