@@ -49,36 +49,29 @@ export class SharedProducer {
     this.#busy.add(partition);
     while (waiting.length > 0) {
       const group = takeBatch(waiting);
+      const all = group.flatMap(({ records }) => records);
+      this.#producer ??= this.#open();
+      const used = this.#producer;
       try {
-        const producer = await this.#current();
-        await producer.send(
-          this.#topic,
-          partition,
-          group.flatMap(({ records }) => records),
-        );
+        await (await used).send(this.#topic, partition, all);
         for (const { resolve } of group) resolve();
       } catch (error) {
-        await this.#forget();
+        await this.#forget(used);
         for (const { reject } of [...group, ...waiting.splice(0)]) reject(error);
       }
     }
     this.#busy.delete(partition);
   }
 
-  #current(): Promise<Producer> {
-    this.#producer ??= this.#open();
-    return this.#producer;
-  }
-
-  async #forget(): Promise<void> {
-    const broken = this.#producer;
-    this.#producer = null;
+  /** The one that broke, and not the one that another partition may have opened since. */
+  async #forget(broken: Promise<Producer> | null): Promise<void> {
+    if (this.#producer === broken) this.#producer = null;
     await broken?.then((producer) => producer.close()).catch(() => undefined);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#forget();
+    await this.#forget(this.#producer);
   }
 }
 
