@@ -155,13 +155,18 @@ function tellCase(one: StoredCase, uuid: string, { outcomes, commands }: Sent, t
   };
 }
 
-type StoredData = { readonly c?: Fields; readonly v?: Fields; readonly t?: Readonly<Record<string, number>> };
+type StoredData = {
+  readonly c?: Fields;
+  readonly v?: Fields;
+  readonly w?: Fields;
+  readonly t?: Readonly<Record<string, number>>;
+};
 
 /** What the case knows, by its flow's names: currencies, amounts in minor units, and when its timers are due. */
 function knownOf(data: unknown): { currencies: Fields; values: Fields; timers: Fields } {
-  const { c: currencies = {}, v: values = {}, t: due = {} } = (data ?? {}) as StoredData;
+  const { c: currencies = {}, v: numbers = {}, w: words = {}, t: due = {} } = (data ?? {}) as StoredData;
   const timers = Object.fromEntries(Object.entries(due).map(([name, dueMs]) => [name, isoTime(dueMs)]));
-  return { currencies, values, timers };
+  return { currencies, values: { ...numbers, ...words }, timers };
 }
 
 /** Sources of events that lie in no topic. */
