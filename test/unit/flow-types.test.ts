@@ -247,6 +247,17 @@ test("reads an event's field behind a choice only when every way there carries i
   ]);
 });
 
+test("takes money of one currency for another's behind a guard that found them the same, and only there", () => {
+  const booked = replaceOnce(WHOLE, "x: half", "x: data.net");
+  expect(typeFlow(flowOf(booked)).faults.map(({ message }) => message)).toEqual([
+    "x is money of M where money of S is wanted",
+  ]);
+  for (const guard of [`S == M && ${GUARD}`, `${GUARD} && M == S`])
+    expect(typeFlow(flowOf(replaceOnce(booked, GUARD, guard))).faults).toEqual([]);
+  for (const guard of [`S != M && ${GUARD}`, `S == M || ${GUARD}`, `!(S == M) && ${GUARD}`])
+    expect(typeFlow(flowOf(replaceOnce(booked, GUARD, guard))).faults).toHaveLength(1);
+});
+
 test("takes an expression of 100 parts, and refuses one more", () => {
   const sum = (count: number): string => Array.from({ length: count }, () => "1").join(" + ");
   expect(typeOf(`${sum(49)} + -data.tried`)).toBe("an int");

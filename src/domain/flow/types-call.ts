@@ -5,7 +5,7 @@ import type { Flow } from "./flow.ts";
 import { type ArgumentKind, FUNCTIONS, type FunctionSignature } from "./functions.ts";
 import { printExpression } from "./print.ts";
 import { BOOL, type ExpressionType, INT, NUMBER, printType, TEXT, unite } from "./types-kinds.ts";
-import { isWrong, type Scope, type Wrong, wrong } from "./types-scope.ts";
+import { isWrong, type Scope, standingFor, type Wrong, wrong } from "./types-scope.ts";
 
 type Call = ExpressionNode & { readonly kind: "call" };
 
@@ -56,7 +56,7 @@ function settle(
 ): Wrong | null {
   switch (kind) {
     case "alias":
-      return settleAlias(scope.flow, settled, node);
+      return settleAlias(scope, settled, node);
     case "field":
       return settleField(node, typeOf);
     case "from":
@@ -123,13 +123,13 @@ function settleSymbol(
   return null;
 }
 
-function settleAlias(flow: Flow, settled: Settled, node: ExpressionNode): Wrong | null {
+function settleAlias(scope: Scope, settled: Settled, node: ExpressionNode): Wrong | null {
   const alias = node.kind === "name" ? node.path.join(".") : printExpression(node);
-  if (!flow.accounts.some((account) => account.alias === alias)) {
-    const known = flow.accounts.map((account) => account.alias).join(", ") || "none";
+  if (!scope.flow.accounts.some((account) => account.alias === alias)) {
+    const known = scope.flow.accounts.map((account) => account.alias).join(", ") || "none";
     return wrong("references", `account "${alias}" is not declared; declared: ${known}`);
   }
-  settled.result = moneyOfAccount(flow, alias);
+  settled.result = standingFor(scope.same, moneyOfAccount(scope.flow, alias));
   return null;
 }
 

@@ -2,7 +2,7 @@
 // which events lead there; a state behind a choice may be reached by several.
 
 import { INTENT_VALUES, type IntentValue } from "../intent.ts";
-import type { ValueType } from "./expression.ts";
+import type { ExpressionNode, ValueType } from "./expression.ts";
 import type { Flow, FlowState } from "./flow.ts";
 import { type ExpressionType, INT, TEXT, TIME } from "./types-kinds.ts";
 
@@ -16,9 +16,39 @@ export type Reach = {
 export type Scope = {
   readonly flow: Flow;
   readonly reach: Reach;
+  /** currencies that the guard has found to be the same: the one stands for the other */
+  readonly same: Same;
   /** what `let` has named so far */
   readonly lets: ReadonlyMap<string, ExpressionType>;
 };
+
+export type Same = ReadonlyMap<string, string>;
+export const ALL_DIFFER: Same = new Map();
+
+/** What a guard says of currencies: behind `S == M && …` money of M is money of S. */
+export function sameBehind(guard: ExpressionNode): Same {
+  const same = new Map<string, string>();
+  for (const { operator, left, right } of conjunctsOf(guard)) {
+    const pair = [left, right].flatMap((side) => (side.kind === "name" && side.path.length === 1 ? side.path : []));
+    const [one, other] = pair.map((symbol) => same.get(symbol) ?? symbol);
+    if (operator !== "==" || one === undefined || other === undefined) continue;
+    for (const [symbol, stands] of same) if (stands === other) same.set(symbol, one);
+    same.set(other, one);
+  }
+  return same;
+}
+
+function conjunctsOf(node: ExpressionNode): (ExpressionNode & { readonly kind: "binary" })[] {
+  if (node.kind !== "binary") return [];
+  return node.operator === "&&" ? [...conjunctsOf(node.left), ...conjunctsOf(node.right)] : [node];
+}
+
+/** The type with the currency that stands for its own. */
+export function standingFor<Type extends ExpressionType>(same: Same, type: Type): Type {
+  if ((type.kind !== "money" && type.kind !== "currency") || type.symbol === null) return type;
+  const stands = same.get(type.symbol);
+  return stands === undefined ? type : { ...type, symbol: stands };
+}
 
 export type Wrong = { readonly wrong: string; readonly property: TypeProperty };
 /** Which of the checker's properties fails. */
@@ -31,6 +61,11 @@ export function isWrong(type: ExpressionType | Wrong): type is Wrong {
 }
 
 export function typeOfName(scope: Scope, path: readonly string[]): ExpressionType | Wrong {
+  const type = typeOfOneName(scope, path);
+  return isWrong(type) ? type : standingFor(scope.same, type);
+}
+
+function typeOfOneName(scope: Scope, path: readonly string[]): ExpressionType | Wrong {
   const [head = "", ...rest] = path;
   const field = rest.join(".");
   switch (head) {

@@ -7,7 +7,18 @@ import type { Action, Flow, FlowState, NamedExpression } from "./flow.ts";
 import { isUnread } from "./flow-reading.ts";
 import { misfit, typeOf } from "./types-infer.ts";
 import { type ExpressionType, printType } from "./types-kinds.ts";
-import { eventsInto, isWrong, openingEvent, type Reach, type Scope, type TypeProperty } from "./types-scope.ts";
+import {
+  ALL_DIFFER,
+  eventsInto,
+  isWrong,
+  openingEvent,
+  type Reach,
+  type Same,
+  type Scope,
+  sameBehind,
+  standingFor,
+  type TypeProperty,
+} from "./types-scope.ts";
 
 /** Every expression's cost is its size: there are no loops. */
 export const EXPRESSION_NODES_MAX = 100;
@@ -31,6 +42,8 @@ export function typeFlow(flow: Flow): Typed {
 type WantedKind = "money" | "value" | "text" | "any";
 type Wanted = ValueType | WantedKind;
 type Lets = Map<string, ExpressionType>;
+/** What can be read at a place, and what the guard before it has settled. */
+type Where = Reach & { readonly same?: Same };
 
 const NOTHING: Reach = { params: false, data: false, events: null };
 const BY_ITSELF: Reach = { params: true, data: true, events: null };
@@ -65,15 +78,16 @@ class Typing implements Typed {
 
   state(state: FlowState): void {
     const into = this.#eventsInto.get(state.name) ?? [];
-    this.#actions(state.entry, into);
+    this.#actions(state.entry, { ...BY_ITSELF, events: into });
     const reacting = [
       { events: into, alternatives: state.always },
       ...state.events.map(({ event, alternatives }) => ({ events: [event], alternatives })),
     ];
     for (const { events, alternatives } of reacting) {
       for (const { when, actions } of alternatives) {
-        if (when !== null) this.#give(when, "when", { kind: "bool" }, { ...BY_ITSELF, events });
-        this.#actions(actions, events);
+        const same = when === null ? ALL_DIFFER : sameBehind(when.root);
+        if (when !== null) this.#give(when, "when", { kind: "bool" }, { ...BY_ITSELF, events, same });
+        this.#actions(actions, { ...BY_ITSELF, events, same });
       }
     }
   }
@@ -91,41 +105,41 @@ class Typing implements Typed {
     }
   }
 
-  #actions(actions: readonly Action[], events: readonly string[]): void {
+  #actions(actions: readonly Action[], where: Where): void {
     const lets: Lets = new Map();
-    for (const action of actions) this.#action(action, { ...BY_ITSELF, events }, lets);
+    for (const action of actions) this.#action(action, where, lets);
   }
 
-  #action(action: Action, reach: Reach, lets: Lets): void {
+  #action(action: Action, where: Where, lets: Lets): void {
     switch (action.kind) {
       case "let":
-        return this.#let(action.values, reach, lets);
+        return this.#let(action.values, where, lets);
       case "post":
         for (const { name, value } of action.amounts)
-          this.#give(value, name, this.#moneyOfInput(action.posting, name), reach, lets);
+          this.#give(value, name, this.#moneyOfInput(action.posting, name), where, lets);
         return;
       case "set":
         for (const { name, value } of action.values) {
           const type = this.#flow.data.find((field) => field.name === name)?.type;
-          this.#give(value, name, type ?? "any", reach, lets);
+          this.#give(value, name, type ?? "any", where, lets);
         }
         return;
       case "emit":
-        for (const { name, value } of action.amounts) this.#give(value, name, "money", reach, lets);
-        if (action.code !== null) this.#give(action.code, "code", "text", reach, lets);
+        for (const { name, value } of action.amounts) this.#give(value, name, "money", where, lets);
+        if (action.code !== null) this.#give(action.code, "code", "text", where, lets);
         return;
       case "end":
-        if (action.code !== null) this.#give(action.code, "code", "text", reach, lets);
+        if (action.code !== null) this.#give(action.code, "code", "text", where, lets);
         return;
       case "call":
-        this.#noteCall(action.call, reach);
+        this.#noteCall(action.call, where);
         return;
       case "spawn":
       case "tell":
-        return this.#values(action.values, reach, lets);
+        return this.#values(action.values, where, lets);
       case "consume":
-        this.#give(action.quote, "consume", "text", reach, lets);
-        this.#give(action.amount, "amount", "money", reach, lets);
+        this.#give(action.quote, "consume", "text", where, lets);
+        this.#give(action.amount, "amount", "money", where, lets);
         return;
       case "open_account":
       case "change_account":
@@ -134,8 +148,8 @@ class Typing implements Typed {
   }
 
   /** All right sides are read before any name is known: `{a: 1, b: a}` asks for an earlier `a`. */
-  #let(values: readonly NamedExpression[], reach: Reach, lets: Lets): void {
-    const found = values.map(({ name, value }) => [name, this.#give(value, name, "any", reach, lets)] as const);
+  #let(values: readonly NamedExpression[], where: Where, lets: Lets): void {
+    const found = values.map(({ name, value }) => [name, this.#give(value, name, "any", where, lets)] as const);
     for (const [at, [name, type]] of found.entries()) {
       const isSymbol = this.#flow.currencies.some(({ symbol }) => symbol === name);
       if (isSymbol || RESERVED.includes(name))
@@ -144,13 +158,13 @@ class Typing implements Typed {
     }
   }
 
-  #values(values: readonly NamedExpression[], reach: Reach, lets?: Lets): void {
-    for (const { name, value } of values) this.#give(value, name, "value", reach, lets);
+  #values(values: readonly NamedExpression[], where: Where, lets?: Lets): void {
+    for (const { name, value } of values) this.#give(value, name, "value", where, lets);
   }
 
-  #noteCall(name: string, reach: Reach): void {
+  #noteCall(name: string, where: Where): void {
     const events = this.#calledBy.get(name) ?? new Set<string>();
-    for (const event of reach.events ?? []) events.add(event);
+    for (const event of where.events ?? []) events.add(event);
     this.#calledBy.set(name, events);
   }
 
@@ -165,7 +179,7 @@ class Typing implements Typed {
     expression: Expression,
     what: string,
     wanted: Wanted,
-    reach: Reach,
+    where: Where,
     lets: Lets = new Map(),
   ): ExpressionType | null {
     if (isUnread(expression)) return null;
@@ -175,10 +189,13 @@ class Typing implements Typed {
       const limit = `an expression has at most ${EXPRESSION_NODES_MAX}, because its cost is known when the file is read`;
       return this.#fault("cost", place, `${what} has ${nodes} parts; ${limit}`);
     }
-    const scope: Scope = { flow: this.#flow, reach, lets };
+    const scope: Scope = { flow: this.#flow, reach: where, same: where.same ?? ALL_DIFFER, lets };
     const type = typeOf(scope, root);
     if (isWrong(type)) return this.#fault(type.property, place, `${what}: ${type.wrong}`);
-    const fault = typeof wanted === "string" ? misfitOfKind(type, wanted) : misfit(scope, root, type, wanted);
+    const fault =
+      typeof wanted === "string"
+        ? misfitOfKind(type, wanted)
+        : misfit(scope, root, type, standingFor(scope.same, wanted));
     if (fault !== null) return this.#fault("types", place, `${what} is ${fault}`);
     this.types.set(expression, type);
     return type;
