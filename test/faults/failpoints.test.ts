@@ -12,7 +12,7 @@ import { FAILPOINT_NAMES, type FailpointName } from "../../src/failpoints.ts";
 import { type Doomed, startDoomed } from "../support/doomed.ts";
 import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { type IndependentReader, openIndependentReader } from "../support/independent-reader.ts";
-import { ledgerFaults } from "../support/independent-reader-ledger.ts";
+import { ledgerFaults, transitFaults } from "../support/independent-reader-ledger.ts";
 import { openHalts, openWorld, owners, runVerb, startInstance, untilShared, type World } from "../support/processes.ts";
 import { openDatabaseProxy } from "../support/proxy-database.ts";
 import { waitFor } from "../support/wait.ts";
@@ -85,6 +85,8 @@ const OCCASIONS: Partial<Record<FailpointName, Occasion>> = {
 const PASSES: Readonly<Record<string, number>> = {
   block: 25,
   relay: 25,
+  outlet: 25,
+  outlets: 2,
   input: 40,
   mark: 2,
   epoch: 2,
@@ -217,6 +219,7 @@ async function endsRight({ world, reader, load }: Stage): Promise<void> {
   expect(await openHalts(world)).toEqual([]);
   expect(await reader.faults()).toEqual([]);
   expect(await ledgerFaults(world)).toEqual([]);
+  expect(await transitFaults(world)).toEqual([]);
   await verify(world);
 }
 
