@@ -2,7 +2,7 @@
 // tells every fault of every file with its place.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { Chart, parseChart } from "../domain/accounts.ts";
 import { Currencies, parseCurrencies } from "../domain/currencies.ts";
 import { readFlow } from "../domain/flow/check.ts";
@@ -42,20 +42,27 @@ const PARAMETERS_ENDING = ".yaml";
 const MESSAGE_ENDING = ".avsc";
 
 /** @param schemasDir holds `accounts`, `currencies` and `messages`
- *  @param flowsDir   holds `*.flow.yaml`; parameters lie beside it, in `parameters`, where there are any
+ *  @param flowsDir   holds `*.flow.yaml`
  *  @throws DeclaredFaults with all that is wrong, unreadable files included */
 export function loadDeclared(schemasDir: string, flowsDir: string = join(schemasDir, "flows")): Declared {
   const faults: Fault[] = [];
   const chart = loadChart(faults, schemasDir);
   const currencies = loadCurrencies(faults, schemasDir);
   const flows = loadFlows(faults, filesIn(faults, flowsDir, FLOW_ENDING), chart);
-  const overlays = loadParameters(faults, join(flowsDir, "..", "parameters"), flows);
+  const overlays = loadParameters(faults, parametersDir(schemasDir, flowsDir), flows);
   const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
   const messageSchemas = Object.fromEntries(
     messages.map((file) => [basename(file, MESSAGE_ENDING), readText(faults, file) ?? ""]),
   );
   if (faults.length > 0) throw new DeclaredFaults(faults);
   return { flows, overlays, chart, currencies, messageSchemas };
+}
+
+/** `parameters` in the schemas beside the flows; flows of another folder keep theirs in `parameters` within it. */
+function parametersDir(schemasDir: string, flowsDir: string): string {
+  return resolve(flowsDir) === resolve(schemasDir, "flows")
+    ? join(schemasDir, "parameters")
+    : join(flowsDir, "parameters");
 }
 
 /** Flow files of any folder, checked against the chart and against each other.
