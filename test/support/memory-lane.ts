@@ -3,13 +3,15 @@
 
 import type { Head } from "../../src/domain/head.ts";
 import { homeLane } from "../../src/domain/holder.ts";
-import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
-import { NO_RATES } from "../../src/domain/rates.ts";
+import { NO_PARAMETERS, type ParameterBook } from "../../src/domain/parameters.ts";
+import { NO_RATES, type RateBook } from "../../src/domain/rates.ts";
 import type { Rules } from "../../src/domain/rules.ts";
+import { MESSAGE_KINDS } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
 import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import { takeIn } from "../../src/processor/intake.ts";
+import { readReport } from "../../src/processor/reports.ts";
 import type {
   ArmedTimer,
   BalanceRow,
@@ -28,33 +30,44 @@ import { LANES, RULES } from "./ledger.ts";
 
 const LIMITS = { recordBytesMax: 65_536, futureMs: 86_400_000 };
 const NOTHING = { next: 0n, last: -1n, lastAtMs: 0, lastHash: Buffer.alloc(0) };
-const NONE = { records: [], knownFrom: 0n, skipped: [] };
 
 /** Knows the schemas that our own messages are written by. */
 export function ownRegistry(): MemoryRegistry {
   const registry = new MemoryRegistry();
-  for (const kind of ["intent", "outcome", "deadLetter"] as const) registry.schemas.set(IDS[kind], SCHEMAS[kind]);
+  for (const kind of MESSAGE_KINDS) registry.schemas.set(IDS[kind], SCHEMAS[kind]);
   return registry;
 }
 
 type Kept = StoredBalance & { readonly openedBlock: bigint };
 type Timer = { readonly dueMs: number; readonly caseId: string; readonly name: string };
 
+/** A message to another lane, as the relay would carry it. */
+export type Carried = { readonly toLane: number; readonly key: string; readonly value: Buffer };
+
+export type Versions = { readonly rates: () => RateBook; readonly parameters: () => ParameterBook };
+
+const NO_VERSIONS: Versions = { rates: () => NO_RATES, parameters: () => NO_PARAMETERS };
+
 export class MemoryProduction {
   readonly lane: number;
   readonly registry: MemoryRegistry;
   readonly codec;
   readonly log: InputRecord[] = [];
+  readonly reportLog: InputRecord[] = [];
+  /** what it sent to other lanes, in order; whoever carries it takes it out */
+  readonly outgoing: Carried[] = [];
   readonly blocks: SecondBlock[] = [];
   #rules: Rules;
+  readonly #versions: Versions;
   #memory: LaneMemory;
   readonly #cases = new Map<string, StoredCase>();
   readonly #balances = new Map<bigint, Kept>();
   #timers: Timer[] = [];
 
-  constructor(holderId: string, rules: Rules = RULES, registry = ownRegistry()) {
+  constructor(holderId: string, rules: Rules = RULES, registry = ownRegistry(), versions = NO_VERSIONS) {
     this.lane = homeLane(holderId, LANES);
     this.#rules = rules;
+    this.#versions = versions;
     this.registry = registry;
     this.codec = codecWith(registry);
     const head: Head = {
@@ -86,30 +99,37 @@ export class MemoryProduction {
     this.log.push({ offset: BigInt(this.log.length), appendedAtMs, key, value });
   }
 
-  /** Takes what waits in the log into a block, behind the timers that are due by then; nothing when there is neither.
+  appendReport(key: Buffer | null, value: Buffer | null, appendedAtMs: number): void {
+    this.reportLog.push({ offset: BigInt(this.reportLog.length), appendedAtMs, key, value });
+  }
+
+  /** Takes what waits in the logs into a block, behind the timers that are due by then; nothing when there is neither.
    *  @param watermarkMs no input that was in time for this moment is still to come; what a lane does by default when left out */
   async commit(nowMs: number, watermarkMs?: number): Promise<void> {
     const { head } = this.#memory;
     const records = this.log.slice(Number(head.intents.next));
-    const dueBy = watermarkMs ?? records[0]?.appendedAtMs ?? nowMs - 5_000;
+    const reports = this.reportLog.slice(Number(head.reports.next));
+    const appended = [...records, ...reports].map(({ appendedAtMs }) => appendedAtMs);
+    const dueBy = watermarkMs ?? (appended.length === 0 ? nowMs - 5_000 : Math.min(...appended));
     const due = this.#timers.filter(({ dueMs }) => dueMs <= dueBy).sort(byPosition);
-    if (records.length + due.length === 0) return;
-    for (const { value } of records) await this.#learn(value);
+    if (appended.length + due.length === 0) return;
+    const { intent, report } = this.codec.decoders;
+    for (const { value } of records) await learn(intent, value);
+    for (const { value } of reports) await learn(report, value);
     const batch: Batch = {
       timers: due.map((timer) => ({ kind: "timer", timer })),
-      reports: [],
-      reportsLast: null,
-      reportsNext: 0n,
-      intents: records.map((one) => takeIn(one, this.lane, this.#rules, this.codec.decoders.intent, LIMITS)),
+      reports: reports.map((one) => readReport(one, this.lane, LANES, report)),
+      reportsLast: reports.at(-1) ?? null,
+      reportsNext: BigInt(this.reportLog.length),
+      intents: records.map((one) => takeIn(one, this.lane, this.#rules, intent, LIMITS)),
       intentsNext: BigInt(this.log.length),
       intentsLast: records.at(-1) ?? null,
-      nowMs: records.length === 0 ? null : Math.max(...records.map(({ appendedAtMs }) => appendedAtMs)),
+      nowMs: appended.length === 0 ? null : Math.max(...appended),
       accepted: null,
     };
     const maker = {
       rules: this.#rules,
-      rates: () => NO_RATES,
-      parameters: () => NO_PARAMETERS,
+      ...this.#versions,
       codec: this.codec,
       intentsTopic: "intents",
       process: 1n,
@@ -120,12 +140,8 @@ export class MemoryProduction {
       balances: [...this.#balances.values()].filter(({ id }) => id > 0n),
     });
     this.#keep(block);
-    this.blocks.push(this.#written(block, records));
-  }
-
-  async #learn(value: Buffer | null): Promise<void> {
-    const id = value === null ? null : this.codec.decoders.intent.needs(value);
-    if (id !== null) await this.codec.decoders.intent.learn(id);
+    this.blocks.push(this.#written(block, records, reports));
+    this.outgoing.push(...carriedBy(block));
   }
 
   #keep({ rows, newHouse, pairs }: Block): void {
@@ -147,7 +163,7 @@ export class MemoryProduction {
 
   // As the auditor reads it ------------------------------------------------------------------------------------------
 
-  #written(block: Block, records: readonly InputRecord[]): SecondBlock {
+  #written(block: Block, records: readonly InputRecord[], reports: readonly InputRecord[]): SecondBlock {
     const { rows } = block;
     const recordedAt = new Date(rows.after.nowMs).toISOString();
     const lines: LineRow[] = rows.lines.map((line, index) => ({
@@ -167,8 +183,9 @@ export class MemoryProduction {
       lines,
       quarantine,
       intents: { records, knownFrom: 0n, skipped: [] },
-      reports: NONE,
+      reports: { records: reports, knownFrom: 0n, skipped: [] },
       outcomes: messagesOf(block, "outcomes"),
+      commands: messagesOf(block, "commands"),
       deadLetters: messagesOf(block, "deadLetters"),
     };
   }
@@ -181,9 +198,9 @@ export class MemoryProduction {
       caseId,
       name,
     }));
-    const { block, outcomesNext, deadLettersNext, accounts } = head;
+    const { block, outcomesNext, commandsNext, deadLettersNext, accounts } = head;
     const nowAt = new Date(head.nowMs).toISOString();
-    const rest = { block, nowAt, accounts, outcomesNext, deadLettersNext };
+    const rest = { block, nowAt, accounts, outcomesNext, commandsNext, deadLettersNext };
     const position = {
       timerDueAt: new Date(head.timer.dueMs).toISOString(),
       timerCaseId: head.timer.caseId,
@@ -214,15 +231,15 @@ function rowOf({ rows }: Block, recordedAt: string): BlockRow {
     messagesHash: rows.messagesHash,
     intentsFrom: before.intents.next,
     intentsNext: after.intents.next,
-    reportsFrom: 0n,
-    reportsNext: 0n,
+    reportsFrom: before.reports.next,
+    reportsNext: after.reports.next,
     flows: [...new Set(rows.cases.filter((one) => one.changed).map(({ flow }) => flow.number))].sort((a, b) => a - b),
     timers: rows.timersFired,
     lines: rows.lines.length,
     outcomesFrom: before.outcomesNext,
     outcomesNext: after.outcomesNext,
-    commandsFrom: 0n,
-    commandsNext: 0n,
+    commandsFrom: before.commandsNext,
+    commandsNext: after.commandsNext,
     deadLettersFrom: before.deadLettersNext,
     deadLettersNext: after.deadLettersNext,
     halt: null,
@@ -231,7 +248,24 @@ function rowOf({ rows }: Block, recordedAt: string): BlockRow {
   };
 }
 
-function messagesOf({ messages }: Block, topic: "outcomes" | "deadLetters"): BlockMessages {
+async function learn(
+  decoder: { needs(value: Buffer): number | null; learn(id: number): Promise<unknown> },
+  value: Buffer | null,
+) {
+  const id = value === null ? null : decoder.needs(value);
+  if (id !== null) await decoder.learn(id);
+}
+
+function carriedBy({ messages }: Block): Carried[] {
+  const { toLanes, keys, starts, sizes } = messages.crossing;
+  return toLanes.map((toLane, index) => {
+    const start = starts[index] as number;
+    const value = Buffer.from(messages.bytes.subarray(start, start + (sizes[index] as number)));
+    return { toLane, key: keys[index] as string, value };
+  });
+}
+
+function messagesOf({ messages }: Block, topic: "outcomes" | "commands" | "deadLetters"): BlockMessages {
   const found = messages.starts.flatMap((start, index) => {
     if (messages.topics[index] !== topic) return [];
     const value = Buffer.from(messages.bytes.subarray(start, start + (messages.sizes[index] as number)));

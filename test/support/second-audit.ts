@@ -32,6 +32,8 @@ export function secondRules(): SecondRules {
     intentSchema: SCHEMAS.intent,
     outcomeSchema: SCHEMAS.outcome,
     deadLetterSchema: SCHEMAS.deadLetter,
+    commandSchema: SCHEMAS.command,
+    reportSchema: SCHEMAS.report,
     intentsTopic: "intents",
     caseWindowMs: 400 * DAY_MS,
     caseFutureMs: DAY_MS,

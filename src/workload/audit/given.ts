@@ -64,6 +64,8 @@ function makeSecond(from: GivenFrom, flows: readonly FlowSource[]): SecondParts 
     intentSchema: schema("intent"),
     outcomeSchema: schema("outcome"),
     deadLetterSchema: schema("dead-letter"),
+    commandSchema: schema("command"),
+    reportSchema: schema("report"),
   });
   return secondParts(rules, from.askSchema);
 }

@@ -226,13 +226,14 @@ class LaneAudit {
     if (this.#work.parts.depth === "deep") {
       await compareDeeply(this.#work, { lane, row, lines, records: taken.records, outcomes, isWhole, quarantine });
     }
-    const { outcomes: answers, deadLetters } = messages;
+    const { outcomes: answers, commands, deadLetters } = messages;
     await this.second?.block({
       row,
       lines,
       intents: taken,
       reports: reported,
       outcomes: answers,
+      commands,
       deadLetters,
       quarantine,
     });

@@ -35,14 +35,20 @@ export type AuditParts = {
 
 export type SecondParts = {
   readonly rules: SecondRules;
-  readonly schemas: { readonly intents: SchemaBook; readonly outcomes: SchemaBook; readonly deadLetters: SchemaBook };
+  readonly schemas: Readonly<Record<"intents" | "reports" | "outcomes" | "commands" | "deadLetters", SchemaBook>>;
 };
 
 export function secondParts(rules: SecondRules, askSchema: AskSchema): SecondParts {
-  const intents = new SchemaBook(rules.intentSchema, askSchema);
-  const outcomes = new SchemaBook(rules.outcomeSchema, askSchema);
-  const deadLetters = new SchemaBook(rules.deadLetterSchema, askSchema);
-  return { rules, schemas: { intents, outcomes, deadLetters } };
+  return {
+    rules,
+    schemas: {
+      intents: new SchemaBook(rules.intentSchema, askSchema),
+      reports: new SchemaBook(rules.reportSchema, askSchema),
+      outcomes: new SchemaBook(rules.outcomeSchema, askSchema),
+      commands: new SchemaBook(rules.commandSchema, askSchema),
+      deadLetters: new SchemaBook(rules.deadLetterSchema, askSchema),
+    },
+  };
 }
 
 export type AuditDepth = "usual" | "deep";

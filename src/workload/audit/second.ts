@@ -2,7 +2,7 @@
 // first block that differs it stops: behind it every difference would only follow from that one.
 
 import { parseCaseId } from "../../domain/ids.ts";
-import type { DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messages.ts";
+import type { CommandMessage, DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messages.ts";
 import {
   type BlockRow,
   type CaseRow,
@@ -13,7 +13,7 @@ import {
   timeMs,
 } from "../../store/audit.ts";
 import { type BlockTaken, casesWanted, decideBlock, whyUnknowable } from "../second-ledger/block.ts";
-import { compareBlock, type Written } from "../second-ledger/compare.ts";
+import { type BlockWritten, compareBlock, type Written } from "../second-ledger/compare.ts";
 import type { Difference, SecondInvariant } from "../second-ledger/invariants.ts";
 import type { LaneLedger, SecondTimer } from "../second-ledger/ledger.ts";
 import type { SchemaBook } from "../second-ledger/schemas.ts";
@@ -37,6 +37,7 @@ export type SecondBlock = {
   readonly intents: TakenRecords;
   readonly reports: TakenRecords;
   readonly outcomes: BlockMessages;
+  readonly commands: BlockMessages;
   readonly deadLetters: BlockMessages;
   readonly quarantine: readonly QuarantineRow[];
 };
@@ -88,8 +89,10 @@ export class SecondAudit {
     if (this.#hasDiffered) return this.#notDecided();
     this.#ledger ??= await this.#begin(given);
     for (const { value } of given.intents.records) await schemas.intents.learn(value);
+    for (const { value } of given.reports.records) await schemas.reports.learn(value);
     const outcomes = await writtenOf<OutcomeMessage>(schemas.outcomes, given.outcomes, given.row.outcomesFrom);
-    const { deadLettersFrom } = given.row;
+    const { commandsFrom, deadLettersFrom } = given.row;
+    const commands = await writtenOf<CommandMessage>(schemas.commands, given.commands, commandsFrom);
     const deadLetters = await writtenOf<DeadLetterMessage>(schemas.deadLetters, given.deadLetters, deadLettersFrom);
     const taken = takenOf(given, outcomes);
     if (!isThere(given) || !(await this.#isKnowable(this.#ledger, taken))) {
@@ -98,7 +101,7 @@ export class SecondAudit {
       believeBlock(rules, this.#ledger, this.#of.standing, believedOf(given, taken, outcomes), this.#changes);
       return this.#notDecided();
     }
-    this.#decide(this.#ledger, given, taken, outcomes, deadLetters);
+    this.#decide(this.#ledger, given, taken, { outcomes, commands, deadLetters });
     this.#work.tally.blocksDecided += 1n;
   }
 
@@ -117,30 +120,28 @@ export class SecondAudit {
   async #isKnowable(ledger: LaneLedger, taken: BlockTaken): Promise<boolean> {
     if (ledger.takenOverAt === 0n) return true;
     const { rules, schemas } = this.#parts;
-    const wanted = casesWanted(rules, ledger, taken, schemas.intents);
+    const wanted = casesWanted(rules, ledger, taken, schemas);
     for (const one of await this.#of.readCases(wanted)) takeOverCase(rules, ledger, one);
-    return whyUnknowable(rules, ledger, taken, schemas.intents, this.#changes) === null;
+    return whyUnknowable(rules, ledger, taken, schemas, this.#changes) === null;
   }
 
   #decide(
     ledger: LaneLedger,
     given: SecondBlock,
     taken: BlockTaken,
-    outcomes: readonly Written<OutcomeMessage>[],
-    deadLetters: readonly Written<DeadLetterMessage>[],
+    messages: Pick<BlockWritten, "outcomes" | "commands" | "deadLetters">,
   ): void {
     const { row, lines, quarantine } = given;
-    const { rules } = this.#parts;
-    const decided = decideBlock(rules, ledger, taken, this.#parts.schemas.intents);
+    const { rules, schemas } = this.#parts;
+    const decided = decideBlock(rules, ledger, taken, { schemas, asks: NOTHING_ASKED });
     const { differences, counts } = compareBlock(rules, ledger, decided, {
       block: row.block,
       lines,
       flows: row.flows,
       outcomesFrom: row.outcomesFrom,
-      outcomes,
-      commands: row.commandsNext - row.commandsFrom,
+      commandsFrom: row.commandsFrom,
       deadLettersFrom: row.deadLettersFrom,
-      deadLetters,
+      ...messages,
       quarantine,
     });
     for (const [invariant, count] of Object.entries(counts)) {
@@ -148,7 +149,7 @@ export class SecondAudit {
     }
     const inputs = given.intents.records.length + given.reports.records.length;
     this.#work.findings.checked("timers_overtake_nothing", inputs);
-    this.#work.findings.checked("reports_decided_anew");
+    this.#work.findings.checked("reports_decided_anew", given.reports.records.length + 1);
     this.#work.findings.checked("time_decided_anew");
     for (const { uuid } of decided.touched) this.touched.add(uuid);
     this.#work.tally.inputsBelieved += BigInt(decided.believed.length);
@@ -224,6 +225,9 @@ export class SecondAudit {
 }
 
 const CASES_A_PAGE = 2_000;
+
+/** Neither rates nor overlays of parameters. */
+const NOTHING_ASKED = { rate: () => null, overlay: () => undefined };
 
 /** Whether every record that the block took is there. */
 function isThere({ row, intents: { knownFrom } }: SecondBlock): boolean {

@@ -1,11 +1,11 @@
 // A block as it was written against the block as it is decided anew: lines, outcomes, what was put aside.
 
 import { createHash } from "node:crypto";
-import type { DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messages.ts";
+import type { CommandMessage, DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messages.ts";
 import type { LineRow, QuarantineRow } from "../../store/audit.ts";
 import type { DecidedBlock, Misfit } from "./block.ts";
 import type { Difference, SecondInvariant } from "./invariants.ts";
-import type { LaneLedger, SecondLine, SecondOutcome } from "./ledger.ts";
+import type { LaneLedger, SecondCommand, SecondLine, SecondOutcome } from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
 
 /** A message as its bytes say, under the key that it lies under; null where it is nowhere any more. */
@@ -17,7 +17,8 @@ export type BlockWritten = {
   readonly flows: readonly number[];
   readonly outcomesFrom: bigint;
   readonly outcomes: readonly Written<OutcomeMessage>[];
-  readonly commands: bigint;
+  readonly commandsFrom: bigint;
+  readonly commands: readonly Written<CommandMessage>[];
   readonly deadLettersFrom: bigint;
   readonly deadLetters: readonly Written<DeadLetterMessage>[];
   readonly quarantine: readonly QuarantineRow[];
@@ -37,15 +38,10 @@ export function compareBlock(
   const differences = [
     ...compareLines(decided.lines, written.lines),
     ...compareOutcomes(ledger, decided.outcomes, written),
+    ...compareCommands(ledger, decided.commands, written),
     ...compareQuarantine(decided.misfits, written.quarantine),
     ...compareDeadLetters(rules, ledger, decided.misfits, written),
   ];
-  if (written.commands !== 0n) {
-    differences.push({
-      invariant: "commands_decided_anew",
-      text: `it sent ${written.commands} commands, and no flow calls`,
-    });
-  }
   const flows = [...new Set([...decided.touched].map(({ flow }) => flow.number))].sort((one, other) => one - other);
   if (flows.join() !== written.flows.join()) {
     const text = `it says that it decided by flows ${written.flows.join(", ") || "none"}, and it was ${flows.join(", ") || "none"}`;
@@ -55,7 +51,7 @@ export function compareBlock(
     lines_decided_anew: decided.lines.length,
     outcomes_decided_anew: decided.outcomes.length,
     quarantine_decided_anew: decided.misfits.length,
-    commands_decided_anew: 1,
+    commands_decided_anew: decided.commands.length + 1,
     timers_decided_anew: decided.fired.length,
     timers_not_early: decided.fired.length,
   };
@@ -100,6 +96,7 @@ const FIELDS = [
   "amounts",
   "lines",
   "flow",
+  "parentId",
   "occurredAt",
   "recordedAt",
   "correlationId",
@@ -108,24 +105,66 @@ const FIELDS = [
 ] as const;
 
 function compareOutcomes({ lane }: LaneLedger, decided: readonly SecondOutcome[], written: BlockWritten): Difference[] {
+  const { block, outcomes, outcomesFrom: from } = written;
+  const said = { lane, block, from, name: "outcome", invariant: "outcomes_decided_anew" } as const;
+  return compareMessages<SecondOutcome>(said, FIELDS, decided, outcomes);
+}
+
+const COMMAND_FIELDS = [
+  "commandId",
+  "caseId",
+  "holderId",
+  "call",
+  "op",
+  "attempt",
+  "idempotencyKey",
+  "readOnly",
+  "notAfter",
+  "payload",
+  "traceparent",
+] as const;
+
+function compareCommands({ lane }: LaneLedger, decided: readonly SecondCommand[], written: BlockWritten): Difference[] {
+  const { block, commands, commandsFrom: from } = written;
+  const said = { lane, block, from, name: "command", invariant: "commands_decided_anew" } as const;
+  return compareMessages<SecondCommand>(said, COMMAND_FIELDS, decided, commands);
+}
+
+type Said = {
+  readonly lane: number;
+  readonly block: bigint;
+  /** sequence of the first */
+  readonly from: bigint;
+  readonly name: string;
+  readonly invariant: SecondInvariant;
+};
+
+type Placed = { readonly lane: number; readonly sequence: bigint; readonly block: bigint };
+
+function compareMessages<Message extends { readonly holderId: string }>(
+  { lane, block, from, name, invariant }: Said,
+  fields: readonly (keyof Message)[],
+  decided: readonly Message[],
+  written: readonly Written<Message & Placed>[],
+): Difference[] {
   const wrong: Difference[] = [];
-  const differs = (text: string): void => void wrong.push({ invariant: "outcomes_decided_anew", text });
-  if (decided.length !== written.outcomes.length) {
-    differs(`it has ${written.outcomes.length} outcomes; decided anew ${decided.length}`);
+  const differs = (text: string): void => void wrong.push({ invariant, text });
+  if (decided.length !== written.length) {
+    differs(`it has ${written.length} ${name}s; decided anew ${decided.length}`);
   }
   decided.forEach((expected, index) => {
-    const found = written.outcomes[index];
+    const found = written[index];
     if (found === undefined || found === null) return;
-    const sequence = written.outcomesFrom + BigInt(index);
-    const place = `outcome ${sequence}`;
+    const sequence = from + BigInt(index);
+    const place = `${name} ${sequence}`;
     if (found.message === null) return differs(`${place} cannot be read`);
     const { message, key } = found;
-    const isPlaced = message.lane === lane && message.sequence === sequence && message.block === written.block;
+    const isPlaced = message.lane === lane && message.sequence === sequence && message.block === block;
     if (!isPlaced) differs(`${place} says lane ${message.lane}, sequence ${message.sequence}, block ${message.block}`);
     if (key !== null && key !== expected.holderId) differs(`${place} lies under key ${key}, not ${expected.holderId}`);
-    for (const field of FIELDS) {
+    for (const field of fields) {
       const [theirs, ours] = [shown(message[field]), shown(expected[field])];
-      if (theirs !== ours) differs(`${place} says ${field} ${theirs}; decided anew ${ours}`);
+      if (theirs !== ours) differs(`${place} says ${String(field)} ${theirs}; decided anew ${ours}`);
     }
   });
   return wrong;

@@ -15,15 +15,10 @@ export type Scope = {
   readonly asked: (name: string, given: readonly Value[]) => Value | undefined;
 };
 
-/** An amount that no arithmetic can make: a case or a file says something that cannot be. */
-export class NoResult extends Error {
-  override name = "NoResult";
-}
-
 /** Functions whose first word is a name and not a value: an alias or a path. */
 const BY_NAME = ["has", "spendable"];
 
-/** @throws Unreadable | NoResult */
+/** @throws Unreadable */
 export function evaluate(node: Node, scope: Scope): Value {
   switch (node.is) {
     case "value":
@@ -36,7 +31,8 @@ export function evaluate(node: Node, scope: Scope): Value {
       return evaluate(isTrue(evaluate(node.test, scope)) ? node.whenTrue : node.otherwise, scope);
     case "sign": {
       const value = evaluate(node.of, scope);
-      return node.sign === "!" ? !isTrue(value) : -whole(value);
+      if (node.sign === "!") return !isTrue(value);
+      return value === null ? null : -whole(value);
     }
     case "pair":
       return pair(node, scope);
@@ -64,27 +60,30 @@ function pair(node: Extract<Node, { is: "pair" }>, scope: Scope): Value {
     case "in":
       return Array.isArray(right) && right.includes(left);
     case "<":
-      return whole(left) < whole(right);
     case "<=":
-      return whole(left) <= whole(right);
     case ">":
-      return whole(left) > whole(right);
     case ">=":
-      return whole(left) >= whole(right);
-    case "+":
-      return whole(left) + whole(right);
-    case "-":
-      return whole(left) - whole(right);
-    case "*":
-      return whole(left) * whole(right);
+      return left !== null && right !== null && compared(node.sign, whole(left), whole(right));
     default:
-      return divided(node.sign, whole(left), whole(right));
+      return left === null || right === null ? null : computed(node.sign, whole(left), whole(right));
   }
 }
 
-/** Toward zero, as bigints divide. */
-function divided(sign: string, left: bigint, right: bigint): bigint {
-  if (right === 0n) throw new NoResult(`${left} ${sign} 0`);
+function compared(sign: string, left: bigint, right: bigint): boolean {
+  if (sign === "<") return left < right;
+  if (sign === "<=") return left <= right;
+  return sign === ">" ? left > right : left >= right;
+}
+
+function computed(sign: string, left: bigint, right: bigint): bigint | null {
+  if (sign === "+") return left + right;
+  if (sign === "-") return left - right;
+  return sign === "*" ? left * right : divided(sign, left, right);
+}
+
+/** Toward zero, as bigints divide; a quotient by nothing is not known. */
+function divided(sign: string, left: bigint, right: bigint): bigint | null {
+  if (right === 0n) return null;
   return sign === "/" ? left / right : left % right;
 }
 
@@ -95,7 +94,8 @@ function call(name: string, given: readonly Node[], scope: Scope): Value {
     return scope.asked(name, [word.path.join(".")]) ?? unknown(name);
   }
   const values = given.map((one) => evaluate(one, scope));
-  return plain(name, values) ?? scope.asked(name, values) ?? unknown(name);
+  const value = plain(name, values);
+  return value === undefined ? (scope.asked(name, values) ?? unknown(name)) : value;
 }
 
 function unknown(name: string): never {
@@ -111,13 +111,13 @@ function plain(name: string, given: readonly Value[]): Value | undefined {
     case "max":
       return whole(one) > whole(two) ? whole(one) : whole(two);
     case "fee.of":
-      return atMost(whole(one), halfUp(whole(one) * whole(two), 10_000n) + whole(three));
+      return atMost(whole(one), halfUp(whole(one) * atLeastNone(two), 10_000n) + atLeastNone(three));
     case "share.of":
-      return halfUp(whole(one) * whole(two), 10_000n);
+      return atMost(whole(one), halfUp(whole(one) * atLeastNone(two), 10_000n));
     case "part.up":
-      return ceiling(whole(one) * whole(two), whole(three));
+      return whole(three) > 0n ? ceiling(whole(one) * whole(two), whole(three)) : null;
     case "part.down":
-      return floor(whole(one) * whole(two), whole(three));
+      return whole(three) > 0n ? floor(whole(one) * whole(two), whole(three)) : null;
     case "lookup":
       return tableOf(one).get(wordOf(two)) ?? whole(three);
     case "fx.spread":
@@ -128,8 +128,7 @@ function plain(name: string, given: readonly Value[]): Value | undefined {
 }
 
 function spreadOf(table: ReadonlyMap<string, Value>, from: string, to: string): Value {
-  const found = table.get(from + to) ?? table.get(to + from) ?? table.get("*");
-  return found ?? unknown(`spread of ${from} and ${to}`);
+  return table.get(from + to) ?? table.get(to + from) ?? table.get("*") ?? 0n;
 }
 
 // Numbers -----------------------------------------------------------------------------------------------------------------
@@ -154,14 +153,16 @@ function tableOf(value: Value | undefined): ReadonlyMap<string, Value> {
   throw new Unreadable(`${String(value)} is no table`);
 }
 
+function atLeastNone(value: Value | undefined): bigint {
+  return whole(value) > 0n ? whole(value) : 0n;
+}
+
 function atMost(limit: bigint, value: bigint): bigint {
   return value < limit ? value : limit;
 }
 
 /** The largest whole number that is not above n/d. @param d > 0n */
 export function floor(n: bigint, d: bigint): bigint {
-  if (d === 0n) throw new NoResult(`${n} / 0`);
-  if (d < 0n) return floor(-n, -d);
   return n >= 0n ? n / d : -((-n + d - 1n) / d);
 }
 

@@ -45,11 +45,52 @@ export type SecondOutcome = {
   >;
   readonly lines: number;
   readonly flow: string | null;
+  readonly parentId: string | null;
   readonly occurredAt: bigint;
   readonly recordedAt: bigint;
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly traceparent: string | null;
+};
+
+/** A command with every field of the message, but for its place and the digest of its block. */
+export type SecondCommand = {
+  readonly commandId: string;
+  readonly caseId: string;
+  readonly holderId: string;
+  readonly call: string;
+  readonly op: string;
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+  readonly readOnly: boolean;
+  readonly notAfter: bigint;
+  readonly payload: Readonly<Record<string, string>>;
+  readonly traceparent: string | null;
+};
+
+/** A message to another holder, numbered within its pair of lanes. */
+export type SecondMessage = {
+  readonly toLane: number;
+  readonly sequence: bigint;
+  readonly holderId: string;
+  readonly caseId: string;
+  readonly call: string;
+  readonly attempt: number;
+  readonly result: string;
+  readonly observation: string;
+  readonly payload: Readonly<Record<string, string>>;
+  readonly occurredAt: bigint;
+  readonly from: SecondOrigin;
+};
+
+export type SecondOrigin = {
+  readonly lane: number;
+  readonly sequence: bigint;
+  readonly block: bigint;
+  readonly holderId: string;
+  readonly caseId: string;
+  readonly call: string;
+  readonly attempt: number;
 };
 
 export type LaneLedger = {
@@ -65,8 +106,12 @@ export type LaneLedger = {
   block: bigint;
   nowMs: number;
   outcomesNext: bigint;
+  commandsNext: bigint;
   deadLettersNext: bigint;
   accountCount: bigint;
+  /** by lane: the next sequence to it, and the last that was taken from it */
+  readonly sent: Map<number, bigint>;
+  readonly seen: Map<number, bigint>;
   /** where the last timer that fired stood; null: a block that was believed does not tell */
   firedTo: SecondTimer | null;
   /** the latest append time of the inputs taken */
@@ -88,8 +133,11 @@ export function emptyLedger(flows: readonly SecondFlow[], lane: number): LaneLed
     block: 0n,
     nowMs: 0,
     outcomesNext: 0n,
+    commandsNext: 0n,
     deadLettersNext: 0n,
     accountCount: 0n,
+    sent: new Map(),
+    seen: new Map(),
     firedTo: NO_TIMER,
     inputsToMs: 0,
     recent: [],

@@ -20,6 +20,8 @@ export type SecondRules = {
   readonly intentSchema: AvroSchema;
   readonly outcomeSchema: AvroSchema;
   readonly deadLetterSchema: AvroSchema;
+  readonly commandSchema: AvroSchema;
+  readonly reportSchema: AvroSchema;
   readonly intentsTopic: string;
 } & SecondSettings;
 
@@ -40,6 +42,8 @@ export type SecondTexts = SecondSettings & {
   readonly intentSchema: string;
   readonly outcomeSchema: string;
   readonly deadLetterSchema: string;
+  readonly commandSchema: string;
+  readonly reportSchema: string;
   readonly intentsTopic: string;
 };
 
@@ -53,5 +57,7 @@ export function readRules(texts: SecondTexts): SecondRules {
     intentSchema: new AvroSchema(texts.intentSchema),
     outcomeSchema: new AvroSchema(texts.outcomeSchema),
     deadLetterSchema: new AvroSchema(texts.deadLetterSchema),
+    commandSchema: new AvroSchema(texts.commandSchema),
+    reportSchema: new AvroSchema(texts.reportSchema),
   };
 }

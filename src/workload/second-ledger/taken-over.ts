@@ -3,7 +3,7 @@
 // says up to which block it did so, and who it knows too little of.
 
 import { type CaseRow, type LaneStanding, timeMs } from "../../store/audit.ts";
-import { isSettled, type SecondCase } from "./case-book.ts";
+import { isSettled, readData, type SecondCase, type StoredData } from "./case-book.ts";
 import { placeOf } from "./chart.ts";
 import { addAccount, emptyLedger, type LaneLedger, noteBlock, type SecondTimer, timerKey } from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
@@ -150,7 +150,6 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
   const isUnmoved = history.length === row.history.split("\n").length;
   // What it held then is not written down any more, once later blocks have moved it; but at its end nothing moves it.
   const isDataKnown = isUnmoved || isSettled({ flow, state });
-  const { c = {}, v = {}, t = {} } = isDataKnown ? ((row.data ?? {}) as Stored) : {};
   const known: SecondCase = {
     uuid: row.caseId,
     kind: row.kind,
@@ -158,9 +157,7 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
     holderId: row.holderId,
     occurredAt: row.occurredAtMicros,
     state,
-    currencies: new Map(Object.entries(c)),
-    values: new Map(Object.entries(v).map(([name, digits]) => [name, BigInt(digits)])),
-    timers: new Map(Object.entries(t)),
+    ...readData(isDataKnown ? ((row.data ?? {}) as StoredData) : {}),
     history,
     isDataKnown,
   };
@@ -170,9 +167,3 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
     ledger.timers.set(timerKey(timer), timer);
   }
 }
-
-type Stored = {
-  readonly c?: Record<string, string>;
-  readonly v?: Record<string, string>;
-  readonly t?: Record<string, number>;
-};
