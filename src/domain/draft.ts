@@ -1,88 +1,282 @@
-// What one event would do, before it is known whether it may. A draft collects lines, outcomes, timers and account
-// changes; `settle` checks the funds and hands everything to the books, a refusal throws the draft away. So an event
-// does all of its flow's steps or none.
+// What one event would do, before it is known whether it may. A draft collects lines, outcomes, changed variables, calls
+// and account changes; `settle` checks the funds and hands everything to the books, a refusal throws the draft away. So an
+// event does all of its flow's steps or none. Variables are laid over those of the case, not copied: what an event costs
+// hangs on what it does, not on how much its case keeps.
 
 import { assert } from "./assert.ts";
-import { type Account, assignId, type Books, type CaseData, isNewAccount, naturalBalance } from "./books.ts";
+import {
+  type Account,
+  type Books,
+  type CaseData,
+  type CaseRecord,
+  caseOf,
+  holderAccountOf,
+  naturalBalance,
+} from "./books.ts";
+import { apply, DraftAccounts, type DraftLine, isOverdrawn, takenOf } from "./draft-accounts.ts";
+import type { CompiledCall, Payload } from "./flow/compile-calls.ts";
+import type { EventFields } from "./flow/compile-events.ts";
+import { WITHOUT_FLOOR } from "./flow/compile-functions.ts";
+import type { Value } from "./flow/expression.ts";
 import type { FlowPosting } from "./flow/flow.ts";
+import type { Figures, Scope } from "./flow/scope.ts";
+import type { Rate } from "./fx.ts";
+import { formatCaseId, parseCaseId } from "./ids.ts";
 import type { AskedMoney, Intent } from "./intent.ts";
-import type { RefusalCode } from "./refusals.ts";
+import type { ParamValue } from "./parameters.ts";
+import { CONSUME_EVENT, quoteFor } from "./quotes.ts";
+import { type Reason, reasonOf } from "./reasons.ts";
+import { firstRefusal, type RefusalCode } from "./refusals.ts";
+
+/** What an event is decided by. */
+export type Cause = {
+  /** null for all but intents */
+  readonly intent: Intent | null;
+  readonly event: EventFields;
+  /** currencies of the event's amounts where they are told beside them; `*` for all */
+  readonly currencies: Readonly<Record<string, string>> | null;
+  readonly occurredAtMicros: bigint;
+  readonly attempt: number;
+  /** asked by somebody, who can be refused; what is not is a fact: it passes a freeze */
+  readonly isWish: boolean;
+};
 
 export type DraftOutcome = {
   readonly type: string;
   readonly amounts: readonly { readonly name: string; readonly minor: bigint; readonly currency: string }[];
+  readonly reason: Reason | null;
+};
+
+/** What an event sets off in other cases of its holder, taken right after it. */
+export type FollowUp =
+  | {
+      readonly kind: "spawn";
+      readonly flow: string;
+      readonly child: number;
+      readonly event: EventFields;
+      readonly currencies: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: "tell"; readonly uuid: string; readonly name: string; readonly event: EventFields };
+
+export type Sending = {
+  readonly call: CompiledCall;
+  readonly attempt: number;
+  readonly payload: Payload;
+  /** the idempotency key, or the holder that a message goes to */
+  readonly to: string;
 };
 
 type Change = { account: Account; floorMinor: bigint | null; status: Account["status"] };
-type DraftLine = { debit: Account; credit: Account; currency: string; minor: bigint; posting: FlowPosting };
 
-export class Draft {
+export class Draft implements Scope {
   readonly outcomes: DraftOutcome[] = [];
-  readonly armed: { name: string; afterMs: number }[] = [];
+  readonly lets: (Value | Figures)[] = [];
+  readonly books: Books;
+  readonly known: CaseRecord;
+  readonly cause: Cause;
+  readonly intent: Intent | null;
+  /** null: none */
+  followUps: FollowUp[] | null = null;
+  sendings: Sending[] | null = null;
+  /** what computing a value refused */
+  refused: RefusalCode | null = null;
   readonly #lines: DraftLine[] = [];
-  /** accounts this event met for the first time in the lane's life */
-  readonly #opened: Account[] = [];
-  readonly #books: Books;
-  readonly #caseId: string;
-  readonly holderId: string;
-  readonly #intent: Intent | null;
-  #currencies: Record<string, string>;
-  #values: Record<string, bigint>;
+  readonly #accounts: DraftAccounts;
+  /** laid over the case's variables; null: none changed */
+  #changed: Record<string, Value> | null = null;
+  #currencies: Record<string, string> | null = null;
+  #overlay: Readonly<Record<string, ParamValue>> | null | undefined;
+  #ended: string | null;
   #change: Change | null = null;
+  #caseId: string | null = null;
 
-  constructor(books: Books, caseId: string, holderId: string, data: CaseData, intent: Intent | null) {
-    this.#books = books;
-    this.#caseId = caseId;
-    this.holderId = holderId;
-    this.#intent = intent;
-    this.#currencies = { ...data.currencies };
-    this.#values = { ...data.values };
+  constructor(books: Books, known: CaseRecord, cause: Cause) {
+    this.books = books;
+    this.known = known;
+    this.cause = cause;
+    this.intent = cause.intent;
+    this.#ended = known.data.ended;
+    this.#accounts = new DraftAccounts(books, known.holderId);
   }
 
   // What steps read --------------------------------------------------------------------------------------------------
 
-  value(name: string): bigint {
-    const value = this.#values[name];
+  get holderId(): string {
+    return this.known.holderId;
+  }
+
+  get caseUuid(): string {
+    return this.known.id;
+  }
+
+  get caseId(): string {
+    this.#caseId ??= formatCaseId({ kind: this.known.kind, uuid: this.known.id, timeMs: 0 });
+    return this.#caseId;
+  }
+
+  get nowMs(): number {
+    return this.books.nowMs;
+  }
+
+  get atMs(): bigint {
+    return this.cause.occurredAtMicros / 1000n;
+  }
+
+  get attempt(): bigint {
+    return BigInt(this.cause.attempt);
+  }
+
+  value(name: string): Value {
+    const value = this.#changed?.[name] ?? this.#kept(name);
     assert(value !== undefined, `variable ${name} is not bound`);
     return value;
   }
 
+  /** Null is a value too: a variable that was set to it must not show what it was before. */
+  #kept(name: string): Value | undefined {
+    const changed = this.#changed;
+    if (changed !== null && name in changed) return changed[name];
+    return this.known.data.values[name];
+  }
+
+  eventField(name: string): Value {
+    const value = this.cause.event[name];
+    assert(value !== undefined, `the event has no ${name}`);
+    return value;
+  }
+
+  eventCurrency(field: string): string {
+    const { currencies, event } = this.cause;
+    const value = event[field];
+    return currencies?.[field] ?? (typeof value === "string" ? value : currencies?.["*"]) ?? "";
+  }
+
   currencyOf(symbol: string): string {
-    const currency = this.#currencies[symbol];
+    const currency = (this.#currencies ?? this.known.data.currencies)[symbol];
     assert(currency !== undefined, `currency ${symbol} is not bound`);
     return currency;
   }
 
   asked(): AskedMoney {
-    const amount = this.#intent?.amount ?? null;
+    const amount = this.intent?.amount ?? null;
     assert(amount !== null, "the intent has no amount, which intake should have seen");
     return amount;
   }
 
-  path(field: "account" | "from" | "to"): string {
-    const path = this.#intent?.[field] ?? null;
-    assert(path !== null, `the intent has no ${field}, which intake should have seen`);
-    return path;
+  param(name: string, otherwise: ParamValue): ParamValue {
+    const { parameters } = this.books;
+    if (parameters.version === 0) return otherwise;
+    if (this.#overlay === undefined) {
+      const who = { tenant: this.#label("tenant"), provider: this.#label("provider"), holderId: this.holderId };
+      this.#overlay = parameters.overlay(this.known.flow.name, who);
+    }
+    return this.#overlay?.[name] ?? otherwise;
+  }
+
+  #label(name: "tenant" | "provider"): string | null {
+    const value = this.#kept(name);
+    return typeof value === "string" && value !== "" ? value : null;
+  }
+
+  rateOf(from: string, to: string): Rate | null {
+    return this.books.rates.usable(from, to, this.books.nowMs);
+  }
+
+  scaleOf(currency: string): number {
+    const scale = this.books.rules.currencies.scaleOf(currency);
+    assert(scale !== null, `currency ${currency} of an accepted event is known`);
+    return scale;
+  }
+
+  placeOf(path: string) {
+    return this.books.rules.chart.resolve(path);
+  }
+
+  spendable(path: string): bigint {
+    const account = holderAccountOf(this.books, path);
+    if (account === null) return 0n;
+    if (account.floorMinor === null) return WITHOUT_FLOOR;
+    const posted = takenOf(account, this.#lines, () => true);
+    const left = naturalBalance(account) - account.floorMinor - posted;
+    return left > 0n ? left : 0n;
+  }
+
+  quoteCase(id: string): CaseRecord | null {
+    const parsed = parseCaseId(id);
+    return parsed === null ? null : caseOf(this.books, parsed.uuid);
+  }
+
+  refuse(code: RefusalCode): void {
+    this.refused = firstRefusal(this.refused, code);
   }
 
   // What steps do ----------------------------------------------------------------------------------------------------
 
-  bindCurrency(symbol: string, from: string): void {
-    const currency = from === "intent.currency" ? this.#intent?.currency : this.asked().currency;
-    assert(typeof currency === "string", `currency ${symbol} cannot be bound from ${from}`);
+  bindCurrency(symbol: string, currency: string): void {
+    if (this.books.rules.currencies.scaleOf(currency) === null) this.refuse("unknown_currency");
+    this.#currencies ??= {};
     this.#currencies[symbol] = currency;
   }
 
-  set(name: string, value: bigint): void {
-    this.#values[name] = value;
+  set(name: string, value: Value): void {
+    this.#changed ??= {};
+    this.#changed[name] = value;
+    if (name === "tenant" || name === "provider") this.#overlay = undefined;
   }
 
-  emit(type: string, amounts: DraftOutcome["amounts"]): void {
-    this.outcomes.push({ type, amounts });
+  emit(type: string, amounts: DraftOutcome["amounts"], reason: Reason | null = null): void {
+    this.outcomes.push({ type, amounts, reason });
   }
 
-  arm(name: string, afterMs: number): void {
-    this.armed.push({ name, afterMs });
+  /** For an event that contradicts what its case expects: somebody must look. */
+  alarm(code: string): void {
+    this.emit("ops.attention", [], reasonOf(code));
+  }
+
+  /** @returns whether this is the case's first end, and so the one that counts */
+  end(result: string): boolean {
+    if (this.#ended !== null) return false;
+    this.#ended = result;
+    return true;
+  }
+
+  send(call: CompiledCall): RefusalCode | null {
+    const earlier = this.sendings?.filter((one) => one.call === call).length ?? 0;
+    const attempt = (this.known.data.attempts[call.name] ?? 0) + earlier + 1;
+    const to = call.to.kind === "gateway" ? call.to.key(this) : call.to.holder(this);
+    this.sendings ??= [];
+    this.sendings.push({ call, attempt, to, payload: call.payload(this) });
+    return null;
+  }
+
+  spawn(flow: string, event: EventFields, currencies: Readonly<Record<string, string>>): RefusalCode | null {
+    const earlier = this.followUps?.filter((one) => one.kind === "spawn" && one.flow === flow).length ?? 0;
+    const child = (this.known.data.attempts[`+${flow}`] ?? 0) + earlier;
+    this.#follow({ kind: "spawn", flow, child, event, currencies });
+    return null;
+  }
+
+  tell(name: string, event: EventFields): RefusalCode | null {
+    const { parent } = this.known.data;
+    assert(parent !== null, `${this.known.flow.ref} tells a parent and has none`);
+    this.#follow({ kind: "tell", uuid: parent.uuid, name, event });
+    return null;
+  }
+
+  /** The quote must still be good for the amount; it is its own case that takes note. */
+  consume(id: string, minor: bigint): RefusalCode | null {
+    const known = this.quoteCase(id);
+    const { G: from = "", R: to = "" } = known?.data.currencies ?? {};
+    const quote = quoteFor(known, { holderId: this.holderId, by: this.caseUuid, minor, from, to });
+    if (typeof quote === "string") return quote;
+    assert(known !== null, "a quote that is good is there");
+    this.#follow({ kind: "tell", uuid: known.id, name: CONSUME_EVENT, event: { amount: minor, by: this.caseUuid } });
+    return null;
+  }
+
+  #follow(followUp: FollowUp): void {
+    this.followUps ??= [];
+    this.followUps.push(followUp);
   }
 
   /** One line of a posting. Refusals come in their order of precedence over both sides: unknown, same, not home,
@@ -96,45 +290,45 @@ export class Draft {
   ): RefusalCode | null {
     assert(minor >= 0n, `${posting.name} would post a negative amount`);
     if (minor === 0n) return null;
-    const debit = this.#account(debitPath, currency);
-    const credit = this.#account(creditPath, currency);
+    const debit = this.#accounts.at(debitPath, currency);
+    const credit = this.#accounts.at(creditPath, currency);
     if (debit === "unknown_account" || credit === "unknown_account") return "unknown_account";
     if (debitPath === creditPath) return "same_account";
     for (const code of ["not_home", "currency_mismatch"] as const) if (debit === code || credit === code) return code;
     assert(typeof debit !== "string" && typeof credit !== "string", "every refusal of an account is ranked above");
     // A freeze stops wishes. What falls due by itself is a fact: refusing it would only stop the lane.
-    if (this.#intent !== null && (debit.status === "closed" || credit.status === "closed")) return "account_closed";
-    if (this.#intent !== null && (debit.status === "frozen" || credit.status === "frozen")) return "account_frozen";
+    if (this.cause.isWish && (debit.status === "closed" || credit.status === "closed")) return "account_closed";
+    if (this.cause.isWish && (debit.status === "frozen" || credit.status === "frozen")) return "account_frozen";
     this.#lines.push({ debit, credit, currency, minor, posting });
     return null;
   }
 
   openAccount(path: string, currency: string): RefusalCode | null {
-    const place = this.#books.rules.chart.resolve(path);
+    const place = this.placeOf(path);
     if (place === null) return "unknown_account";
     if (place.kind === "house" || place.holderId !== this.holderId) return "not_home";
-    const known = this.#books.holderAccounts.get(path);
-    if (known !== undefined && known.currency !== currency) return "currency_mismatch";
-    if (known !== undefined) return known.status === "closed" ? "account_closed" : "invalid_state";
-    const floorMinor = this.#intent?.floorMinor ?? null;
+    const known = holderAccountOf(this.books, path);
+    if (known !== null && known.currency !== currency) return "currency_mismatch";
+    if (known !== null) return known.status === "closed" ? "account_closed" : "invalid_state";
+    const floorMinor = this.intent?.floorMinor ?? null;
     if (floorMinor !== null && floorMinor > 0n) return "insufficient_funds"; // a new account holds nothing
-    this.#openHolderAccount(path, currency, place.side, floorMinor);
+    this.#accounts.open(path, currency, place.side, floorMinor);
     return null;
   }
 
   changeAccount(path: string): RefusalCode | null {
-    const place = this.#books.rules.chart.resolve(path);
+    const place = this.placeOf(path);
     if (place === null) return "unknown_account";
     if (place.kind === "house" || place.holderId !== this.holderId) return "not_home";
-    const account = this.#books.holderAccounts.get(path);
-    if (account === undefined) return "invalid_state"; // in the chart, but nobody has opened it
+    const account = holderAccountOf(this.books, path);
+    if (account === null) return "invalid_state"; // in the chart, but nobody has opened it
     // An account is path and currency: who names another currency means an account that there is not.
-    if ((this.#intent?.currency ?? account.currency) !== account.currency) return "currency_mismatch";
+    if ((this.intent?.currency ?? account.currency) !== account.currency) return "currency_mismatch";
     if (account.status === "closed") return "account_closed";
-    const change = this.#intent?.change ?? null;
+    const change = this.intent?.change ?? null;
     assert(change !== null, "the intent names no change, which intake should have seen");
     const next: Change = { account, floorMinor: account.floorMinor, status: account.status };
-    if (change === "floor") next.floorMinor = this.#intent?.floorMinor ?? null;
+    if (change === "floor") next.floorMinor = this.intent?.floorMinor ?? null;
     else next.status = change === "freeze" ? "frozen" : change === "unfreeze" ? "open" : "closed";
     if (change === "close" && naturalBalance(account) !== 0n) return "account_not_empty";
     if (change === "floor" && next.floorMinor !== null && naturalBalance(account) < next.floorMinor)
@@ -149,114 +343,75 @@ export class Draft {
     return this.#lines.length;
   }
 
-  data(timers: CaseData["timers"]): CaseData {
-    return { currencies: this.#currencies, values: this.#values, timers };
-  }
-
-  /** Applies the draft to the books, or refuses and leaves them as they were. */
+  /** Hands lines and account changes to the books, or refuses and leaves them as they were. */
   settle(): RefusalCode | null {
-    for (const line of this.#lines) apply(line, line.minor);
+    apply(this.#lines, 1n);
     for (const line of this.#lines) {
-      if (this.#isOverdrawn(line.debit) || this.#isOverdrawn(line.credit)) {
-        for (const done of this.#lines) apply(done, -done.minor);
+      if (isOverdrawn(line.debit, this.#lines) || isOverdrawn(line.credit, this.#lines)) {
+        apply(this.#lines, -1n);
         return "insufficient_funds";
       }
     }
-    this.#book();
+    this.#accounts.keep();
+    for (const { debit, credit, currency, minor, posting } of this.#lines) {
+      this.books.lines.push({ debit, credit, currency, minor, caseId: this.known.id, posting: posting.name });
+    }
+    if (this.#change !== null) swap(this.#change);
     return null;
   }
 
-  /** Only an event that takes money out is judged by the floor: paying into an account below its floor is welcome. */
-  #isOverdrawn(account: Account): boolean {
-    if (account.floorMinor === null || naturalBalance(account) >= account.floorMinor) return false;
-    const forced = this.#taken(account, (line) => line.posting.forced);
-    // What a forced posting takes is a fact and not judged, but it does not excuse what others take beside it.
-    if (naturalBalance(account) + (forced > 0n ? forced : 0n) >= account.floorMinor) return false;
-    return this.#taken(account, (line) => !line.posting.forced) > 0n;
+  /** What the case keeps after the event. Its variables change in place. */
+  data(timers: CaseData["timers"]): CaseData {
+    const { data } = this.known;
+    const values = Object.isFrozen(data.values) ? (this.#changed ?? {}) : data.values;
+    if (values !== this.#changed && this.#changed !== null) Object.assign(values, this.#changed);
+    return {
+      currencies: this.#currencies ?? data.currencies,
+      values,
+      timers,
+      attempts: this.#attempts(),
+      parent: data.parent,
+      ended: this.#ended,
+    };
   }
 
-  /** What some lines take out of an account, in its normal sign. */
-  #taken(account: Account, counts: (line: DraftLine) => boolean): bigint {
-    let taken = 0n;
-    for (const line of this.#lines) {
-      if (!counts(line)) continue;
-      if (line.debit === account) taken += account.side === "debit" ? -line.minor : line.minor;
-      if (line.credit === account) taken += account.side === "debit" ? line.minor : -line.minor;
-    }
-    return taken;
+  #attempts(): Record<string, number> {
+    const { attempts } = this.known.data;
+    if (this.sendings === null && this.followUps === null) return attempts;
+    const counted = Object.isFrozen(attempts) ? {} : attempts;
+    for (const { call, attempt } of this.sendings ?? []) counted[call.name] = attempt;
+    for (const one of this.followUps ?? []) if (one.kind === "spawn") counted[`+${one.flow}`] = one.child + 1;
+    return counted;
   }
 
   /** Forgets the accounts that only this event would have opened. */
   discard(): void {
-    for (const account of this.#opened) {
-      if (account.holderId === null) this.#books.houseAccounts.delete(`${account.path} ${account.currency}`);
-      else this.#books.holderAccounts.delete(account.path);
-    }
+    this.#accounts.forget();
   }
 
-  #book(): void {
-    for (const account of this.#opened) if (isNewAccount(account)) assignId(this.#books, account);
-    for (const { debit, credit, currency, minor, posting } of this.#lines) {
-      this.#books.lines.push({ debit, credit, currency, minor, caseId: this.#caseId, posting: posting.name });
-    }
-    if (this.#change === null) return;
-    const { account, floorMinor, status } = this.#change;
-    account.floorMinor = floorMinor;
-    account.status = status;
-    account.changed = true;
+  /** Takes a settled draft back: lines are the books' newest when this is called, so those are cut off there. */
+  unsettle(): void {
+    apply(this.#lines, -1n);
+    this.books.lines.length -= this.#lines.length;
+    if (this.#change !== null) swap(this.#change);
+    this.#accounts.forget();
   }
 
-  /** The account of a path, opened by this event when it is the first to touch it. */
-  #account(path: string, currency: string): Account | RefusalCode {
-    const known = this.#books.holderAccounts.get(path) ?? this.#books.houseAccounts.get(`${path} ${currency}`);
-    if (known !== undefined) {
-      if (known.holderId !== null && known.holderId !== this.holderId) return "not_home";
-      return known.currency === currency ? known : "currency_mismatch";
-    }
-    const place = this.#books.rules.chart.resolve(path);
-    if (place === null) return "unknown_account";
-    if (place.kind === "house") return this.#houseAccount(path, currency, place.side);
-    if (place.holderId !== this.holderId) return "not_home";
-    return this.#openHolderAccount(path, currency, place.side, place.floorMinor);
-  }
-
-  #houseAccount(path: string, currency: string, side: Account["side"]): Account {
-    const name = `${path} ${currency}`;
-    const id = this.#books.house.get(name) ?? 0n;
-    const account = makeAccount({ id, path, currency, holderId: null, side, floorMinor: null });
-    this.#books.houseAccounts.set(name, account);
-    if (id === 0n) this.#opened.push(account);
-    return account;
-  }
-
-  #openHolderAccount(path: string, currency: string, side: Account["side"], floorMinor: bigint | null): Account {
-    const account = makeAccount({ id: 0n, path, currency, holderId: this.holderId, side, floorMinor });
-    this.#books.holderAccounts.set(path, account);
-    this.#opened.push(account);
-    return account;
+  /** The variables that the event changes, as the case has them before it. */
+  before(): Record<string, Value | undefined> {
+    const before: Record<string, Value | undefined> = {};
+    for (const name in this.#changed) before[name] = this.known.data.values[name];
+    return before;
   }
 }
 
-function apply(line: DraftLine, minor: bigint): void {
-  line.debit.addedDebits += minor;
-  line.credit.addedCredits += minor;
-}
-
-type NewAccount = Pick<Account, "id" | "path" | "currency" | "holderId" | "side" | "floorMinor">;
-
-function makeAccount(given: NewAccount): Account {
-  return {
-    id: given.id,
-    path: given.path,
-    currency: given.currency,
-    holderId: given.holderId,
-    side: given.side,
-    floorMinor: given.floorMinor,
-    status: "open",
-    debits: 0n,
-    credits: 0n,
-    addedDebits: 0n,
-    addedCredits: 0n,
-    changed: false,
-  };
+/** Exchanges what an account is with what it becomes, so that doing it twice undoes it. */
+function swap(change: Change): void {
+  const { account } = change;
+  const { floorMinor, status } = account;
+  account.floorMinor = change.floorMinor;
+  account.status = change.status;
+  account.changed = true;
+  change.floorMinor = floorMinor;
+  change.status = status;
 }

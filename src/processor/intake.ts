@@ -7,7 +7,7 @@ import { parseCaseId } from "../domain/ids.ts";
 import { ACCOUNT_CHANGES, type AccountChange, INTENT_VALUES, type Intent, type IntentField } from "../domain/intent.ts";
 import { parseMinor } from "../domain/money.ts";
 import type { QuarantineReason } from "../domain/refusals.ts";
-import type { Rules } from "../domain/rules.ts";
+import { neededFields, type Rules } from "../domain/rules.ts";
 import { type IntentDecoder, Undecodable } from "../kafka/codec.ts";
 import type { IntentMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord } from "../kafka/port.ts";
@@ -150,8 +150,10 @@ function readIntent(message: IntentMessage, appendedAtMs: number, rules: Rules, 
     principal: name("principal", message.principal, ID_CHARS_MAX),
     reason: text("reason", message.reason, REFERENCE_CHARS_MAX),
   };
-  for (const field of kind.needs) need(intent, field);
-  if (kind.opens === null && intent.idempotencyKey === null) {
+  const needed = neededFields(rules, intent);
+  if (needed === null) throw new FieldFault(`method: no flow takes a ${kind.type} like this one`);
+  for (const field of needed) need(intent, field);
+  if (kind.opens.length === 0 && intent.idempotencyKey === null) {
     throw new FieldFault(`idempotencyKey: ${kind.type} must name one, unique within its case`);
   }
   return intent;

@@ -26,31 +26,38 @@ function flowOf(text: string): Flow {
 describe("a compiled flow", () => {
   test("has every state by index, with its events, timers and kind", () => {
     const flow = flowNamed("hold");
-    expect(flow).toMatchObject({ ref: "hold@1.0.0", caseKind: "hld", startsOn: "hold_place", number: 4 });
-    expect(flow.states.map(({ name, isFinal, on, timers }) => [name, isFinal, [...on.keys()], timers])).toEqual([
+    expect(flow).toMatchObject({
+      ref: "hold@1.0.0",
+      caseKind: "hld",
+      start: { kind: "intent", type: "hold_place" },
+      number: 4,
+    });
+    expect(
+      flow.states.map(({ name, isFinal, on, timers }) => [
+        name,
+        isFinal,
+        [...on.keys()],
+        timers.map((timer) => timer.name),
+      ]),
+    ).toEqual([
       ["requested", false, [], []],
-      [
-        "held",
-        false,
-        ["intent.hold_capture", "intent.hold_release", "timer.expiry"],
-        [{ name: "expiry", afterMs: 900_000 }],
-      ],
+      ["held", false, ["intent.hold_capture", "intent.hold_release", "timer.expiry"], ["expiry"]],
       ["captured", true, [], []],
       ["released", true, [], []],
       ["expired", true, [], []],
     ]);
     for (const [name, index] of flow.stateIndex) expect(flow.states[index]?.name).toBe(name);
-    expect(flow.states[flow.initial]?.always?.to).toBe(flow.stateIndex.get("held"));
+    expect(flow.states[flow.initial]?.always?.[0]?.to).toBe(flow.stateIndex.get("held"));
   });
 
   test("says what its intents must carry and which accounts of the holder it touches", () => {
-    expect([...flowNamed("transfer").needs]).toEqual([["transfer_create", ["amount", "from", "to"]]]);
-    expect([...flowNamed("account_open").needs]).toEqual([["account_open", ["currency", "account"]]]);
-    expect([...flowNamed("account_update").needs]).toEqual([["account_update", ["account", "change"]]]);
-    expect([...flowNamed("hold").needs]).toEqual([
-      ["hold_place", ["amount"]],
-      ["hold_capture", []],
-      ["hold_release", []],
+    expect(flowNamed("transfer").needs.opening).toEqual(["amount", "from", "to"]);
+    expect(flowNamed("account_open").needs.opening).toEqual(["currency", "account"]);
+    expect(flowNamed("account_update").needs.opening).toEqual(["account", "change"]);
+    expect(flowNamed("hold").needs.opening).toEqual(["amount"]);
+    expect([...flowNamed("hold").needs.moving]).toEqual([
+      ["intent.hold_capture", []],
+      ["intent.hold_release", []],
     ]);
     expect(flowNamed("transfer").touches).toEqual([]);
     expect(flowNamed("hold").touches).toEqual([
@@ -109,14 +116,15 @@ function laneWith(text: string): MemoryLane {
 
 describe("the rules of all flows", () => {
   test("say of each intent type which flow it opens", () => {
-    const opens = [...RULES.intents].map(([type, kind]) => [type, kind.opens?.name ?? null]);
+    const opens = [...RULES.intents].map(([type, kind]) => [type, kind.opens.map(({ name }) => name)]);
     expect(opens).toEqual([
-      ["account_open", "account_open"],
-      ["account_update", "account_update"],
-      ["transfer_create", "transfer"],
-      ["hold_place", "hold"],
-      ["hold_capture", null],
-      ["hold_release", null],
+      ["account_open", ["account_open"]],
+      ["account_update", ["account_update"]],
+      ["transfer_create", ["transfer"]],
+      ["hold_place", ["hold"]],
+      ["hold_capture", []],
+      ["hold_release", []],
+      ["case_decide", []],
     ]);
   });
 
@@ -136,9 +144,9 @@ describe("the rules of all flows", () => {
     const newer = compileFlow(flowOf(NEWER), 5);
     const others = FLOWS.filter(({ name }) => name !== "hold");
     const rules = makeRules({ ...RULES, flows: [...others, newer], retired: [flowNamed("hold")] });
-    expect(rules.intents.get("hold_place")?.opens?.ref).toBe("hold@2.0.0");
+    expect(rules.intents.get("hold_place")?.opens.map(({ ref }) => ref)).toEqual(["hold@2.0.0"]);
     expect(rules.intents.get("hold_place")?.touches).not.toContain("liability:customer:{holder}:hold");
-    expect(rules.intents.get("hold_release")).toMatchObject({ opens: null });
+    expect(rules.intents.get("hold_release")).toMatchObject({ opens: [] });
     expect(rules.intents.get("hold_capture")?.touches).toEqual(
       expect.arrayContaining(["liability:customer:{holder}:hold", "liability:customer:{holder}:unapplied"]),
     );
