@@ -92,7 +92,7 @@ class Run {
     { type, fields, key }: Extract<StepEvent, { kind: "intent" }>,
     faults: Fault[],
   ): Omit<IntentInput, "offset"> {
-    const opens = this.#world.rules.intents.get(type)?.opens ?? null;
+    const opens = this.#world.rules.intents.get(type)?.opens[0] ?? null;
     const known = this.#idOf(step, opens);
     const idempotencyKey = key ?? (opens === null ? `k${this.#steps}` : null);
     const intent = intentOf(
