@@ -7,7 +7,7 @@ import { folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./
 import { SECURITY, SECURITY_RULES } from "./config-security.ts";
 import { ARMED_FAILPOINT } from "./failpoints.ts";
 
-export const ROLES = ["lanes", "gateways", "auditor"] as const;
+export const ROLES = ["lanes", "gateways", "auditor", "rates"] as const;
 /** Payment providers that the role `gateways` can serve. */
 export const PROVIDERS = ["script"] as const;
 
@@ -46,7 +46,8 @@ const PROCESS = {
     reason:
       "What this process does; `lanes` is processor and relay together, `gateways` asks payment providers for the lanes of " +
       "this process. `auditor` decides everything a second time, which " +
-      "costs as much as the first, so it is named where it is wanted; one in the whole system is enough.",
+      "costs as much as the first, so it is named where it is wanted; one in the whole system is enough. `rates` takes in " +
+      "what feeds say of exchange rates; one is enough, several do no harm.",
   }),
   instance: text({
     default: `${hostname()

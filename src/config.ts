@@ -137,7 +137,12 @@ export type TopicNames = {
   readonly reports: string;
 };
 
-/** The topics by what they carry, with the prefix. */
+/** The topic of rates, which no lane reads: one partition, and the newest message of each pair is kept. */
+export function ratesTopic({ topicPrefix }: Pick<Config, "topicPrefix">): string {
+  return `${topicPrefix}payments.public.rates.v1`;
+}
+
+/** The topics of lanes by what they carry, with the prefix. */
 export function topicNames(config: Pick<Config, "topicPrefix">): TopicNames {
   const named = (name: string) => `${config.topicPrefix}${name}`;
   return {

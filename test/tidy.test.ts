@@ -18,7 +18,7 @@ const LONG_FILES: Readonly<Record<string, number>> = {};
 const BELOW = ["kafka", "store", "telemetry", "declared", "domain"];
 /** What takes a step that a test may want to be cut off at. */
 const STEPS = [...BELOW, "failpoints"];
-const PARTS = ["processor", "relay", "gateways", "workload"];
+const PARTS = ["processor", "relay", "gateways", "rates", "workload"];
 
 /** Circles of imports that are there today. */
 const CIRCLES: readonly string[] = [];
@@ -32,6 +32,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   processor: STEPS,
   relay: STEPS,
   gateways: STEPS,
+  rates: STEPS,
   workload: BELOW,
   stack: BELOW,
   kafka: ["domain", "failpoints"],

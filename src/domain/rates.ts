@@ -116,6 +116,14 @@ export class RateSnapshot implements RateBook {
     return this.#feeds.flatMap((feed) => [...feed.rows.values()]);
   }
 
+  /** What one feed says, and nothing else. */
+  only(feed: string): RateSnapshot {
+    return new RateSnapshot(
+      this.version,
+      this.#feeds.filter((one) => one.feed === feed),
+    );
+  }
+
   row(feed: string, base: string, quote: string): RateRow | null {
     return this.#feeds.find((one) => one.feed === feed)?.rows.get(pairOf(base, quote)) ?? null;
   }

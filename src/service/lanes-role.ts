@@ -64,6 +64,7 @@ export async function makeLanes(
   const reader = await openReader(kafka, [names.intents, names.reports], readerOptions(config));
   const ratesPool = new ConnectionPool(database, RATES_CONNECTIONS);
   const rates = await followingRates(ratesPool, logger);
+  metrics.watchRates(() => rates.current().version);
   const relayPool = new ConnectionPool(database, RELAY_CONNECTIONS);
   const blockPool = new ConnectionPool(database, config.blockConnections);
   // Rare questions have a connection of their own for a moment, so that no block or message waits for them.

@@ -8,6 +8,7 @@ import { newAuditor, type RunningAuditor } from "../workload/auditor/start.ts";
 import { type Common, openCommon, type ServiceParts } from "./common.ts";
 import { makeGateways } from "./gateways-role.ts";
 import { makeLanes } from "./lanes-role.ts";
+import { makeRates } from "./rates-role.ts";
 
 export type Service = {
   readonly httpPort: number;
@@ -22,6 +23,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const gateways = config.roles.includes("gateways") ? await makeGateways(parts, common) : null;
   const lanes = config.roles.includes("lanes") ? await makeLanes(parts, common, gateways) : null;
   const auditor = config.roles.includes("auditor") ? makeAuditor(parts, common) : null;
+  const rates = config.roles.includes("rates") ? await makeRates(parts, common) : null;
   const health = await startHealthServer({
     host: config.httpHost,
     port: config.httpPort,
@@ -31,6 +33,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   });
   await lanes?.start();
   auditor?.start();
+  rates?.start();
   const { roles } = config;
   logger.info({ httpPort: health.port, lanes: common.lanes, roles, process: lanes?.process() ?? null }, "running");
   return {
@@ -38,7 +41,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     stop: async () => {
       // Gateways first: what they know is told while the lanes can still be asked.
       await gateways?.stop();
-      await Promise.all([auditor?.stop(), lanes?.stop()]);
+      await Promise.all([auditor?.stop(), lanes?.stop(), rates?.stop()]);
       await Promise.all([health.close(), common.admin.close()]);
     },
   };

@@ -232,6 +232,27 @@ export const METRICS = {
     labels: [],
     meaning: "Cuts that could not be audited, because database, broker or registry could not be reached.",
   },
+  ratesTaken: {
+    name: "millrace_rates_taken_total",
+    kind: "counter",
+    unit: "ticks",
+    labels: ["result"],
+    meaning: "Ticks of rate feeds that were judged: believed, dropped (read before, or out of order), refused.",
+  },
+  ratesRefused: {
+    name: "millrace_rates_refused_total",
+    kind: "counter",
+    unit: "ticks",
+    labels: ["reason"],
+    meaning: "Ticks of rate feeds that were put aside, by reason. The last rate believed stays until it is too old.",
+  },
+  ratesVersion: {
+    name: "millrace_rates_version",
+    kind: "gauge",
+    unit: "versions",
+    labels: [],
+    meaning: "The newest version of rates that this process knows; blocks record the one that they decided by.",
+  },
   kafkaLogLines: {
     name: "millrace_kafka_client_log_lines_total",
     kind: "counter",

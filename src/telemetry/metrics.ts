@@ -82,6 +82,10 @@ export type Metrics = {
   audited(blocks: { readonly decided: number; readonly notDecided: number }): void;
   auditFound(invariant: string, problems: number): void;
   auditFailed(): void;
+  /** one call per batch of ticks; `refused` has a reason for each that was put aside */
+  ratesTaken(ticks: { readonly believed: number; readonly dropped: number; readonly refused: readonly string[] }): void;
+  /** where rates are known; must not throw */
+  watchRates(read: () => bigint): void;
   /** the whole page in Prometheus's text format */
   page(): Promise<{ readonly contentType: string; readonly text: string }>;
 };
@@ -123,6 +127,13 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     },
     auditFound: (invariant, problems) => counters.auditFindings.inc({ invariant }, problems),
     auditFailed: () => counters.auditFailures.inc(),
+    ratesTaken: ({ believed, dropped, refused }) => {
+      counters.ratesTaken.inc({ result: "believed" }, believed);
+      counters.ratesTaken.inc({ result: "dropped" }, dropped);
+      counters.ratesTaken.inc({ result: "refused" }, refused.length);
+      for (const reason of refused) counters.ratesRefused.inc({ reason });
+    },
+    watchRates: (read) => gaugesOf(registry)(METRICS.ratesVersion, (gauge) => gauge.set(Number(read()))),
     page: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
@@ -159,6 +170,8 @@ function createCounters(registry: Registry) {
     producerIdChanges: new Counter({ ...options(METRICS.producerIdChanges), registers }),
     auditBlocks: new Counter({ ...options(METRICS.auditBlocks), registers }),
     auditFindings: new Counter({ ...options(METRICS.auditFindings), registers }),
+    ratesTaken: new Counter({ ...options(METRICS.ratesTaken), registers }),
+    ratesRefused: new Counter({ ...options(METRICS.ratesRefused), registers }),
     auditFailures: new Counter({ ...options(METRICS.auditFailures), registers }),
   };
   for (const result of KNOWN_LABELS.intents) counters.intents.inc({ result }, 0);
