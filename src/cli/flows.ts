@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { type CliContext, withExamples } from "./context.ts";
 import { registerDiagram } from "./flows-diagram.ts";
+import { registerNew } from "./flows-new.ts";
 
 export function register(program: Command, context: CliContext): void {
   const verb = program
@@ -11,4 +12,5 @@ export function register(program: Command, context: CliContext): void {
     .description("Flow files, the state machines of payments. None of this needs a stack.");
   withExamples(verb, "millrace flows diagram card");
   registerDiagram(verb, context);
+  registerNew(verb, context);
 }

@@ -9,6 +9,7 @@ import { parseExpression } from "./cel.ts";
 import { readLocatedYaml } from "./yaml.ts";
 
 export const FLOW_FILE_ENDING = ".flow.yaml";
+const SCENARIO_FILE_ENDING = ".scenarios.yaml";
 
 /** Names of the flows of a folder, in their order. */
 export function flowNames(flowsDir: string): string[] {
@@ -18,6 +19,11 @@ export function flowNames(flowsDir: string): string[] {
 
 export function flowFile(flowsDir: string, name: string): string {
   return join(flowsDir, `${name}${FLOW_FILE_ENDING}`);
+}
+
+/** The scenarios beside a flow. */
+export function scenarioFile(flowsDir: string, name: string): string {
+  return join(flowsDir, `${name}${SCENARIO_FILE_ENDING}`);
 }
 
 /** The flow as its file declares it, whether or not it would pass the checker.
