@@ -53,6 +53,12 @@ class Payment {
 
   authorize(currency: string, minor: bigint, settlementCurrency: string, change: Partial<NewIntent> = {}): LineText[] {
     Object.assign(this.#asked, { currency, minor });
+    this.#send({
+      type: "account_open",
+      caseId: caseId("acc", NOW_MS),
+      account: AVAILABLE,
+      currency: settlementCurrency,
+    });
     return this.#lines(() => {
       this.#ask("payment_create", {
         method: "card",
