@@ -1,0 +1,105 @@
+// A case ends on the version of its flow that it began with, guards and defaults included, while new cases open on the
+// next; and every block names the version of the parameters that it decided by.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { auditService, problemsOf } from "../support/audit.ts";
+import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
+import { Producing } from "../support/intents.ts";
+import { startTestService, type TestOutcome, type TestService } from "../support/service.ts";
+
+const make = new Producing();
+const [ANN, BOB] = ["ann", "bob"];
+
+/** Captures up to a limit, under an outcome of its own. */
+function version(number: string, limit: number, refusal: string, outcome: string): string {
+  let text = readFileSync(join(TEST_FLOWS, "hold.flow.yaml"), "utf8");
+  text = replaceOnce(text, "version: 1.0.0", `version: ${number}`);
+  text = replaceOnce(text, "  data:\n", `  params:\n    limit: { int: true, default: ${limit} }\n  data:\n`);
+  text = replaceOnce(text, "hold.captured", outcome);
+  return replaceOnce(
+    text,
+    "        intent.hold_capture:\n",
+    `        intent.hold_capture:\n          - { when: "data.amount > params.limit", refuse: ${refusal} }\n`,
+  );
+}
+
+const OLD = version("1.0.0", 500, "amount_too_large", "hold.captured");
+const NEW = version("2.0.0", 50, "invalid_state", "hold.taken");
+
+function parametersOf(holder: string, limit: number): string {
+  return `apiVersion: parameters/v1
+kind: Parameters
+metadata: { name: hold, owner: tests }
+spec: { flow: hold, overlays: [{ holder: ${holder}, values: { limit: ${limit} } }] }
+`;
+}
+
+const flowsDir = mkdtempSync(join(tmpdir(), "millrace-flows-"));
+afterAll(() => rmSync(flowsDir, { recursive: true, force: true }));
+
+function declare(flow: string, parameters: string): void {
+  writeFileSync(join(flowsDir, "hold.flow.yaml"), flow);
+  writeFileSync(join(flowsDir, "parameters", "hold.yaml"), parameters);
+}
+
+/** What a case is answered to a new capture. */
+async function capture(system: TestService, holder: string, hold: string, key: string): Promise<string> {
+  await system.publish([make.holdCapture(holder, hold, { idempotencyKey: key })]);
+  const isAnswer = (one: TestOutcome): boolean => one.caseId === hold && one.idempotencyKey === key;
+  const answer = (await system.readOutcomes({ until: (all) => all.some(isAnswer) })).find(isAnswer);
+  return `${answer?.flow} ${answer?.reason?.code ?? answer?.type}`;
+}
+
+async function place(system: TestService, holder: string): Promise<string> {
+  const intent = make.holdPlace(holder, 400);
+  await system.publish([make.payIn(holder, 400), intent]);
+  await system.readOutcomes({
+    until: (all) => all.some(({ type, caseId }) => type === "hold.placed" && caseId === intent.caseId),
+  });
+  return intent.caseId as string;
+}
+
+async function parameterVersions(system: TestService): Promise<unknown[]> {
+  const rows = await system.query("select distinct parameters_version::int as used from block order by used");
+  return rows.map(({ used }) => used);
+}
+
+test("two versions of a flow run side by side, each by its own guards and defaults, with one set of overlays", async () => {
+  cpSync(join(SHIPPED_SCHEMAS, "flows"), flowsDir, { recursive: true });
+  mkdirSync(join(flowsDir, "parameters"));
+  declare(OLD, parametersOf(ANN, 300));
+  const system = await startTestService({ prefix: "versions", lanes: 2, config: { flowsDir } });
+  try {
+    const old = { ann: await place(system, ANN), bob: await place(system, BOB) };
+    expect(await capture(system, ANN, old.ann, "c-1")).toBe("hold@1.0.0 amount_too_large"); // 300 is ann's own limit
+    expect(await parameterVersions(system)).toEqual([1]);
+
+    await system.instances[0]?.stop();
+    declare(NEW, parametersOf(ANN, 450));
+    await system.start("newer");
+    const newer = { ann: await place(system, ANN), bob: await place(system, BOB) };
+    expect(await capture(system, ANN, old.ann, "c-2")).toBe("hold@1.0.0 hold.captured"); // 450 is ann's limit now
+    expect(await capture(system, ANN, newer.ann, "c-3")).toBe("hold@2.0.0 hold.taken");
+    expect(await capture(system, BOB, old.bob, "c-4")).toBe("hold@1.0.0 hold.captured"); // up to 500, as bob's case began
+    expect(await capture(system, BOB, newer.bob, "c-5")).toBe("hold@2.0.0 invalid_state"); // up to 50
+    expect(await parameterVersions(system)).toEqual([1, 2]);
+
+    await system.instances[0]?.stop();
+    declare(NEW, `# the same values as at first\n${parametersOf(ANN, 300)}`);
+    await system.start("back");
+    expect(await capture(system, BOB, newer.bob, "c-6")).toBe("hold@2.0.0 invalid_state");
+    const [last] = await system.query(
+      "select parameters_version::int as used from block order by recorded_at desc, block desc limit 1",
+    );
+    expect(last).toEqual({ used: 1 });
+    expect(await system.query("select version::int from parameter_version order by version")).toEqual([
+      { version: 1 },
+      { version: 2 },
+    ]);
+    expect(problemsOf(await auditService(system, { depth: "deep", waitMs: 10_000 }))).toEqual({});
+  } finally {
+    await system.stop();
+  }
+});
