@@ -162,9 +162,14 @@ function compileBind({ flow, names }: Place): (draft: Draft) => RefusalCode | nu
   return (draft) => {
     for (const { symbol, get } of symbols) draft.bindCurrency(symbol, get(draft));
     for (const { name, get } of fields) draft.set(name, get(draft));
-    for (const path of paths) if (draft.placeOf(path(draft)) === null) draft.refuse("unknown_account");
+    for (const path of paths) if (isUnknown(draft, path(draft))) draft.refuse("unknown_account");
     return draft.refused;
   };
+}
+
+/** A path that is empty as a whole will be known later, such as where money would go back to. */
+function isUnknown(draft: Draft, path: string): boolean {
+  return path !== "" && draft.placeOf(path) === null;
 }
 
 /** From what opens the case. A settlement currency that is not said is the amount's. */
