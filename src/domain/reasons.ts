@@ -18,6 +18,7 @@ export type ReasonCategory =
   | "duplicate"
   | "funds_account"
   | "config"
+  | "operations"
   | "internal";
 
 /** soft: later, or after a change, it may go well. final: trying the same again is useless or forbidden. */
@@ -70,6 +71,9 @@ const TABLE = {
   provider_unavailable: ["provider", "soft", "provider"],
   provider_no_record: ["provider", "soft", "provider"],
   timeout_unknown: ["provider", "soft", "provider"],
+  late_success_voided: ["provider", "soft", "provider"],
+  resolved_no_payment: ["provider", "soft", "provider"],
+  refund_not_made: ["provider", "soft", "provider"],
   fx_rate_unavailable: ["fx", "soft", "us"],
   quote_expired: ["fx", "soft", "merchant"],
   quote_mismatch: ["fx", "final", "merchant"],
@@ -91,6 +95,22 @@ const TABLE = {
   method_disabled: ["config", "soft", "us"],
   merchant_inactive: ["config", "soft", "us"],
   route_missing: ["config", "soft", "us"],
+  approval_not_expected: ["operations", "soft", "provider"],
+  auth_result_unknown: ["operations", "soft", "provider"],
+  capture_after_end: ["operations", "soft", "provider"],
+  capture_amount_differs: ["operations", "soft", "provider"],
+  capture_not_expected: ["operations", "soft", "provider"],
+  capture_not_requested: ["operations", "soft", "provider"],
+  capture_result_unknown: ["operations", "soft", "provider"],
+  captured_while_voiding: ["operations", "soft", "provider"],
+  increment_not_expected: ["operations", "soft", "provider"],
+  increment_result_unknown: ["operations", "soft", "provider"],
+  refund_cost_unknown: ["operations", "soft", "provider"],
+  refund_not_confirmed: ["operations", "soft", "provider"],
+  refund_not_expected: ["operations", "soft", "provider"],
+  refund_result_unknown: ["operations", "soft", "provider"],
+  void_rejected: ["operations", "soft", "provider"],
+  void_result_unknown: ["operations", "soft", "provider"],
   ledger_conflict: ["internal", "final", "us"],
   invariant_violation: ["internal", "final", "us"],
 } as const satisfies Readonly<Record<string, readonly [ReasonCategory, Severity, Blame]>>;

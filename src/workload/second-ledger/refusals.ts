@@ -34,13 +34,17 @@ const SAID: Readonly<Record<string, string>> = {
   risk: "risk_blocked review_rejected review_timeout sanctions",
   customer: "canceled expired abandoned_or_lost",
   returned: "refund_by_debtor unauthorised recall_fraud duplicate wrong_amount payer_account_closed",
-  provider: "provider_error provider_unavailable provider_no_record timeout_unknown",
+  provider:
+    "provider_error provider_unavailable provider_no_record timeout_unknown late_success_voided resolved_no_payment refund_not_made",
   fx: "fx_rate_unavailable quote_expired quote_mismatch spread_above_max position_limit",
   validation:
     "schema amount_too_small amount_exceeds_authorization amount_exceeds_refundable currency_unsupported invalid_state intent_expired partial_approval",
   duplicate: "idempotency_conflict duplicate_reference",
   funds_account: "insufficient_available account_frozen negative_balance",
   config: "method_disabled merchant_inactive route_missing",
+  operations:
+    "approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding increment_not_expected " +
+    "increment_result_unknown refund_cost_unknown refund_not_confirmed refund_not_expected refund_result_unknown void_rejected void_result_unknown",
   internal: "ledger_conflict invariant_violation",
 };
 
