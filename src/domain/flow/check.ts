@@ -14,6 +14,8 @@ import type { ParseExpression } from "./expression.ts";
 import type { Flow } from "./flow.ts";
 import { parseFlow } from "./parse.ts";
 import { Proof } from "./proof.ts";
+import { type TypeFault, typeFlow } from "./types.ts";
+import { alternativesOf } from "./walk.ts";
 
 /** Parses and checks in one go.
  *  @returns `flow` null when there is any fault; faults, the file's own included, in the order of the file */
@@ -25,13 +27,26 @@ export function readFlow(
   if (file.root === null) return { flow: null, faults: file.faults };
   const { flow, isWhole, faults: formFaults } = parseFlow(file.root, parseExpression);
   const proof = new Proof();
-  if (flow !== null) checkNames(proof, flow, chart);
+  if (flow !== null)
+    for (const { property, place, message } of typesBeyond(flow)) proof.fails(property, place, message);
+  if (flow !== null && isPlain(flow)) checkNames(proof, flow, chart);
   // Of a flow with unreadable parts nothing is concluded from what is missing: that would name the wrong place.
-  if (flow !== null && isWhole && file.faults.length === 0) checkWhole(proof, flow);
+  if (flow !== null && isPlain(flow) && isWhole && file.faults.length === 0) checkWhole(proof, flow);
   const faults = [...file.faults, ...formFaults, ...proof.faults].sort(
     ({ place: one }, { place: other }) => one.line - other.line || one.column - other.column,
   );
   return { flow: faults.length === 0 ? flow : null, faults };
+}
+
+/** One way out of each event and nothing asked of others: what the checks below know. */
+function isPlain(flow: Flow): boolean {
+  const ways = flow.states.flatMap(alternativesOf);
+  return flow.calls.length === 0 && flow.start.kind === "intent" && ways.every(({ when }) => when === null);
+}
+
+/** Of a plain flow the checks below say the same in their own words. */
+function typesBeyond(flow: Flow): readonly TypeFault[] {
+  return isPlain(flow) ? [] : typeFlow(flow).faults;
 }
 
 function checkNames(proof: Proof, flow: Flow, chart: Chart): void {

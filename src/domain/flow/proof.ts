@@ -6,6 +6,7 @@ import type { Fault, Place } from "../located.ts";
 export type Property =
   | "references" // every name that is used is declared, once
   | "types" // amounts, currencies and accounts are of the kind that their use asks for
+  | "cost" // no expression is larger than what an event may cost
   | "balance" // each line moves one currency between two accounts
   | "home" // holders' accounts are the case's holder's own, or judged when the intent names them
   | "unused" // nothing is declared and not used
