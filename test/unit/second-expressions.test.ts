@@ -2,13 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  evaluate,
-  floor,
-  halfEven,
-  type Scope,
-  type Value,
-} from "../../src/workload/second-ledger/evaluate.ts";
+import { evaluate, floor, halfEven, type Scope, type Value } from "../../src/workload/second-ledger/evaluate.ts";
 import { type Node, readExpression } from "../../src/workload/second-ledger/expressions.ts";
 import { Unreadable } from "../../src/workload/second-ledger/tree.ts";
 
