@@ -65,8 +65,8 @@ function takeQuestion(books: Books, input: ReportInput): void {
   const { report, source, offset } = input;
   const flow = books.rules.asked.get(report.call);
   if (flow === undefined) throw new Undecidable(`no flow starts on the message ${report.call} of report ${input.id}`);
-  // A message of the own lane was made in this block, and so was its case's id: there is nothing to be read.
-  const known = source === "m" ? (books.cases.get(report.caseId.uuid) ?? null) : caseOf(books, report.caseId.uuid);
+  // The id follows from who asks, so whoever asks could have opened a case under it before.
+  const known = caseOf(books, report.caseId.uuid);
   if (known !== null) {
     if (!observes(known.history, report.observation)) reply(books, report, "idempotency_conflict");
     return;

@@ -21,6 +21,7 @@ import {
 } from "../store/database.ts";
 import { rollback } from "../store/sql/begin.ts";
 import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock, NotRead } from "./block.ts";
+import { concerned } from "./concerned.ts";
 import { LaneMessageGap } from "./crossing.ts";
 
 export type CommitResult =
@@ -150,7 +151,7 @@ async function readSituation(
   lane: number,
   batch: Batch,
 ): Promise<Situation | null> {
-  const sought = concerned(rules, batch);
+  const sought = concerned(rules, lane, batch);
   const begun = await beginBlock(connection, lane, { caseIds: [...sought.caseIds], paths: [...sought.paths] });
   if (begun === null) return null;
   const situation = { ...begun, sought };
@@ -188,30 +189,6 @@ async function readFurther(
 }
 
 const NOTHING_SOUGHT: Sought = { caseIds: new Set(), paths: new Set() };
-
-/** Every case and every holder's account that the batch may touch, as far as its inputs themselves tell. */
-function concerned(rules: Rules, batch: Batch): Sought {
-  const caseIds = new Set(batch.timers.map((input) => input.timer.caseId));
-  const paths = new Set<string>();
-  for (const { report } of batch.reports) {
-    caseIds.add(report.caseId.uuid);
-    for (const name in report.payload) {
-      const value = report.payload[name] as string;
-      if (rules.chart.resolve(value)?.kind === "holder") paths.add(value);
-    }
-  }
-  for (const input of batch.intents) {
-    if (input.kind === "misfit") continue;
-    const { intent, caseId } = input;
-    if (caseId !== null) caseIds.add(caseId.uuid);
-    for (const path of [intent.account, intent.from, intent.to]) {
-      if (path !== null && rules.chart.resolve(path)?.kind === "holder") paths.add(path);
-    }
-    for (const path of rules.intents.get(intent.type)?.touches ?? [])
-      paths.add(path.replace("{holder}", intent.holderId));
-  }
-  return { caseIds, paths };
-}
 
 function compareHead(head: Head, situation: Situation | null): CommitResult | null {
   if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };
