@@ -118,7 +118,8 @@ export class Cards implements Source {
       amount: moneyOf(money, minor),
       settlementCurrency: merchant.money.currency,
     };
-    if (this.#options.only === "everything") this.#follow(merchant, { caseId, money, minor, isManual });
+    if (this.#options.only === "payments") return this.#send(merchant, intent);
+    this.#follow(merchant, { caseId, money, minor, isManual });
     if (random.happens(REPEAT_SHARE)) this.#later(1, merchant, intent);
     return this.#send(merchant, intent);
   }
