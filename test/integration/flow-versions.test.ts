@@ -16,12 +16,16 @@ const [ANN, BOB] = ["ann", "bob"];
 function version(number: string, limit: number, refusal: string, outcome: string): string {
   let text = readFileSync(join(TEST_FLOWS, "hold.flow.yaml"), "utf8");
   text = replaceOnce(text, "version: 1.0.0", `version: ${number}`);
-  text = replaceOnce(text, "  data:\n", `  params:\n    limit: { int: true, default: ${limit} }\n  data:\n`);
+  text = replaceOnce(
+    text,
+    "  data:\n",
+    `  params:\n    limit: { amounts: true, default: { EUR: ${limit} } }\n  data:\n`,
+  );
   text = replaceOnce(text, "hold.captured", outcome);
   return replaceOnce(
     text,
     "        intent.hold_capture:\n",
-    `        intent.hold_capture:\n          - { when: "data.amount > params.limit", refuse: ${refusal} }\n`,
+    `        intent.hold_capture:\n          - { when: "data.amount > lookup(params.limit, S, 0)", refuse: ${refusal} }\n`,
   );
 }
 
@@ -32,7 +36,7 @@ function parametersOf(holder: string, limit: number): string {
   return `apiVersion: parameters/v1
 kind: Parameters
 metadata: { name: hold, owner: tests }
-spec: { flow: hold, overlays: [{ holder: ${holder}, values: { limit: ${limit} } }] }
+spec: { flow: hold, overlays: [{ holder: ${holder}, values: { limit: { EUR: ${limit} } } }] }
 `;
 }
 
