@@ -13,8 +13,9 @@ export function ratesOf(given: readonly GivenRate[], faults: Fault[]): RateBook 
   if (given.length === 0) return NO_RATES;
   const rates = new Map<string, Rate>();
   for (const { place, from, to, price } of given) {
-    const rate = parsePrice(price);
-    if (rate === null) faults.push({ place, message: `"${price}" is no price of ${from}${to}` });
+    const rate = price === null ? undefined : parsePrice(price);
+    if (rate === undefined) rates.delete(from + to);
+    else if (rate === null) faults.push({ place, message: `"${price}" is no price of ${from}${to}` });
     else rates.set(from + to, { ...rate, base: "from" });
   }
   const usable = (from: string, to: string): Rate | null => {

@@ -9,36 +9,35 @@ import {
   type IntentInput,
   type Line,
   naturalBalance,
-  type Opening,
   type Outcome,
   openBooks,
   type ReportInput,
   type TimerKey,
 } from "../../domain/books.ts";
 import { decideIntent, decideReport, decideTimer } from "../../domain/decide.ts";
+import { NO_PARAMETERS, type ParameterBook } from "../../domain/parameters.ts";
+import { NO_RATES, type RateBook } from "../../domain/rates.ts";
 import type { Rules } from "../../domain/rules.ts";
 import type { GivenAccount } from "./scenario.ts";
 
 /** What one or several blocks caused. */
 export type Caused = { readonly outcomes: Outcome[]; readonly lines: Line[]; readonly commands: Command[] };
 
-export type LaneGiven = Pick<Opening, "rates" | "parameters"> & { readonly rules: Rules };
-
 const LANE = 0;
 const MESSAGES_MAX = 100;
 
 export class ScenarioLane {
   readonly rules: Rules;
-  readonly #given: LaneGiven;
+  rates: RateBook = NO_RATES;
+  parameters: ParameterBook = NO_PARAMETERS;
   readonly #cases = new Map<string, CaseRecord>();
   readonly #accounts = new Map<string, Account>();
   readonly #house = new Map<string, Account>();
   #timers: TimerKey[] = [];
   #next = { block: 1n, outcome: 0n, command: 0n, account: 0n, offset: 0n, message: 1n };
 
-  constructor(given: LaneGiven) {
-    this.rules = given.rules;
-    this.#given = given;
+  constructor(rules: Rules) {
+    this.rules = rules;
   }
 
   /** @returns null when the chart knows no such account */
@@ -105,7 +104,9 @@ export class ScenarioLane {
 
   #block(nowMs: number, work: (books: Books) => unknown): Caused {
     const books = openBooks({
-      ...this.#given,
+      rules: this.rules,
+      rates: this.rates,
+      parameters: this.parameters,
       lane: LANE,
       block: this.#next.block,
       nowMs,

@@ -10,7 +10,7 @@ import { commandFacts, compareLists, lineFacts, outcomeFacts } from "./compare.t
 import { parametersOf, ratesOf } from "./given.ts";
 import { intentOf } from "./intent.ts";
 import { type Caused, ScenarioLane } from "./lane.ts";
-import type { Expected, Fields, GivenValue, Scenario, Step, StepEvent } from "./scenario.ts";
+import type { Expected, Fields, GivenParameter, GivenRate, GivenValue, Scenario, Step, StepEvent } from "./scenario.ts";
 
 export type ScenarioWorld = {
   readonly rules: Rules;
@@ -19,24 +19,39 @@ export type ScenarioWorld = {
 };
 
 /** @param flow the one that the scenario's file tells of
+ *  @param told the scenarios of that file, for one that goes on from another
  *  @returns what is wrong, nothing when all is as expected; the scenario ends with the first step that is not */
-export function runScenario(world: ScenarioWorld, flow: Flow, scenario: Scenario): readonly Fault[] {
+export function runScenario(
+  world: ScenarioWorld,
+  flow: Flow,
+  scenario: Scenario,
+  told: readonly Scenario[] = [],
+): readonly Fault[] {
   const faults: Fault[] = [];
-  const { given } = scenario;
-  const rates = ratesOf(given.rates, faults);
-  const parameters = parametersOf(flow, given.parameters, faults);
-  const lane = new ScenarioLane({ rules: world.rules, rates, parameters });
-  for (const account of given.accounts) {
+  const chain = chainOf(scenario, told);
+  const lane = new ScenarioLane(world.rules);
+  for (const account of chain.flatMap(({ given }) => given.accounts)) {
     if (lane.open(account) === null) {
       faults.push({ place: account.place, message: `the chart has no account ${account.path}` });
     }
   }
-  const run = new Run(world, lane, scenario);
-  for (const step of scenario.steps) {
-    if (faults.length > 0) break;
-    faults.push(...run.step(step));
+  const run = new Run(world, lane, chain[0] ?? scenario);
+  const rates: GivenRate[] = [];
+  const parameters: GivenParameter[] = [];
+  for (const { given, steps } of chain) {
+    rates.push(...given.rates);
+    parameters.push(...given.parameters);
+    lane.rates = ratesOf(rates, faults);
+    lane.parameters = parametersOf(flow, parameters, faults);
+    for (const step of steps) if (faults.length === 0) faults.push(...run.step(step));
   }
   return faults.map(({ place, message }) => ({ place, message: `${scenario.name}: ${message}` }));
+}
+
+/** A scenario behind those that it goes on from, the first one first. */
+function chainOf(scenario: Scenario, told: readonly Scenario[]): readonly Scenario[] {
+  const before = told.find(({ name }) => name === scenario.from?.text);
+  return before === undefined ? [scenario] : [...chainOf(before, told), scenario];
 }
 
 class Run {

@@ -37,23 +37,35 @@ const EVENTS = ["intent", "report", "after", "timer"] as const;
 
 class ScenarioReading extends Reading {
   file(root: Located): ScenarioFile | null {
-    const row = this.fields(root, "a file of scenarios", { required: ["apiVersion", "flow", "scenarios"] });
+    const keys = { required: ["apiVersion", "flow", "scenarios"], optional: ["untaken"] };
+    const row = this.fields(root, "a file of scenarios", keys);
     this.word(row?.get("apiVersion"), "apiVersion", ["scenarios/v1"]);
     const flow = this.text(row?.get("flow"), "flow");
     const items = this.items(row?.get("scenarios"), "scenarios") ?? [];
     const scenarios = items.flatMap((item) => this.#scenario(item) ?? []);
-    for (const [index, { name, place }] of scenarios.entries()) {
-      if (scenarios.findIndex((one) => one.name === name) < index) this.fault(place, `"${name}" is told twice`);
+    for (const [index, { name, place, from }] of scenarios.entries()) {
+      const before = scenarios.slice(0, index).map((one) => one.name);
+      if (before.includes(name)) this.fault(place, `"${name}" is told twice`);
+      if (from !== null && !before.includes(from.text))
+        this.fault(from.place, `no scenario above is called "${from.text}"`);
     }
-    return flow === null ? null : { flow, scenarios };
+    const untaken = (this.items(row?.get("untaken"), "untaken") ?? []).flatMap((item) => this.#untaken(item) ?? []);
+    return flow === null ? null : { flow, scenarios, untaken };
+  }
+
+  #untaken(node: Located): Word | null {
+    const row = this.fields(node, "a way that nothing takes", { required: ["way", "reason"] });
+    this.text(row?.get("reason"), "reason");
+    return this.#word(row?.get("way"), "way");
   }
 
   #scenario(node: Located): Scenario | null {
-    const row = this.fields(node, "a scenario", { required: ["name", "steps"], optional: ["given"] });
+    const row = this.fields(node, "a scenario", { required: ["name", "steps"], optional: ["from", "given"] });
     const name = this.text(row?.get("name"), "name");
     const given = this.#given(row?.get("given"));
+    const from = this.#word(row?.get("from"), "from");
     const steps = (this.items(row?.get("steps"), "steps") ?? []).flatMap((item) => this.#step(item) ?? []);
-    return name === null ? null : { place: node.place, name, given, steps };
+    return name === null ? null : { place: node.place, name, from, given, steps };
   }
 
   // Given -------------------------------------------------------------------------------------------------------------
@@ -91,8 +103,9 @@ class ScenarioReading extends Reading {
 
   #rate(pair: string, node: Located, place: Place): GivenRate[] {
     if (!/^[A-Z]{6}$/.test(pair)) this.fault(place, `a pair must be two currencies, such as EURUSD; found "${pair}"`);
-    const price = this.textLike(node, "a rate", /^\d+(\.\d+)?$/, "a quoted decimal number");
-    return price === null ? [] : [{ place, from: pair.slice(0, 3), to: pair.slice(3), price }];
+    const price = this.textLike(node, "a rate", /^(\d+(\.\d+)?|none)$/, "a quoted decimal number, or none");
+    const [from, to] = [pair.slice(0, 3), pair.slice(3)];
+    return price === null ? [] : [{ place, from, to, price: price === "none" ? null : price }];
   }
 
   // Steps -------------------------------------------------------------------------------------------------------------

@@ -3,11 +3,18 @@
 
 import type { Place } from "../../domain/located.ts";
 
-export type ScenarioFile = { readonly flow: string; readonly scenarios: readonly Scenario[] };
+export type ScenarioFile = {
+  readonly flow: string;
+  readonly scenarios: readonly Scenario[];
+  /** ways of the flow that nothing can take, such as `make_good always 3`, each with the reason why it is there */
+  readonly untaken: readonly Word[];
+};
 
 export type Scenario = {
   readonly place: Place;
   readonly name: string;
+  /** goes on where that scenario of the same file ends; what is given there holds here too */
+  readonly from: Word | null;
   readonly given: Given;
   readonly steps: readonly Step[];
 };
@@ -19,7 +26,7 @@ export type Given = {
   readonly accounts: readonly GivenAccount[];
   /** mid, in major units, by pair: `EURUSD` */
   readonly rates: readonly GivenRate[];
-  /** over the flow's defaults */
+  /** over the flow's defaults; one that goes on from another changes them from there on */
   readonly parameters: readonly GivenParameter[];
 };
 
@@ -34,7 +41,13 @@ export type GivenAccount = {
   readonly status: "open" | "frozen" | "closed";
 };
 
-export type GivenRate = { readonly place: Place; readonly from: string; readonly to: string; readonly price: string };
+/** A price of null takes the rate away. */
+export type GivenRate = {
+  readonly place: Place;
+  readonly from: string;
+  readonly to: string;
+  readonly price: string | null;
+};
 
 export type GivenParameter = { readonly place: Place; readonly name: string; readonly value: GivenValue };
 export type GivenValue = string | number | boolean | null | Readonly<Record<string, number>>;

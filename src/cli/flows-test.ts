@@ -1,0 +1,50 @@
+// millrace flows test: the scenarios beside the flows, on the core that the service runs on.
+
+import type { Command } from "commander";
+import { suggest } from "../config-suggest.ts";
+import { printFault } from "../domain/located.ts";
+import type { FlowResult } from "../workload/scenarios/suite.ts";
+import { type CliContext, withExamples } from "./context.ts";
+import { CommandFailed, EXIT, usageFailed } from "./exit.ts";
+
+export function registerTest(flows: Command, context: CliContext): void {
+  const verb = flows
+    .command("test [NAME]")
+    .description(
+      "Runs the scenarios of one flow or of all (NAME.scenarios.yaml beside each) and prints how many ways out of states " +
+        "they take. Exit 1 when something comes out otherwise than expected; what no scenario takes is listed.",
+    )
+    .action((name: string | undefined) => testFlows(context, name));
+  withExamples(verb, "millrace flows test", "millrace flows test card");
+}
+
+async function testFlows(context: CliContext, name: string | undefined): Promise<void> {
+  const { schemasDir, flowsDir } = await context.config();
+  const { loadDeclared } = await import("../declared/load.ts");
+  const { readScenarioFiles } = await import("../workload/scenarios/files.ts");
+  const { runSuite } = await import("../workload/scenarios/suite.ts");
+  const declared = loadDeclared(schemasDir, flowsDir);
+  const names = declared.flows.map((flow) => flow.name);
+  if (name !== undefined && !names.includes(name))
+    throw usageFailed([`${name}: no such flow in ${flowsDir}; there are ${names.join(", ")}${suggest(name, names)}`]);
+  const { files, faults } = readScenarioFiles(flowsDir, names);
+  if (faults.length > 0) throw new CommandFailed(EXIT.usage, faults.map(printFault).join("\n"));
+  const results = runSuite(declared, files).filter(({ flow }) => name === undefined || flow === name);
+  for (const result of results) tell(context, result);
+  const failed = results.reduce((sum, one) => sum + one.failed, 0);
+  if (failed > 0) throw new CommandFailed(EXIT.failed, `${failed} scenarios failed`);
+}
+
+/** Faults as the checker writes them; then the flow's line, and the ways that nothing takes. */
+function tell({ out }: CliContext, { flow, scenarios, faults, failed, ways, untaken, excused }: FlowResult): void {
+  for (const fault of faults) out.row({ flow, fault }, printFault(fault));
+  const taken = ways - untaken.length - excused;
+  const missing = untaken.map(
+    ({ name, place }) => `\n  not taken: ${place.file}:${place.line}:${place.column}: ${name}`,
+  );
+  const verdict = `${scenarios - failed} of ${scenarios} scenarios as expected, ${taken} of ${ways} ways taken${excused === 0 ? "" : `, ${excused} that nothing can take`}`;
+  out.row(
+    { flow, scenarios, failed, ways, taken, excused, untaken: untaken.map(({ name }) => name) },
+    `${flow}: ${verdict}${missing.join("")}`,
+  );
+}
