@@ -1,6 +1,6 @@
 // Runs a scenario on the core that the service runs on, and says where what came of it is not what was expected.
 
-import type { Command, IntentInput, Report } from "../../domain/books.ts";
+import type { Command, IntentInput, Report, TimerKey } from "../../domain/books.ts";
 import type { CompiledFlow } from "../../domain/flow/compile.ts";
 import type { Flow } from "../../domain/flow/flow.ts";
 import { type CaseId, deriveCaseId, formatCaseId } from "../../domain/ids.ts";
@@ -177,28 +177,36 @@ class Run {
     };
   }
 
-  /** Fires what is due until then, each timer at its moment. */
-  #pass(untilMs: number): Caused {
+  /** Fires what is due until then, each timer at its moment.
+   *  @param last stops behind this one */
+  #pass(untilMs: number, last?: TimerKey): Caused {
     const all: Caused = { outcomes: [], lines: [], commands: [] };
     for (let fired = 0; ; fired++) {
       const [next] = this.#lane.timers();
       if (next === undefined || next.dueMs > untilMs) break;
       if (fired > TIMERS_MAX) throw new Error(`more than ${TIMERS_MAX} timers fire in that time`);
       add(all, this.#lane.timer(next));
+      if (next.name === last?.name && next.caseId === last.caseId) break;
     }
     this.#nowMs = Math.max(this.#nowMs, untilMs);
     return all;
   }
 
+  /** Others that are due before it fire too, and may arm it anew for later. */
   #fire(step: Step, name: string, faults: Fault[]): Caused {
     const { uuid } = this.#idOf(step, null);
-    const timer = this.#lane.timers().find((one) => one.name === name && one.caseId === uuid);
-    if (timer !== undefined) return this.#pass(timer.dueMs);
+    const find = (): TimerKey | undefined =>
+      this.#lane.timers().find((one) => one.name === name && one.caseId === uuid);
+    const all: Caused = { outcomes: [], lines: [], commands: [] };
+    for (let timer = find(), tries = 0; timer !== undefined && tries < TIMERS_MAX; tries++) {
+      const { dueMs } = timer;
+      add(all, this.#pass(dueMs, timer));
+      timer = find();
+      if (timer === undefined || timer.dueMs > dueMs + 1) return all;
+    }
     const armed = this.#lane.timers().flatMap((one) => (one.caseId === uuid ? one.name : []));
-    faults.push({
-      place: step.place,
-      message: `the case does not wait for timer ${name}; it waits for ${armed.join(", ") || "none"}`,
-    });
+    const message = `the case does not wait for timer ${name}; it waits for ${armed.join(", ") || "none"}`;
+    faults.push({ place: step.place, message });
     return NOTHING;
   }
 
