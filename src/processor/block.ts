@@ -13,6 +13,7 @@ import {
   type ReportInput,
   type Sought,
   type TimerInput,
+  type TimerKey,
 } from "../domain/books.ts";
 import { decideIntent, decideReport, decideTimer, Undecidable } from "../domain/decide.ts";
 import { type BlockFacts, blockDigest, type Head, type InputPosition, lineText, recordHash } from "../domain/head.ts";
@@ -305,13 +306,18 @@ function isOpened(account: Account, accountsBefore: bigint): boolean {
   return number > accountsBefore;
 }
 
-/** A timer armed and gone within one block never reaches the table. */
+/** A timer armed and gone within one block never reaches the table. One that is left and entered again within a block may be
+ *  armed twice for the same moment and gone once: it waits. */
 function netTimers(books: Books): Pick<BlockRows, "timersArmed" | "timersGone"> {
-  const name = (timer: { dueMs: number; caseId: string; name: string }): string =>
-    `${timer.dueMs} ${timer.caseId} ${timer.name}`;
-  const armed = new Map(books.timersArmed.map((timer) => [name(timer), timer]));
-  const gone = books.timersGone.filter((timer) => !armed.delete(name(timer)));
-  return { timersArmed: [...armed.values()], timersGone: gone };
+  const nets = new Map<string, { timer: TimerKey; net: number }>();
+  const add = (timer: TimerKey, more: number): void => {
+    const name = `${timer.dueMs} ${timer.caseId} ${timer.name}`;
+    nets.set(name, { timer, net: (nets.get(name)?.net ?? 0) + more });
+  };
+  for (const timer of books.timersArmed) add(timer, 1);
+  for (const timer of books.timersGone) add(timer, -1);
+  const those = (net: number): TimerKey[] => [...nets.values()].flatMap((one) => (one.net === net ? [one.timer] : []));
+  return { timersArmed: those(1), timersGone: those(-1) };
 }
 
 /** Every currency of a block sums to zero, over the sums that are added to the balances. */

@@ -7,6 +7,7 @@ import { plainArray, readTimestampMs } from "./literals.ts";
 import { auditCut, auditHead, auditNext, auditPartitions, auditStanding } from "./sql/audit-cut.ts";
 import * as pages from "./sql/audit-pages.ts";
 import * as strays from "./sql/audit-strays.ts";
+import { readParameters } from "./sql/parameters.ts";
 import { readFlows } from "./sql/setup.ts";
 
 export type LaneCut = {
@@ -169,6 +170,38 @@ export async function readFlowSources(
     number: row["flow"] as number,
     source: row["source"] as string,
   }));
+}
+
+/** A rate as far as conversions hang on it; `life`: spans behind each other, each until when, how good, how many basis points
+ *  on top, and the longest lock. */
+export type RateRow = {
+  readonly version: bigint;
+  readonly feed: string;
+  readonly priority: number;
+  readonly pivot: string;
+  readonly base: string;
+  readonly quote: string;
+  readonly mid: string | null;
+  readonly life: readonly (readonly [untilMs: number, quality: string, extraBps: number, lockMs: number | null])[];
+};
+
+/** Rates of versions with `after < version <= until`, older ones first. */
+export function ratePages(
+  connection: Connection,
+  versions: { readonly after: bigint; readonly until: bigint },
+  limit: number,
+): Pager<RateRow> {
+  return pager(limit, (after: RateRow | null) => {
+    const key =
+      after === null ? [versions.after + 1n, "", "", ""] : [after.version, after.feed, after.base, after.quote];
+    return connection.run(pages.auditRates, [...key, versions.until, limit]);
+  });
+}
+
+/** The text of each version of parameters. */
+export async function readParameterTexts(connection: Connection): Promise<Map<bigint, string>> {
+  const { rows } = await connection.run(readParameters, []);
+  return new Map(rows.map((row) => [BigInt(String(row["version"])), row["source"] as string]));
 }
 
 /** A time as `recordedAt` has it, in milliseconds. */

@@ -6,6 +6,7 @@ import { readDeclaredTexts, readTree } from "../../src/declared/texts.ts";
 import { Findings } from "../../src/workload/audit/findings.ts";
 import { type LaneWork, newTally, secondParts, type Tally } from "../../src/workload/audit/parts.ts";
 import { SecondAudit, type SecondBlock, type SecondOf } from "../../src/workload/audit/second.ts";
+import type { VersionSources } from "../../src/workload/audit/versions.ts";
 import { emptyLedger, type LaneLedger } from "../../src/workload/second-ledger/ledger.ts";
 import { readRules, type SecondRules } from "../../src/workload/second-ledger/rules.ts";
 import type { LineSum } from "../../src/workload/second-ledger/taken-over.ts";
@@ -50,7 +51,10 @@ export type SecondReport = {
   readonly tally: Tally;
 };
 
+const NO_VERSIONS: VersionSources = { rates: async () => [], parameters: async () => new Map() };
+
 export type AuditOver = {
+  readonly versions?: VersionSources;
   readonly rules?: SecondRules;
   /** a ledger that was taken over; null: the beginning is gone; from the first block on when left out */
   readonly from?: LaneLedger | null;
@@ -64,7 +68,7 @@ export async function auditMemory(lane: MemoryProduction, over: AuditOver = {}):
   const findings = new Findings();
   const tally = newTally();
   const work = { findings, tally } as unknown as LaneWork;
-  const parts = secondParts(rules, (id) => lane.registry.schemaById(id));
+  const parts = secondParts(rules, (id) => lane.registry.schemaById(id), over.versions ?? NO_VERSIONS);
   const audit = new SecondAudit(
     work,
     parts,

@@ -28,6 +28,15 @@ export const auditLines = statement(
    order by block, index, recorded_at limit $6`,
 );
 
+// Purpose: rates of versions up to one, older ones first. Index: rate_version, and a sort within each version.
+export const auditRates = statement(
+  "audit_rates",
+  `select version, feed, priority, pivot, base, quote, mid::text as mid, life
+   from rate
+   where (version, feed, base, quote) > ($1::bigint, $2::text, $3::text, $4::text) and version <= $5::bigint
+   order by version, feed, base, quote limit $6`,
+);
+
 export const auditMessages = statement(
   "audit_messages",
   `select sequence, recorded_at as "recordedAt", block, key, value

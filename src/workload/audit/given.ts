@@ -10,6 +10,7 @@ import { readRules } from "../second-ledger/rules.ts";
 import type { AskSchema } from "../second-ledger/schemas.ts";
 import { plainTree } from "../second-ledger/tree.ts";
 import { type AuditDepth, type AuditParts, type AuditTopics, type SecondParts, secondParts } from "./parts.ts";
+import { sourcesIn } from "./versions.ts";
 
 export type GivenFrom = {
   readonly schemasDir: string;
@@ -43,12 +44,12 @@ export async function readGiven(rows: Connection, from: GivenFrom): Promise<Give
     chart: declared.chart,
     flows: new Map(flows.map(({ number, ref }) => [number, ref])),
     forcedPostings: new Set(forced.map(({ name }) => name)),
-    second: depth === "deep" ? makeSecond(from, flows) : null,
+    second: depth === "deep" ? makeSecond(from, flows, rows) : null,
     depth,
   };
 }
 
-function makeSecond(from: GivenFrom, flows: readonly FlowSource[]): SecondParts {
+function makeSecond(from: GivenFrom, flows: readonly FlowSource[], rows: Connection): SecondParts {
   const { chart, iso, crypto } = readDeclaredTexts(from.schemasDir);
   const schema = (name: string): string => from.declared.messageSchemas[name] ?? "";
   const rules = readRules({
@@ -67,5 +68,5 @@ function makeSecond(from: GivenFrom, flows: readonly FlowSource[]): SecondParts 
     commandSchema: schema("command"),
     reportSchema: schema("report"),
   });
-  return secondParts(rules, from.askSchema);
+  return secondParts(rules, from.askSchema, sourcesIn(rows));
 }

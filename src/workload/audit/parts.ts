@@ -8,6 +8,7 @@ import type { Connection } from "../../store/database.ts";
 import type { SecondRules } from "../second-ledger/rules.ts";
 import { type AskSchema, SchemaBook } from "../second-ledger/schemas.ts";
 import type { Finding, Findings } from "./findings.ts";
+import { type VersionSources, Versions } from "./versions.ts";
 
 export type AuditTopics = Readonly<Record<OutgoingTopic | "intents" | "reports", string>>;
 
@@ -36,11 +37,13 @@ export type AuditParts = {
 export type SecondParts = {
   readonly rules: SecondRules;
   readonly schemas: Readonly<Record<"intents" | "reports" | "outcomes" | "commands" | "deadLetters", SchemaBook>>;
+  readonly versions: Versions;
 };
 
-export function secondParts(rules: SecondRules, askSchema: AskSchema): SecondParts {
+export function secondParts(rules: SecondRules, askSchema: AskSchema, sources: VersionSources): SecondParts {
   return {
     rules,
+    versions: new Versions(sources),
     schemas: {
       intents: new SchemaBook(rules.intentSchema, askSchema),
       reports: new SchemaBook(rules.reportSchema, askSchema),

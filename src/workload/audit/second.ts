@@ -26,6 +26,7 @@ import {
   ledgerBefore,
   takeOverCase,
 } from "../second-ledger/taken-over.ts";
+import type { WorldOf } from "../second-ledger/world.ts";
 import { answerOf } from "./answers.ts";
 import type { TakenRecords } from "./inputs.ts";
 import type { BlockMessages } from "./messages.ts";
@@ -101,7 +102,9 @@ export class SecondAudit {
       believeBlock(rules, this.#ledger, this.#of.standing, believedOf(given, taken, outcomes), this.#changes);
       return this.#notDecided();
     }
-    this.#decide(this.#ledger, given, taken, { outcomes, commands, deadLetters });
+    const flows = this.#parts.rules.flows.filter(({ number }) => given.row.flows.includes(number));
+    const asks = await this.#parts.versions.asks(given.row, flows);
+    this.#decide(this.#ledger, given, { taken, asks }, { outcomes, commands, deadLetters });
     this.#work.tally.blocksDecided += 1n;
   }
 
@@ -128,12 +131,12 @@ export class SecondAudit {
   #decide(
     ledger: LaneLedger,
     given: SecondBlock,
-    taken: BlockTaken,
+    { taken, asks }: { readonly taken: BlockTaken; readonly asks: WorldOf["asks"] },
     messages: Pick<BlockWritten, "outcomes" | "commands" | "deadLetters">,
   ): void {
     const { row, lines, quarantine } = given;
     const { rules, schemas } = this.#parts;
-    const decided = decideBlock(rules, ledger, taken, { schemas, asks: NOTHING_ASKED });
+    const decided = decideBlock(rules, ledger, taken, { schemas, asks });
     const { differences, counts } = compareBlock(rules, ledger, decided, {
       block: row.block,
       lines,
@@ -225,9 +228,6 @@ export class SecondAudit {
 }
 
 const CASES_A_PAGE = 2_000;
-
-/** Neither rates nor overlays of parameters. */
-const NOTHING_ASKED = { rate: () => null, overlay: () => undefined };
 
 /** Whether every record that the block took is there. */
 function isThere({ row, intents: { knownFrom } }: SecondBlock): boolean {

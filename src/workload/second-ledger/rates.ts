@@ -1,23 +1,9 @@
 // Rates as a block saw them: of each feed and pair the row with the highest version up to the block's.
 
+import type { RateRow } from "../../store/audit.ts";
 import type { SecondRate } from "./exchange.ts";
 import { Unreadable } from "./tree.ts";
 import type { AskRate } from "./world.ts";
-
-/** A row of the table of rates, as far as conversions hang on it. */
-export type RateRow = {
-  readonly version: bigint;
-  readonly feed: string;
-  readonly priority: number;
-  /** "" for none */
-  readonly pivot: string;
-  readonly base: string;
-  readonly quote: string;
-  /** digits with a point; null when it was withdrawn */
-  readonly mid: string | null;
-  /** spans behind each other: until when, how good, how many basis points on top */
-  readonly life: readonly (readonly [untilMs: number, quality: string, extraBps: number, lockMs: number | null])[];
-};
 
 /** A rate that may be too old: then it is known and not usable. */
 type Leg = { readonly rate: SecondRate; readonly isStale: boolean };

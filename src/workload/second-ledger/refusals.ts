@@ -21,7 +21,7 @@ export function firstOf(applying: ReadonlySet<string>): string | null {
 /** Of a refusal. */
 export function reasonOf(code: string): { readonly category: string; readonly code: string } {
   const found = IN_ORDER.find(([, codes]) => codes.includes(code));
-  return { category: found?.[0] ?? "flow", code };
+  return { category: found?.[0] ?? "validation", code };
 }
 
 /** Of what flows and providers say, by category. */

@@ -87,7 +87,9 @@ export class Trial {
       const isOfVariable = [...template.matchAll(/\{([^}]+)\}/g)].some(
         ([, name = ""]) => !/^(holder$|intent\.|event\.)/.test(name),
       );
-      if (isOfVariable && placeOf(this.#world.rules.chart, this.#path(alias)) === null) {
+      const path = isOfVariable ? this.#path(alias) : "";
+      // One that is empty will be known later.
+      if (path !== "" && placeOf(this.#world.rules.chart, path) === null) {
         this.#bookings.refusals.add("unknown_account");
       }
     }
