@@ -8,9 +8,9 @@ import { formatCaseId } from "../../src/domain/ids.ts";
 import { reportOf } from "../../src/gateways/contract.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
+import { CaseIds } from "../../src/workload/generate.ts";
 import { Random } from "../../src/workload/generate-random.ts";
 import { CardLane } from "../support/card-lane.ts";
-import { caseId } from "../support/intents.ts";
 import { NOW_MS } from "../support/ledger.ts";
 
 const PAYMENTS = Number(process.env["MILLRACE_TEST_PAYMENTS"] ?? 80);
@@ -112,9 +112,10 @@ class World {
 /** A merchant's payments with all that may follow upon them. */
 function plan(world: World): void {
   const { random } = world;
+  const ids = new CaseIds(random);
   for (let one = 0; one < PAYMENTS; one++) {
     const holderId = `mer_${one % MERCHANTS}`;
-    const id = caseId("pay", NOW_MS);
+    const id = ids.next("pay", NOW_MS);
     const currency = random.happens(0.5) ? "EUR" : "USD";
     const minor = 1_000 + random.below(20_000);
     const amount = (share: number): NonNullable<NewIntent["amount"]> => ({
