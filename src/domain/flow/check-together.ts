@@ -12,7 +12,7 @@ export function checkTogether(flows: readonly Flow[]): readonly Fault[] {
     caseKind: new Map<string, Flow>(),
   };
   for (const flow of flows) {
-    const startsOn = flow.start.kind === "intent" ? flow.start.type : null;
+    const startsOn = flow.start.kind === "intent" && flow.start.when === null ? flow.start.type : null;
     const claimed = { name: flow.name, startsOn, caseKind: flow.caseKind };
     for (const part of ["name", "startsOn", "caseKind"] as const) {
       const claim = claimed[part];
