@@ -27,7 +27,7 @@ type Pair = readonly [Word | null, Happened | null];
 /** The longest common sequence, and what is in one list alone between its members. */
 function align(expected: readonly Word[], happened: readonly Happened[]): Pair[] {
   const [rows, columns] = [expected.length, happened.length];
-  const lengths = Array.from({ length: rows + 1 }, () => new Array<number>(columns + 1).fill(0));
+  const lengths = Array.from({ length: rows + 1 }, () => Array.from({ length: columns + 1 }, () => 0));
   const at = (row: number, column: number): number => lengths[row]?.[column] ?? 0;
   const isSame = (row: number, column: number): boolean =>
     happened[column]?.isMeantBy(expected[row]?.text ?? "") === true;
