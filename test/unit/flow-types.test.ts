@@ -103,6 +103,7 @@ describe("refuses an expression that has none:", () => {
     ["has(data.amount)", "types", /no field of the intent/],
     ["[1, 2]", "types", /a value is wanted/],
     ["null", "types", /a value is wanted/],
+    ["params.fixed", "types", /a table of amounts where a value is wanted/],
   ])("%s", (text, property, says) => {
     const changed = replaceOnce(WHOLE, HALF, text).replace("x: half", "x: 0").replace("amount: half", "amount: 0");
     const { faults } = typeFlow(flowOf(changed));

@@ -48,12 +48,14 @@ export type Law =
 export type FunctionSignature = {
   readonly arguments: readonly { readonly name: string; readonly kind: ArgumentKind }[];
   readonly result: ResultKind;
+  /** what must hold when it is called: the process stops where it does not, so the checker wants it proven */
+  readonly requires?: readonly Condition[];
   readonly laws: readonly Law[];
 };
 
 const notNegative = (argument: string): Condition => ({ argument, is: ">=", than: 0n });
-const results = (fields: readonly string[], given: readonly Condition[]): Law[] =>
-  fields.map((field) => ({ kind: "not_negative", field, given }));
+const results = (fields: readonly string[]): Law[] =>
+  fields.map((field) => ({ kind: "not_negative", field, given: [] }));
 const result = (...given: Condition[]): Law => ({ kind: "not_negative", field: null, given });
 
 const PART: FunctionSignature = {
@@ -116,10 +118,8 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSignature>> = {
       { name: "fixed", kind: "same" },
     ],
     result: "amount",
-    laws: [
-      { kind: "at_most", argument: "x", given: [] },
-      result(notNegative("x"), notNegative("bps"), notNegative("fixed")),
-    ],
+    requires: [notNegative("x")],
+    laws: [{ kind: "at_most", argument: "x", given: [] }, result()], // rates and sums below zero count as none
   },
   "share.of": {
     arguments: [
@@ -127,14 +127,8 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSignature>> = {
       { name: "bps", kind: "int" },
     ],
     result: "amount",
-    laws: [
-      result(notNegative("x"), notNegative("bps")),
-      {
-        kind: "at_most",
-        argument: "x",
-        given: [notNegative("x"), notNegative("bps"), { argument: "bps", is: "<=", than: 10_000n }],
-      },
-    ],
+    requires: [notNegative("x")],
+    laws: [{ kind: "at_most", argument: "x", given: [] }, result()],
   },
   "part.up": PART,
   "part.down": PART,
@@ -151,18 +145,14 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSignature>> = {
   "fx.convert": {
     arguments: [{ name: "x", kind: "amount" }, ...PAIR, { name: "bps", kind: "int" }],
     result: ["net", "mid", "spread"],
-    laws: [
-      ...results(["net", "mid", "spread"], [notNegative("x")]),
-      { kind: "sum", whole: "mid", parts: ["net", "spread"] },
-    ],
+    requires: [notNegative("x")],
+    laws: [...results(["net", "mid", "spread"]), { kind: "sum", whole: "mid", parts: ["net", "spread"] }],
   },
   "fx.cost": {
     arguments: [{ name: "x", kind: "amount" }, ...PAIR, { name: "bps", kind: "int" }],
     result: ["cost", "mid", "spread"],
-    laws: [
-      ...results(["cost", "mid", "spread"], [notNegative("x")]),
-      { kind: "sum", whole: "cost", parts: ["mid", "spread"] },
-    ],
+    requires: [notNegative("x")],
+    laws: [...results(["cost", "mid", "spread"]), { kind: "sum", whole: "cost", parts: ["mid", "spread"] }],
   },
   "fx.spread": { arguments: [{ name: "table", kind: "table" }, ...PAIR], result: "int", laws: [result()] },
   "quote.usable": {
@@ -173,10 +163,8 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSignature>> = {
   "quote.convert": {
     arguments: [{ name: "id", kind: "text" }, { name: "x", kind: "amount" }, ...PAIR],
     result: ["net", "mid", "spread"],
-    laws: [
-      ...results(["net", "mid", "spread"], [notNegative("x")]),
-      { kind: "sum", whole: "mid", parts: ["net", "spread"] },
-    ],
+    requires: [notNegative("x")],
+    laws: [...results(["net", "mid", "spread"]), { kind: "sum", whole: "mid", parts: ["net", "spread"] }],
   },
   spendable: { arguments: [{ name: "account", kind: "alias" }], result: "alias", laws: [result()] },
   home: { arguments: [{ name: "path", kind: "text" }], result: "bool", laws: [] },

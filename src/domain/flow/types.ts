@@ -212,7 +212,7 @@ const RESERVED: readonly string[] = ["data", "params", "event", "intent", "case"
 
 function misfitOfKind(type: ExpressionType, wanted: WantedKind): string | null {
   const isFit: Record<WantedKind, boolean> = {
-    any: type.kind !== "list" && type.kind !== "null",
+    any: type.kind !== "list" && type.kind !== "null" && type.kind !== "amounts",
     value: type.kind !== "list" && type.kind !== "record" && type.kind !== "amounts",
     text: type.kind === "text" || type.kind === "word",
     money: type.kind === "money",
