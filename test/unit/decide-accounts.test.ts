@@ -1,9 +1,10 @@
 // What accounts are and who may move their money: opening, floors, freezing, closing, currencies, homes.
 import { describe, expect, test } from "vitest";
+import { decideIntent } from "../../src/domain/decide.ts";
 import { refusal } from "../../src/domain/refusals.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { available, BANK, euros } from "../support/intents.ts";
-import { MemoryLane, producing } from "../support/ledger.ts";
+import { inputOf, MemoryLane, producing } from "../support/ledger.ts";
 
 const OWN = available("ann");
 const RESERVE = "liability:customer:ann:unapplied";
@@ -187,7 +188,7 @@ describe("a transfer", () => {
         reason: null,
         repeatOf: null,
         lines: 1,
-        flow: "transfer@1.0.0",
+        flow: "transfer@1.1.0",
         amounts: { requested: { currency: "EUR", scale: 2, minor: "400" } },
         occurredAt: intent.occurredAt,
         recordedAt: intent.occurredAt,
@@ -252,11 +253,25 @@ describe("a transfer", () => {
     expect(lane.balance(FEES)).toBe(-(10n ** 38n - 1n));
   });
 
-  test("to another holder is not_home, whether that account is known here or not", () => {
+  test("to another holder's account waits in transit and asks that holder's lane, whether the account is known here or not", () => {
     const lane = funded();
-    expect(lane.answer(move(1, OWN, available("bob"))).reason).toEqual(refusal("not_home"));
     lane.decide([producing.payIn("bob", 1)]);
-    expect(lane.answer(move(1, OWN, available("bob"))).reason).toEqual(refusal("not_home"));
+    for (const to of [available("bob"), available("eve")]) {
+      const { outcomes, messages } = lane.block((books) => {
+        decideIntent(books, inputOf(move(1, OWN, to), 77n));
+        return { outcomes: [...books.outcomes], messages: [...books.messages] };
+      });
+      expect(outcomes).toMatchObject([{ type: "transfer.submitted", lines: 1, status: "sent" }]);
+      expect(messages).toMatchObject([
+        { report: { call: "transfer_credit", result: "asked", payload: { account: to } } },
+      ]);
+    }
+    expect([lane.balance(available("bob")), lane.balance("clearing:transit")]).toEqual([1n, 2n]);
+  });
+
+  test("from another holder's account is not_home", () => {
+    const lane = funded();
+    lane.decide([producing.payIn("bob", 1)]);
     expect(lane.answer(move(1, available("bob"), BANK)).reason).toEqual(refusal("not_home"));
     expect(lane.balance(available("bob"))).toBe(1n);
   });

@@ -257,6 +257,7 @@ describe("for every sequence of intents", () => {
       "not_home",
       "same_account",
       "transfer.completed",
+      "transfer.submitted",
       "unknown_account",
       "unknown_currency",
     ]);

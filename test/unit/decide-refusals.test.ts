@@ -43,7 +43,7 @@ const FAULTS = {
   unknown_currency: [{ currency: "QQQ" }],
   unknown_account: [{ to: NOWHERE }, { from: NOWHERE }],
   same_account: [{ from: OWN, to: OWN }],
-  not_home: [{ to: OTHERS }, { from: OTHERS }],
+  not_home: [{ from: OTHERS }],
   currency_mismatch: [{ currency: "USD" }],
   account_closed: [{ to: CLOSED }, { from: CLOSED }],
   account_frozen: [{ to: FROZEN }, { from: FROZEN }],

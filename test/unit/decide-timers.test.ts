@@ -55,6 +55,7 @@ describe("a timer", () => {
         correlationId: null,
         causationId: null,
         traceparent: null,
+        parentId: null,
       },
     ]);
     expect([lane.balance(OWN), lane.balance(HOLD)]).toEqual([1000n, 0n]);
