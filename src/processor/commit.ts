@@ -8,10 +8,11 @@ import type { Sought } from "../domain/books.ts";
 import { Undecidable } from "../domain/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
+import { parseCaseId } from "../domain/ids.ts";
 import type { Rules } from "../domain/rules.ts";
 import { reach } from "../failpoints.ts";
 import { Unencodable } from "../kafka/codec.ts";
-import { type BlockRows, beginBlock, readMore, type Situation, writeBlock } from "../store/blocks.ts";
+import { type BlockRows, beginBlock, type CaseRow, readMore, type Situation, writeBlock } from "../store/blocks.ts";
 import {
   type Connection,
   ConnectionLost,
@@ -155,12 +156,23 @@ async function readSituation(
   const begun = await beginBlock(connection, lane, { caseIds: [...sought.caseIds], paths: [...sought.paths] });
   if (begun === null) return null;
   const situation = { ...begun, sought };
-  if (batch.timers.length + batch.reports.length === 0) return situation;
   // What a timer or report touches is known from its case's flow only.
-  const paths = situation.cases.flatMap(({ flow, holderId }) =>
-    (rules.flowsByNumber.get(flow)?.touches ?? []).map((path) => path.replace("{holder}", holderId)),
-  );
-  return readFurther(connection, lane, situation, { caseIds: new Set(), paths: new Set(paths) });
+  const touching = batch.timers.length + batch.reports.length > 0;
+  return readFurther(connection, lane, situation, {
+    caseIds: new Set(situation.cases.flatMap((one) => related(rules, one))),
+    paths: new Set(touching ? situation.cases.flatMap((one) => touched(rules, one)) : []),
+  });
+}
+
+function touched(rules: Rules, { flow, holderId }: CaseRow): string[] {
+  return (rules.flowsByNumber.get(flow)?.touches ?? []).map((path) => path.replace("{holder}", holderId));
+}
+
+/** The cases that a case may tell something: its parent, and the quote that it takes its money by. */
+function related(rules: Rules, { flow, data }: CaseRow): string[] {
+  const quotes = (rules.flowsByNumber.get(flow)?.quotes ?? []).map((name) => data.values[name]);
+  const ids = quotes.map((value) => (typeof value === "string" ? parseCaseId(value) : null));
+  return [...(data.parent === null ? [] : [data.parent.uuid]), ...ids.flatMap((id) => (id === null ? [] : [id.uuid]))];
 }
 
 /** Reads what was not asked for yet. */

@@ -3,7 +3,7 @@
 
 import type { Sought } from "../domain/books.ts";
 import { homeLane } from "../domain/holder.ts";
-import { childCaseId } from "../domain/ids.ts";
+import { childCaseId, parseCaseId } from "../domain/ids.ts";
 import type { Intent } from "../domain/intent.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Batch } from "./block.ts";
@@ -22,7 +22,7 @@ export function concerned(rules: Rules, lane: number, batch: Batch): Sought {
   for (const input of batch.intents) {
     if (input.kind === "misfit") continue;
     const { intent, caseId } = input;
-    if (caseId !== null) caseIds.add(caseId.uuid);
+    for (const id of [caseId, parseCaseId(intent.quoteId)]) if (id !== null) caseIds.add(id.uuid);
     let isWithinLane = false;
     for (const path of [intent.account, intent.from, intent.to]) {
       const place = path === null ? null : rules.chart.resolve(path);

@@ -1,6 +1,7 @@
 // A lane in memory for tests of the pure core: keeps what the database would keep, and opens each block on copies of it,
 // so that nothing is carried from block to block that would not be read again.
 import { join } from "node:path";
+import { expect } from "vitest";
 import { loadDeclared, loadFlowFiles } from "../../src/declared/load.ts";
 import {
   type Account,
@@ -197,8 +198,13 @@ export class MemoryLane {
       if (account.id !== 0n) this.#accounts.set(path, { ...readAgain(account), floorMinor, status });
     }
     for (const [name, account] of books.houseAccounts) this.#keepHouse(name, account);
-    const gone = new Set(books.timersGone.map(nameOf));
-    this.timers = [...this.timers, ...books.timersArmed].filter((timer) => !gone.has(nameOf(timer)));
+    // A state that is entered again may arm the very timer that it has just cancelled: each goes against one.
+    this.timers.push(...books.timersArmed);
+    for (const gone of books.timersGone) {
+      const at = this.timers.findIndex((timer) => nameOf(timer) === nameOf(gone));
+      expect(at, `timer ${nameOf(gone)} that is cancelled was armed`).not.toBe(-1);
+      this.timers.splice(at, 1);
+    }
   }
 
   /** Of a house account the books know this block's additions alone. */

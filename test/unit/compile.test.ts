@@ -30,7 +30,7 @@ describe("a compiled flow", () => {
       ref: "hold@1.0.0",
       caseKind: "hld",
       start: { kind: "intent", type: "hold_place" },
-      number: 4,
+      number: FLOWS.length,
     });
     expect(
       flow.states.map(({ name, isFinal, on, timers }) => [

@@ -195,6 +195,7 @@ describe("a transfer", () => {
         correlationId: "cor",
         causationId: "cau",
         traceparent: "00-1-2-01",
+        parentId: null,
       },
     ]);
     const [, line] = lane.lines;

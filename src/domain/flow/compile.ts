@@ -10,6 +10,7 @@ import { compileEvent, type ReadEvent } from "./compile-events.ts";
 import { compileNode, compileTest } from "./compile-expression.ts";
 import { compilePath, readsVariable, symbolsOf } from "./compile-names.ts";
 import { guardNeeds, movingNeeds, type Needs, openingNeeds } from "./compile-needs.ts";
+import { quoteVariables } from "./compile-quotes.ts";
 import type { Alternative, Flow, FlowStart, FlowState } from "./flow.ts";
 import type { Get, Names, Test } from "./scope.ts";
 
@@ -60,6 +61,8 @@ export type CompiledFlow = {
   readonly needs: { readonly opening: Needs; readonly guard: Needs; readonly moving: ReadonlyMap<string, Needs> };
   /** path templates of its holder's accounts */
   readonly touches: readonly string[];
+  /** variables that name a quote */
+  readonly quotes: readonly string[];
 };
 
 /** @param number  of this version in the database's table of flows
@@ -92,6 +95,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     alarms: new Map(flow.defaults.alarms.map(({ event, code }) => [event, compileAlarm(code)])),
     timerEvents: new Map(flow.timers.map(({ name }) => [name, `timer.${name}`])),
     needs: { opening: openingNeeds(flow), guard: guardNeeds(flow), moving: movingNeeds(flow) },
+    quotes: quoteVariables(flow),
     touches: flow.accounts.map((account) => account.path).filter((path) => /^[^{]*\{holder\}[^{]*$/.test(path)),
   };
 }
