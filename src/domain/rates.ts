@@ -66,6 +66,8 @@ type Leg = { readonly rate: Rate; readonly span: LifeSpan; readonly row: RateRow
 
 type FeedBook = {
   readonly feed: string;
+  /** of its newest row, which says priority and pivot */
+  readonly version: bigint;
   readonly priority: number;
   readonly pivot: string;
   /** by `base quote` */
@@ -88,9 +90,10 @@ export class RateSnapshot implements RateBook {
   with(version: bigint, rows: readonly RateRow[]): RateSnapshot {
     const feeds = new Map(this.#feeds.map((one) => [one.feed, one]));
     for (const row of rows) {
-      const known = feeds.get(row.feed)?.rows ?? new Map<string, RateRow>();
-      const { feed, priority, pivot } = row;
-      feeds.set(feed, { feed, priority, pivot, rows: new Map(known).set(pairOf(row.base, row.quote), row) });
+      const known = feeds.get(row.feed);
+      const rows = new Map(known?.rows).set(pairOf(row.base, row.quote), row);
+      const { feed, version, priority, pivot } = known !== undefined && known.version > row.version ? known : row;
+      feeds.set(feed, { feed, version, priority, pivot, rows });
     }
     return new RateSnapshot(version, [...feeds.values()].sort(byPriority));
   }
