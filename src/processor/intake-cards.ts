@@ -24,7 +24,8 @@ export function cardNumberInBytes(record: InputRecord, decoder: IntentDecoder): 
   return texts.some((text) => holdsCardNumber(without(text, amounts))) ? detail : null;
 }
 
-const AMOUNT = /^-?\d+$/;
+// Shorter ones are no candidates, and their digits stand in other texts too.
+const AMOUNT = /^-?\d{13,}$/;
 
 /** The amounts of an intent that can be read. What is no amount under the name of one is text. */
 function amountsOf(value: Buffer, decoder: IntentDecoder): string[] {

@@ -13,7 +13,7 @@ const LANES = 4;
 const HOLDER = "ann";
 const HOME = homeLane(HOLDER, LANES);
 const CARD = "4242424242424242";
-const SPELLINGS = [CARD, "4242 4242 4242 4242", "4-242.4242 424242424 2", Buffer.from(CARD).toString("base64")];
+const SPELLINGS = [CARD, "4242 4242 4242 4242", "4-242.4242 4242424 2", Buffer.from(CARD).toString("base64")];
 const make = new Producing();
 
 let system: TestService;
@@ -35,7 +35,8 @@ function bytesOf(over: Partial<NewIntent>): Buffer {
 function leaks(): OutgoingRecord[] {
   const schema = new URL("../../schemas/messages/intent.avsc", import.meta.url);
   const { fields } = JSON.parse(readFileSync(schema, "utf8")) as { fields: { name: string; type: unknown }[] };
-  const texts = fields.filter(({ type }) => JSON.stringify(type).includes('"string"') && !hasParts(type));
+  const isText = (type: unknown): boolean => JSON.stringify(type).includes('"string"') && !hasParts(type);
+  const texts = fields.filter(({ name, type }) => isText(type) && name !== "floorMinor"); // which is an amount
   const inTexts = texts.flatMap(({ name }) => SPELLINGS.map((card) => bytesOf({ [name]: card })));
   const inParts = SPELLINGS.flatMap((card) => [
     bytesOf({ metadata: { [card]: "a" } }),

@@ -312,6 +312,10 @@ describe("a card number", () => {
     expect((await take(bytesOf({ ...PAY_IN, caseId, traceparent }))).kind).toBe("intent");
     // Put aside for something else its amount is still none.
     expect(await misfit(bytesOf({ ...PAY_IN, amount, change: "sideways" }))).toMatchObject({ reason: "invalid_field" });
+    // Nor does a short one hide what is encoded beside it.
+    const encoded = Buffer.from(CARD).toString("base64");
+    const zero = bytesOf({ ...PAY_IN, floorMinor: "0", amount: { ...amount, minor: `${encoded}x` } });
+    expect(await misfit(zero)).toMatchObject({ reason: "card_number" });
     const both = bytesOf({ ...PAY_IN, amount, change: "sideways", reference: CARD });
     expect(await misfit(both)).toMatchObject({ reason: "card_number" });
   });

@@ -27,7 +27,7 @@ export function cardInBytes({ key, value }: InputRecord, message: IntentMessage 
   if (key !== null && readsAsCard(key.toString("utf8"))) return true;
   if (value === null) return false;
   const amounts = [message?.amount?.minor, message?.floorMinor].filter(
-    (minor): minor is string => typeof minor === "string" && /^-?[0-9]+$/.test(minor),
+    (minor): minor is string => typeof minor === "string" && /^-?[0-9]{13,}$/.test(minor),
   );
   return (["latin1", "utf8"] as const).some((encoding) => {
     let text = value.toString(encoding);
