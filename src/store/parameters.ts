@@ -18,11 +18,3 @@ async function findVersion(connection: Connection, contentHash: string): Promise
   const { rows } = await connection.run(sql.findParameters, [contentHash]);
   return rows[0] === undefined ? null : Number(rows[0]["version"]);
 }
-
-/** Every version that was ever registered, for whoever decides a block again. */
-export async function readParameterVersions(
-  connection: Connection,
-): Promise<{ readonly version: bigint; readonly source: string }[]> {
-  const { rows } = await connection.run(sql.readParameters, []);
-  return rows.map((row) => ({ version: BigInt(row["version"] as string), source: row["source"] as string }));
-}
