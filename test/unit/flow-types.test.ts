@@ -182,6 +182,20 @@ const WRONG: readonly (readonly [string, string, string, string, RegExp])[] = [
     /when: data\.done cannot be read here/,
   ],
   [
+    "a start that reads a currency",
+    "intent.method == 'parcel' && has",
+    "fx.usable(S, M) && has",
+    '"fx.usable',
+    /when: from of fx\.usable\(from, to\): S cannot be read here/,
+  ],
+  [
+    "a variable that begins with what an account has",
+    "net: { money: M, init: 0 }",
+    "net: { money: S, init: spendable(inside) }",
+    "spendable(inside) }",
+    /account inside cannot be asked before the case is open/,
+  ],
+  [
     "a variable that begins with another",
     "net: { money: M, init: 0 }",
     "net: { money: M, init: data.amount }",

@@ -129,6 +129,7 @@ function settleAlias(scope: Scope, settled: Settled, node: ExpressionNode): Wron
     const known = scope.flow.accounts.map((account) => account.alias).join(", ") || "none";
     return wrong("references", `account "${alias}" is not declared; declared: ${known}`);
   }
+  if (!scope.reach.data) return wrong("context", `account ${alias} cannot be asked before the case is open`);
   settled.result = standingFor(scope.same, moneyOfAccount(scope.flow, alias));
   return null;
 }

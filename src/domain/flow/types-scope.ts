@@ -100,6 +100,11 @@ function declared(
   return wrong("references", `${kind} "${name}" is not declared; declared: ${known}`);
 }
 
+/** Whether the case is there already, or just being opened: before that no symbol is bound. */
+function isBound({ reach }: Scope): boolean {
+  return reach.params || reach.data;
+}
+
 /** A currency symbol, or what `let` has named, perhaps a field of it. */
 function typeOfOwnName(scope: Scope, name: string, rest: readonly string[]): ExpressionType | Wrong {
   const known = scope.lets.get(name);
@@ -110,7 +115,7 @@ function typeOfOwnName(scope: Scope, name: string, rest: readonly string[]): Exp
     return type ?? wrong("references", `${name} has no field "${rest.join(".")}"`);
   }
   if (field === undefined && scope.flow.currencies.some(({ symbol }) => symbol === name))
-    return { kind: "currency", symbol: name };
+    return isBound(scope) ? { kind: "currency", symbol: name } : outOfReach(name);
   const whole = [name, ...rest].join(".");
   const start = "a name is data.x, params.x, event.x, intent.x, case.x, a currency, or what a let before it has named";
   return wrong("references", `"${whole}" is not known here; ${start}`);
