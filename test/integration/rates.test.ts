@@ -18,11 +18,13 @@ const FILE = join(ROOT, "test", "unit", "fixtures", "ecb-excerpt.csv");
 const START_MS = Math.floor(Date.now() / 1000) * 1000;
 const at = (seconds: number): string => new Date(START_MS + seconds * 1000).toISOString();
 const producing = new Producing();
+/** The provider `script` says yes to everything. */
+const CONFIG = { roles: ["lanes", "gateways", "rates"], providers: ["script"], scriptTroublePercent: 0 } as const;
 
 let system: TestService;
 let codec: RateCodec;
 beforeAll(async () => {
-  system = await startTestService({ prefix: "rates", lanes: 2, config: { roles: ["lanes", "rates"] } });
+  system = await startTestService({ prefix: "rates", lanes: 2, config: CONFIG });
   const registry = openRegistry({ url: system.addresses.schemaRegistryUrl, timeoutMs: 5_000 });
   const { schemasDir, flowsDir } = system.config;
   codec = await openRateCodec(system.config, loadDeclared(schemasDir, flowsDir), registry);
@@ -115,6 +117,76 @@ describe("rates are told", () => {
   test("and nobody changes one that was taken in", async () => {
     await expect(system.query("update rate set mid = 2")).rejects.toThrow(/append-only/);
     await expect(system.query("truncate rate")).rejects.toThrow(/append-only/);
+  });
+});
+
+describe("a payment at the rate of a quote", () => {
+  const HOLDER = "mer_1";
+  const common = { holderId: HOLDER, occurredAt: BigInt(Date.now()) * 1000n };
+  const money = (currency: string, minor: number) => ({ currency, scale: 2, minor: String(minor) });
+
+  test("is converted as it was quoted and takes the quote in one block, and the second ledger decides the same", async () => {
+    await knownBy(system.instances[0]?.httpPort as number, 2);
+    const outcomesSoFar = (await system.query("select sum(outcomes_next)::int as n from lane"))[0]?.["n"] as number;
+    const [quote, payment, other] = [producing.caseId("fxq"), producing.caseId("pay"), producing.caseId("pay")];
+    const card = {
+      type: "payment_create",
+      method: "card",
+      provider: "script",
+      tokenRef: "tok_1",
+      settlementCurrency: "USD",
+    };
+    const accounts = ["pending", "available", "reserved"].map((kind) => ({
+      ...common,
+      type: "account_open",
+      caseId: producing.caseId("acc"),
+      account: `liability:merchant:${HOLDER}:${kind}`,
+      currency: "USD",
+    }));
+    await system.publish([
+      ...accounts,
+      {
+        ...common,
+        type: "quote_request",
+        caseId: quote,
+        amount: money("EUR", 10_000),
+        settlementCurrency: "USD",
+        lockSeconds: 3600n,
+      },
+      { ...common, ...card, caseId: payment, amount: money("EUR", 10_000), quoteId: quote },
+    ]);
+    const taken = await system.readOutcomes({ until: (all) => all.some(({ type }) => type === "payment.captured") });
+    const of = (type: string) => taken.find((one) => one.type === type);
+    // 100.00 EUR · 1.1050 · (1 - 1.15 %), rounded down.
+    expect(of("quote.created")?.amounts["received"]).toEqual(money("USD", 10_922));
+    expect(of("payment.captured")?.amounts).toMatchObject({ net: money("USD", 10_922), spread: money("USD", 128) });
+    expect(of("quote.consumed")).toMatchObject({
+      block: of("payment.captured")?.block,
+      caseId: quote,
+      status: "consumed",
+    });
+    await system.publish([{ ...common, ...card, caseId: other, amount: money("EUR", 10_000), quoteId: quote }]);
+    const all = await system.readOutcomes({
+      until: (read) => read.some(({ caseId, reason }) => caseId === other && reason !== null),
+    });
+    expect(all.find(({ caseId }) => caseId === other)?.reason).toMatchObject({ category: "fx" });
+    expect(all.length).toBeGreaterThan(outcomesSoFar);
+    const problems = problemsOf(await auditService(system, { depth: "deep", waitMs: 5_000 }));
+    expect(Object.keys(problems).filter((invariant) => invariant.endsWith("_decided_anew"))).toEqual([]);
+  });
+
+  test("leaves the house long in euros and short in dollars, at no result but its spread", async () => {
+    const rows = await cliRows(system, ["fx", "positions", "--in", "USD"]);
+    expect(rows).toEqual([
+      expect.objectContaining({ kind: "position", currency: "USD", positionMinor: "-11050" }),
+      expect.objectContaining({ currency: "EUR", positionMinor: "10000", costMinor: "11050", unrealisedMinor: "0" }),
+      { kind: "spread", from: "EUR", to: "USD", currency: "USD", minor: "128" },
+      expect.objectContaining({ kind: "identity", holds: true, worth: "0", result: "0" }),
+    ]);
+    const dearer = await cliRows(system, ["fx", "positions", "--in", "USD", "--at-version", "1"]);
+    expect(dearer[1]).toMatchObject({ valueMinor: "11114", unrealisedMinor: "64" });
+    const text = await cli(system, ["fx", "positions", "--in", "USD"]);
+    expect(text.stdout).toMatch(/EUR +100\.00 +1\.105000 +110\.50 +110\.50 +0\.00 +0\.00/);
   });
 });
 
