@@ -254,7 +254,10 @@ function casesOf(rules: Rules, rows: readonly CaseRow[]): Map<string, CaseRecord
       flow !== undefined,
       `flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`,
     );
-    const { id, kind, holderId, state, data, history, occurredAtMicros } = row;
+    const { id, kind, holderId, state, history, occurredAtMicros } = row;
+    // A case's data is changed in place, and a block that turns out to need more is decided again from the rows as they were.
+    const { values, timers, attempts } = row.data;
+    const data = { ...row.data, values: { ...values }, timers: { ...timers }, attempts: { ...attempts } };
     cases.set(id, { id, kind, flow, holderId, state, data, history, occurredAtMicros, isNew: false, changed: false });
   }
   return cases;

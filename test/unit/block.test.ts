@@ -12,7 +12,7 @@ import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
 import { NO_RATES } from "../../src/domain/rates.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
-import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
+import { type Batch, type Block, type LaneMemory, makeBlock, NotRead } from "../../src/processor/block.ts";
 import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import type { Misfit } from "../../src/processor/intake.ts";
 import type { Situation } from "../../src/store/blocks.ts";
@@ -385,4 +385,39 @@ test("a case of a flow that this process does not know, or an account that left 
   const [balance] = situation.balances;
   const strange = { ...situation, balances: balance === undefined ? [] : [{ ...balance, path: "no:such" }] };
   expect(() => make(batchOf([]), { situation: strange })).toThrow(AssertionFailed);
+});
+
+test("a block that turns out to need more leaves what was read as it was, to be decided by again", () => {
+  const [pay, quoteId] = [producing.caseId("pay"), producing.caseId("fxq")];
+  const create = (caseId: string, over: Partial<NewIntent> = {}): NewIntent => ({
+    type: "payment_create",
+    holderId: "mer_1",
+    caseId,
+    occurredAt: BigInt(NOW_MS) * 1000n,
+    method: "card",
+    tokenRef: "tok_1",
+    amount: { currency: "EUR", scale: 2, minor: "1000" },
+    ...over,
+  });
+  const opened = make(batchOf(inputs(create(pay)))).rows.cases[0];
+  if (opened === undefined) throw new Error("the payment was not opened");
+  const row = { ...opened, flow: opened.flow.number, isNew: false, changed: false };
+  const { uuid } = parseCaseId(pay) as CaseId;
+  const situation = situationOf({ cases: [row], sought: { caseIds: new Set([uuid]), paths: new Set() } });
+  const before = JSON.stringify(situation, (_, value) => (typeof value === "bigint" ? `${value}` : value));
+  const approved: Report = {
+    holderId: "mer_1",
+    caseId: parseCaseId(pay) as CaseId,
+    call: "authorize",
+    attempt: 1,
+    result: "approved",
+    observation: "auth/1/approved",
+    payload: { approved: "1000", seq: "1" },
+    occurredAtMicros: BigInt(NOW_MS) * 1000n,
+    from: null,
+  };
+  const report: ReportInput = { kind: "report", id: "r-3-0", source: "r", offset: 0n, report: approved };
+  const quoted = inputs(create(producing.caseId("pay"), { quoteId, settlementCurrency: "USD" }));
+  expect(() => make(batchOf(quoted, { reports: [report], reportsNext: 1n }), { situation })).toThrow(NotRead);
+  expect(JSON.stringify(situation, (_, value) => (typeof value === "bigint" ? `${value}` : value))).toBe(before);
 });
