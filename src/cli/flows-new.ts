@@ -31,7 +31,10 @@ async function newFlow(context: CliContext, name: string, { like }: Options): Pr
   const { flowFile, flowNames, readFlowFile, scenarioFile } = await import("../declared/flow-files.ts");
   const { copyFlow, copyScenarios } = await import("../declared/flow-copy.ts");
   const names = flowNames(flowsDir);
-  if (!names.includes(like)) throw usageFailed([`--like: no flow "${like}" in ${flowsDir}${suggest(like, names)}`]);
+  if (!names.includes(like))
+    throw usageFailed([
+      `--like: no flow "${like}" in ${flowsDir}; there are ${names.join(", ")}${suggest(like, names)}`,
+    ]);
   const [file, scenarios] = [flowFile(flowsDir, name), scenarioFile(flowsDir, name)];
   for (const one of [file, scenarios]) {
     if (existsSync(one)) throw new CommandFailed(EXIT.failed, `${one} is there already; nothing was written`);

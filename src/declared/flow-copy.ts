@@ -16,16 +16,17 @@ export type CopyGiven = {
 export type Renamed = {
   readonly from: string;
   readonly to: string;
-  /** the flow's outcomes bear its name, and so do the copy's */
-  readonly outcomes: boolean;
+  /** types of outcomes, by what they were */
+  readonly outcomes: ReadonlyMap<string, string>;
   readonly opens: Opening;
 };
 
-/** How a case of the copy is opened: by the intent of before with another method, or by a message of its own. */
+/** How a case of the copy is opened: by the intent of before with a method of its own, or by an intent of its own. Null:
+ *  by another flow, and none does so yet. */
 export type Opening =
-  | { readonly kind: "intent"; readonly type: string }
-  | { readonly kind: "message"; readonly from: string; readonly to: string }
-  | { readonly kind: "spawn" };
+  | { readonly kind: "method"; readonly intent: string; readonly method: string }
+  | { readonly kind: "intent"; readonly from: string; readonly to: string }
+  | null;
 
 export function copyFlow(given: CopyGiven): { readonly text: string; readonly renamed: Renamed } {
   const { root } = readLocatedYaml(given.file, given.text);
@@ -37,34 +38,52 @@ export function copyFlow(given: CopyGiven): { readonly text: string; readonly re
   edits.scalar(at(metadata, "version"), "1.0.0");
   const spec = at(root, "spec");
   edits.scalar(at(spec, "case_kind"), freeKind(given.name, given.caseKinds));
-  const opens = renameOpening(edits, at(spec, "starts_on"), given.name);
-  const outcomes = family === undefined || textOf(family) === from;
-  if (outcomes && family !== undefined) edits.scalar(family, given.name);
-  if (outcomes) {
+  const opens = renameOpening(edits, spec, given.name);
+  const outcomes = new Map([[`${from}.rejected`, `${given.name}.rejected`]]);
+  // Outcomes of a family that has a name of its own are shared by its flows.
+  if (family === undefined || textOf(family) === from) {
+    edits.scalar(family, given.name);
+    for (const result of ["failed", "canceled", "expired"])
+      outcomes.set(`${from}.${result}`, `${given.name}.${result}`);
     for (const scalar of scalarsUnder(spec, "emit")) {
       const type = textOf(scalar);
-      if (type.startsWith(`${from}.`)) edits.scalar(scalar, `${given.name}.${type.slice(from.length + 1)}`);
+      if (!type.startsWith(`${from}.`)) continue;
+      const own = `${given.name}.${type.slice(from.length + 1)}`;
+      outcomes.set(type, own);
+      edits.scalar(scalar, own);
     }
   }
   return { text: edits.done(), renamed: { from, to: given.name, outcomes, opens } };
 }
 
-/** Of flows that one intent opens the first whose guard holds does, so the copy asks for a method of its own. */
-function renameOpening(edits: Edits, start: Located | undefined, name: string): Opening {
-  const message = at(start, "message");
+const BY_METHOD = /^intent\.method == '[^']*'$/;
+
+/** An intent opens cases of one flow, unless the flows ask for different methods. */
+function renameOpening(edits: Edits, spec: Located | undefined, name: string): Opening {
+  const start = at(spec, "starts_on");
+  const [message, intent, when] = [at(start, "message"), at(start, "intent"), at(start, "when")];
   if (message !== undefined) {
-    const from = textOf(message);
-    const to = `${name}_${from.split("_").at(-1) ?? "message"}`;
-    edits.scalar(message, to);
-    return { kind: "message", from, to };
+    const own = ownType(name, textOf(message));
+    edits.scalar(message, own);
+    for (const { key, keyPlace } of entriesOf(at(spec, "events"))) {
+      if (key === `message.${textOf(message)}`) edits.key(keyPlace, key, `message.${own}`);
+    }
+    return null;
   }
-  const intent = at(start, "intent");
-  if (intent === undefined) return { kind: "spawn" };
-  const when = at(start, "when");
-  const guard = `"intent.method == '${name}'"`;
-  if (when !== undefined) edits.scalar(when, guard);
-  else edits.scalar(intent, `${textOf(intent)}, when: ${guard}`);
-  return { kind: "intent", type: textOf(intent) };
+  if (intent === undefined) return null;
+  const type = textOf(intent);
+  if (BY_METHOD.test(textOf(when))) {
+    edits.scalar(when, `"intent.method == '${name}'"`);
+    return { kind: "method", intent: type, method: name };
+  }
+  const own = ownType(name, type);
+  edits.scalar(intent, own);
+  return { kind: "intent", from: type, to: own };
+}
+
+/** `wallet_create` like `transfer_create`. */
+function ownType(name: string, type: string): string {
+  return `${name}_${type.split("_").at(-1) ?? ""}`;
 }
 
 /** Two to eight letters that no other flow has: the beginning of the name, or with another last letter. */
@@ -75,33 +94,38 @@ function freeKind(name: string, taken: readonly string[]): string {
   return [...wished, ...varied].find((kind) => !taken.includes(kind)) ?? "new";
 }
 
-/** @param text of the scenarios beside the flow that was copied */
+/** @param text of the scenarios beside the flow that was copied; of a flow that no intent opens there are none yet */
 export function copyScenarios(file: string, text: string, renamed: Renamed): string {
+  const { from, to, opens } = renamed;
+  if (opens === null) {
+    const why = `# Nothing opens a case of ${to} yet: tell here what happens once another flow does, as ${from} is told.`;
+    return `${why}\napiVersion: scenarios/v1\nflow: ${to}\nscenarios: []\n`;
+  }
   const { root } = readLocatedYaml(file, text);
   const edits = new Edits(text);
-  const { from, to } = renamed;
   edits.scalar(at(root, "flow"), to);
   for (const scenario of itemsOf(at(root, "scenarios"))) {
     for (const step of itemsOf(at(scenario, "steps"))) {
-      copyStep(edits, step, renamed);
+      copyStep(edits, step, opens);
       const expect = at(step, "expect");
       for (const { key, keyPlace } of entriesOf(at(expect, "states"))) if (key === from) edits.key(keyPlace, key, to);
-      for (const outcome of renamed.outcomes ? itemsOf(at(expect, "outcomes")) : []) {
-        const type = textOf(outcome);
-        if (type.startsWith(`${from}.`)) edits.scalar(outcome, quoted(`${to}.${type.slice(from.length + 1)}`));
+      for (const outcome of itemsOf(at(expect, "outcomes"))) {
+        const [type = "", ...facts] = textOf(outcome).split(" ");
+        const own = renamed.outcomes.get(type);
+        if (own !== undefined) edits.scalar(outcome, quoted([own, ...facts].join(" ")));
       }
     }
   }
   return edits.done();
 }
 
-/** A step that opens a case has to say the copy's method. */
-function copyStep(edits: Edits, step: Located, { to, opens }: Renamed): void {
-  if (opens.kind !== "intent" || textOf(at(step, "intent")) !== opens.type) return;
+/** A step that opens a case does so as the copy asks. */
+function copyStep(edits: Edits, step: Located, opens: NonNullable<Opening>): void {
+  const intent = at(step, "intent");
   const fields = at(step, "with");
-  const method = at(fields, "method");
-  if (method !== undefined) edits.scalar(method, to);
-  else if (fields !== undefined && entriesOf(fields).length > 0) edits.entryBefore(fields, `method: ${to}`);
+  if (opens.kind === "method") {
+    if (textOf(intent) === opens.intent) edits.scalar(at(fields, "method"), opens.method);
+  } else if (textOf(intent) === opens.from) edits.scalar(intent, opens.to);
 }
 
 function quoted(text: string): string {
@@ -156,17 +180,6 @@ class Edits {
   key(place: Place, key: string, text: string): void {
     const from = this.#offset(place);
     this.#edits.push({ from, to: from + this.#sourceLength(from, key), text });
-  }
-
-  /** Puts an entry before the first of a map, in braces or over lines as the map is. */
-  entryBefore(map: Located, text: string): void {
-    const from = this.#offset(map.place);
-    if (this.#text[from] === "{") {
-      this.#edits.push({ from: from + 1, to: from + 1, text: ` ${text},` });
-      return;
-    }
-    const column = map.place.column - 1;
-    this.#edits.push({ from, to: from, text: `${text}\n${" ".repeat(column)}` });
   }
 
   done(): string {

@@ -203,6 +203,7 @@ function compareQuarantine(misfits: readonly Misfit[], rows: readonly Quarantine
 function differenceOf(row: QuarantineRow, { key, value }: Misfit["record"], reason: string): string | null {
   const bytes = value ?? Buffer.alloc(0);
   if (row.reason !== reason) return `is put aside as ${row.reason}; decided anew as ${reason}`;
+  if (reason === "card_number") return whyNotWithheld(row, bytes.length);
   if (row.key !== keyText(key)) return `is put aside under key ${row.key}, not ${keyText(key)}`;
   if (row.size !== bytes.length) return `is put aside with ${row.size} bytes, not ${bytes.length}`;
   if (!createHash("sha256").update(bytes).digest().equals(row.sha256)) return "is put aside with another hash";
@@ -249,4 +250,11 @@ function compareDeadLetters(
     }
   });
   return wrong;
+}
+
+/** Of a record with a card number nothing is kept but where it stands and how long it is. */
+function whyNotWithheld({ key, value, sha256, size }: QuarantineRow, bytes: number): string | null {
+  if (key !== null || value !== null) return "has a card number, and its key or bytes are kept";
+  if (!sha256.every((byte) => byte === 0)) return "has a card number, and its hash is kept";
+  return size === bytes ? null : `is put aside with ${size} bytes, not ${bytes}`;
 }
