@@ -2,7 +2,7 @@
 
 import { loadDeclared } from "../declared/load.ts";
 import { formatDecimal } from "../domain/decimal.ts";
-import type { Rate } from "../domain/fx.ts";
+import { lockSecondsOf, type Rate } from "../domain/fx.ts";
 import { roundQuotient } from "../domain/rounding.ts";
 import { newestRatesVersion, rateBookAt, ratesVersionAt } from "../store/rates.ts";
 import { parseTime } from "../workload/intents-time.ts";
@@ -32,7 +32,7 @@ export async function showRate(context: CliContext, from: string, to: string, op
         EXIT.failed,
         `no rate from ${from} to ${to} is good at ${isoTime(atMs)}; see: millrace rates list`,
       );
-    const { rate, quality, feed, rows, lockMaxMs } = found;
+    const { rate, quality, feed, rows } = found;
     const shown = decimalOf(rate);
     const way = rows.map(({ base, quote, mid }) => `${base}/${quote} ${mid}`).join(", ");
     const fields = {
@@ -43,7 +43,7 @@ export async function showRate(context: CliContext, from: string, to: string, op
       denominator: rate.denominator,
       quality,
       extraBps: Number(rate.extraBps ?? 0n),
-      lockMaxSeconds: lockMaxMs === null ? null : lockMaxMs / 1000,
+      lockMaxSeconds: Number(lockSecondsOf(rate)),
       feed,
       legs: rows.map(({ base, quote, mid, asOfMs }) => ({ base, quote, mid, asOf: isoTime(asOfMs) })),
       version: position(version),

@@ -16,6 +16,8 @@ export type Rate = {
   readonly base?: "from" | "to";
   /** comes on top of whatever spread is asked: the rate ages, or the market is closed */
   readonly extraBps?: bigint;
+  /** the longest that it may be locked; null, or left out: as long as one likes */
+  readonly lockMaxMs?: number | null;
 };
 
 export type Scales = { readonly from: number; readonly to: number };
@@ -65,6 +67,7 @@ export function cross(first: Rate, second: Rate): Rate {
     denominator: first.denominator * second.denominator,
     base: "from",
     extraBps: max(first.extraBps ?? 0n, second.extraBps ?? 0n),
+    lockMaxMs: shorter(first.lockMaxMs ?? null, second.lockMaxMs ?? null),
   };
 }
 
@@ -75,7 +78,18 @@ export function reverse(rate: Rate): Rate {
     denominator: rate.numerator,
     base: rate.base === "to" ? "from" : "to",
     extraBps: rate.extraBps ?? 0n,
+    lockMaxMs: rate.lockMaxMs ?? null,
   };
+}
+
+/** Nobody locks a rate for longer than a week. */
+export const LOCK_MAX_MS = 604_800_000;
+
+/** How many whole seconds a rate may be locked for; 0n without one. */
+export function lockSecondsOf(rate: Rate | null): bigint {
+  if (rate === null) return 0n;
+  const ms = shorter(rate.lockMaxMs ?? null, LOCK_MAX_MS) ?? LOCK_MAX_MS;
+  return BigInt(Math.floor(ms / 1000));
 }
 
 /** A price as it is quoted, `1.0850`: the exact quotient, or null for anything but digits with a point and above zero. */
@@ -105,6 +119,11 @@ function worth(minor: bigint, rate: Rate, scales: Scales): { numerator: bigint; 
 function spreadOf(rate: Rate, spreadBps: bigint): bigint {
   const bps = max(spreadBps, 0n) + (rate.extraBps ?? 0n);
   return bps < BPS ? bps : BPS - 1n;
+}
+
+function shorter(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
 }
 
 function max(one: bigint, other: bigint): bigint {

@@ -56,7 +56,6 @@ export type RateRow = {
 export type FoundRate = {
   readonly rate: Rate;
   readonly quality: RateQuality;
-  readonly lockMaxMs: number | null;
   readonly feed: string;
   /** one, or the two legs of a cross rate */
   readonly rows: readonly RateRow[];
@@ -162,9 +161,7 @@ const QUALITIES: readonly RateQuality[] = ["fresh", "aging", "stale"];
 /** A cross rate is as good as the worse of its legs. */
 function toFound(feed: FeedBook, rate: Rate, legs: readonly Leg[]): FoundRate {
   const quality = QUALITIES[Math.max(...legs.map(({ span }) => QUALITIES.indexOf(span.quality)))] as RateQuality;
-  const locks = legs.flatMap(({ span }) => span.lockMaxMs ?? []);
-  const lockMaxMs = locks.length === 0 ? null : Math.min(...locks);
-  return { rate, quality, lockMaxMs, feed: feed.feed, rows: legs.map(({ row }) => row) };
+  return { rate, quality, feed: feed.feed, rows: legs.map(({ row }) => row) };
 }
 
 /** The feed's own quotation, read forward or backward. */
@@ -176,7 +173,7 @@ function legBy(row: RateRow | undefined, nowMs: number): Leg | null {
   const span = row === undefined ? null : spanAt(row.life, nowMs);
   const price = row === undefined ? null : parsePrice(row.mid);
   if (row === undefined || span === null || price === null) return null;
-  return { row, span, rate: { ...price, base: "from", extraBps: span.extraBps } };
+  return { row, span, rate: { ...price, base: "from", extraBps: span.extraBps, lockMaxMs: span.lockMaxMs } };
 }
 
 function reversed(leg: Leg | null): Leg | null {

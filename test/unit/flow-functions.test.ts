@@ -111,6 +111,7 @@ describe("keeps its laws whatever it is given:", () => {
       "part.up",
       "part.down",
       "lookup",
+      "fx.lock",
       "fx.convert",
       "fx.cost",
       "fx.spread",

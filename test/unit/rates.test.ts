@@ -85,7 +85,7 @@ describe("a snapshot of rates", () => {
     const aging: LifeSpan = { ...FOR_EVER, quality: "aging", extraBps: 20n, lockMaxMs: 300_000 };
     const book = snapshot(row("EUR/USD", "1.1"), row("EUR/JPY", "156", { life: [aging] }));
     const found = book.find("USD", "JPY", NOW);
-    expect([found?.rate.extraBps, found?.quality, found?.lockMaxMs]).toEqual([20n, "aging", 300_000]);
+    expect([found?.rate.extraBps, found?.quality, found?.rate.lockMaxMs]).toEqual([20n, "aging", 300_000]);
   });
 
   test("is the same whether its rows come one by one or all at once", () => {

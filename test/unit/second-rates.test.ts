@@ -2,7 +2,9 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { lockSecondsOf } from "../../src/domain/fx.ts";
 import { type LifeSpan, type RateRow, RateSnapshot } from "../../src/domain/rates.ts";
+import { lockOf } from "../../src/workload/second-ledger/exchange.ts";
 import { SecondRates } from "../../src/workload/second-ledger/rates.ts";
 
 const codes = ["EUR", "USD", "JPY"] as const;
@@ -11,6 +13,7 @@ const spans = fc.array(
     lasts: fc.integer({ min: 1, max: 30 }),
     quality: fc.constantFrom("fresh" as const, "aging" as const, "stale" as const),
     extraBps: fc.bigInt(0n, 60n),
+    lockMaxMs: fc.constantFrom(null, 0, 300_000, 9_999),
   }),
   { maxLength: 4 },
 );
@@ -31,9 +34,9 @@ test("both find the same rate at every version, whichever way their rows were re
     fc.property(rowsOf, fc.integer({ min: 0, max: 130 }), fc.integer({ min: 0, max: 12 }), (given, nowMs, back) => {
       const rows = given.map((one, index): RateRow => {
         let untilMs = 0;
-        const life = one.spans.map(({ lasts, quality, extraBps }): LifeSpan => {
+        const life = one.spans.map(({ lasts, quality, extraBps, lockMaxMs }): LifeSpan => {
           untilMs += lasts;
-          return { untilMs, quality, extraBps, lockMaxMs: null };
+          return { untilMs, quality, extraBps, lockMaxMs };
         });
         const mid = life.length === 0 ? "" : (one.mid / 1000).toFixed(3);
         const [base = "", quote = ""] = one.pair;
@@ -47,7 +50,9 @@ test("both find the same rate at every version, whichever way their rows were re
         rows.map(({ life, mid, ...row }) => ({
           ...row,
           mid: mid === "" ? null : mid,
-          life: life.map(({ untilMs, quality, extraBps }) => [untilMs, quality, Number(extraBps), null] as const),
+          life: life.map(
+            ({ untilMs, quality, extraBps, lockMaxMs }) => [untilMs, quality, Number(extraBps), lockMaxMs] as const,
+          ),
         })),
         BigInt(rows.length),
       );
@@ -65,7 +70,14 @@ test("both find the same rate at every version, whichever way their rows were re
             const told =
               rate === null
                 ? null
-                : { n: rate.numerator, d: rate.denominator, buysBase: rate.base === "to", extraBps: rate.extraBps };
+                : {
+                    n: rate.numerator,
+                    d: rate.denominator,
+                    buysBase: rate.base === "to",
+                    extraBps: rate.extraBps,
+                    lockMs: rate.lockMaxMs,
+                  };
+            expect(lockSecondsOf(rate)).toBe(from === to ? 0n : lockOf(found));
             expect(told).toEqual(from === to ? null : found);
           }
         }

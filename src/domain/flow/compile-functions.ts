@@ -1,7 +1,7 @@
 // The functions of expressions, each as a maker of closures. What they promise is in functions.ts.
 
 import { assert } from "../assert.ts";
-import { type Conversion, type Cost, convert, cost } from "../fx.ts";
+import { type Conversion, type Cost, convert, cost, lockSecondsOf } from "../fx.ts";
 import { convertByQuote, type Quote, type QuoteRefusal, quoteFor } from "../quotes.ts";
 import { feeOf, partDown, partUp, shareOf } from "../shares.ts";
 import type { ExpressionNode } from "./expression.ts";
@@ -70,6 +70,10 @@ const MAKERS: Readonly<Record<string, (making: Making, given: Arguments) => Get>
   "fx.usable": (making, given) => {
     const [from, to] = pair(making, given);
     return (scope) => from(scope) === to(scope) || scope.rateOf(from(scope), to(scope)) !== null;
+  },
+  "fx.lock": (making, given) => {
+    const [from, to] = pair(making, given);
+    return (scope) => lockSecondsOf(scope.rateOf(from(scope), to(scope)));
   },
   "fx.spread": (making, given) => {
     const table = tableOf(making, given[0]);

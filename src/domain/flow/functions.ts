@@ -142,6 +142,7 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSignature>> = {
     laws: [result(notNegative("otherwise"))], // entries of a table are never negative
   },
   "fx.usable": { arguments: PAIR, result: "bool", laws: [] },
+  "fx.lock": { arguments: PAIR, result: "int", laws: [result()] },
   "fx.convert": {
     arguments: [{ name: "x", kind: "amount" }, ...PAIR, { name: "bps", kind: "int" }],
     result: ["net", "mid", "spread"],

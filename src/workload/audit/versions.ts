@@ -77,7 +77,7 @@ const NO_RATE: AskRate = () => null;
 const asking = new WeakMap<SecondFlow, boolean>();
 
 function asksForRates(flow: SecondFlow): boolean {
-  const known = asking.get(flow) ?? /\bfx\.(usable|convert|cost)\(/.test(JSON.stringify(flow.spec));
+  const known = asking.get(flow) ?? /\bfx\.(usable|lock|convert|cost)\(/.test(JSON.stringify(flow.spec));
   asking.set(flow, known);
   return known;
 }

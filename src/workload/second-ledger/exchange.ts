@@ -11,7 +11,17 @@ export type SecondRate = {
   readonly buysBase: boolean;
   /** on top of every spread */
   readonly extraBps: bigint;
+  /** how long it may be locked at most; null: no bound of its own */
+  readonly lockMs: number | null;
 };
+
+const WEEK_MS = 7 * 86_400_000;
+
+/** Whole seconds that a rate may be locked for, never more than a week's; none without a rate. */
+export function lockOf(rate: SecondRate | null): bigint {
+  const ms = rate === null ? 0 : Math.min(rate.lockMs ?? WEEK_MS, WEEK_MS);
+  return BigInt(ms) / 1000n;
+}
 
 export type Scales = { readonly from: number; readonly to: number };
 

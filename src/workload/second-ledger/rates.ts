@@ -69,7 +69,9 @@ function ofFeed(
   const [first, second] = [leg(from, pivot), leg(pivot, to)];
   if (first === null || second === null) return null;
   const extraBps = first.rate.extraBps > second.rate.extraBps ? first.rate.extraBps : second.rate.extraBps;
-  const rate = { n: first.rate.n * second.rate.n, d: first.rate.d * second.rate.d, buysBase: false, extraBps };
+  const locks = [first.rate.lockMs, second.rate.lockMs].filter((ms) => ms !== null);
+  const lockMs = locks.length === 0 ? null : Math.min(...locks);
+  const rate = { n: first.rate.n * second.rate.n, d: first.rate.d * second.rate.d, buysBase: false, extraBps, lockMs };
   return { rate, isStale: first.isStale || second.isStale };
 }
 
@@ -77,7 +79,13 @@ function legOf(row: RateRow | undefined, isTurned: boolean, nowMs: number): Leg 
   const span = row?.life.find(([untilMs]) => nowMs < untilMs);
   if (row === undefined || row.mid === null || span === undefined) return null;
   const { n, d } = fraction(row.mid);
-  const rate = { n: isTurned ? d : n, d: isTurned ? n : d, buysBase: isTurned, extraBps: BigInt(span[2]) };
+  const rate = {
+    n: isTurned ? d : n,
+    d: isTurned ? n : d,
+    buysBase: isTurned,
+    extraBps: BigInt(span[2]),
+    lockMs: span[3],
+  };
   return { rate, isStale: span[1] === "stale" };
 }
 

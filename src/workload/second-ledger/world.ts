@@ -4,7 +4,7 @@ import type { Bookings } from "./bookings.ts";
 import type { SecondCase } from "./case-book.ts";
 import { placeOf } from "./chart.ts";
 import { type Value, whole, wordOf } from "./evaluate.ts";
-import { converted, costOf, type SecondRate } from "./exchange.ts";
+import { converted, costOf, lockOf, type SecondRate } from "./exchange.ts";
 import type { SecondFlow } from "./flows.ts";
 import type { SecondIntent } from "./intent.ts";
 import { pieceOf, quoteUuid, whyNotQuote } from "./quotes.ts";
@@ -71,6 +71,8 @@ export class World {
         return this.#holderOf(wordOf(given[0]), asker.bookings);
       case "fx.usable":
         return this.#isUsable(wordOf(given[0]), wordOf(given[1]));
+      case "fx.lock":
+        return lockOf(this.#rate(wordOf(given[0]), wordOf(given[1]), this.#nowMs));
       case "fx.convert":
         return this.#convert(given, asker);
       case "fx.cost":
