@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { convert, cost, cross, parsePrice, type Rate, reverse } from "../../src/domain/fx.ts";
+import { convert, cost, cross, lockSecondsOf, parsePrice, type Rate, reverse } from "../../src/domain/fx.ts";
 import { feeOf, partDown, partUp, shareOf } from "../../src/domain/shares.ts";
 
 const SCALES = [0, 2, 3, 4, 8, 18] as const;
@@ -212,6 +212,16 @@ describe("fees and shares", () => {
     expect([partUp(1n, 1n, 0n), partDown(1n, 1n, 0n)]).toEqual([null, null]);
     expect([partUp(10n, 1n, 3n), partDown(10n, 1n, 3n)]).toEqual([4n, 3n]);
   });
+});
+
+test("a rate is locked for whole seconds, as long as the shorter of two legs allows, and never beyond a week", () => {
+  const rate = price("1.0850");
+  expect(lockSecondsOf(null)).toBe(0n);
+  expect(lockSecondsOf(rate)).toBe(604_800n);
+  expect(lockSecondsOf({ ...rate, lockMaxMs: 0 })).toBe(0n);
+  expect(lockSecondsOf({ ...rate, lockMaxMs: 300_999 })).toBe(300n);
+  expect(lockSecondsOf(cross({ ...rate, lockMaxMs: 300_000 }, rate))).toBe(300n);
+  expect(lockSecondsOf(reverse({ ...rate, lockMaxMs: 300_000 }))).toBe(300n);
 });
 
 test("a price is digits with a point, above zero, and no more of them than the database keeps", () => {
