@@ -127,10 +127,20 @@ function moveCase(books: Books, input: IntentInput, known: CaseRecord | null, pr
     answer(books, input, { kind: "refused", code, opens: null, known: null, repeatOf: null });
     return "refused";
   }
-  const alternatives = stateOf(known).on.get(eventOf(books.rules, intent));
+  const event = eventOf(books.rules, intent);
+  const alternatives = stateOf(known).on.get(event);
   const code =
-    amountCode ?? (alternatives === undefined ? "invalid_state" : attempt(books, input, known, alternatives, print));
+    amountCode ??
+    judgeCurrency(known, intent, event) ??
+    (alternatives === undefined ? "invalid_state" : attempt(books, input, known, alternatives, print));
   return conclude(books, input, { known, code, print, opens: null });
+}
+
+/** The flow counts what a later intent asks as money of the currency that its case began in. */
+function judgeCurrency({ flow, data }: CaseRecord, { amount }: Intent, event: string): RefusalCode | null {
+  const symbol = flow.amountSymbols.get(event);
+  if (symbol === undefined || amount === null) return null;
+  return data.currencies[symbol] === amount.currency ? null : "currency_mismatch";
 }
 
 /** An operator's decision is the event `ops.<decision>`, any other intent `intent.<type>`. */

@@ -4,6 +4,7 @@
 import type { IntentField } from "../intent.ts";
 import { type Expression, nodesOf } from "./expression.ts";
 import type { Action, Alternative, Flow, FlowState } from "./flow.ts";
+import { symbolOfIntentAmount } from "./types-scope.ts";
 
 export type Needs = readonly IntentField[];
 
@@ -31,6 +32,17 @@ export function guardNeeds(flow: Flow): Needs {
 
 /** By event, `intent.payment_capture` or `ops.approve`: the fields that it reads in any state that lists it. */
 export function movingNeeds(flow: Flow): Map<string, Needs> {
+  return new Map([...foundByEvent(flow)].map(([event, found]) => [event, found.needs()]));
+}
+
+/** By event, the symbol of the currency that it reads the intent's amount in. */
+export function amountSymbols(flow: Flow): Map<string, string> {
+  const symbol = symbolOfIntentAmount(flow);
+  const reading = [...foundByEvent(flow)].filter(([, found]) => found.reads("amount"));
+  return new Map(symbol === null ? [] : reading.map(([event]) => [event, symbol]));
+}
+
+function foundByEvent(flow: Flow): Map<string, Found> {
   const found = new Map<string, Found>();
   for (const { event, alternatives } of flow.states.flatMap(({ events }) => events)) {
     if (!event.startsWith("intent.") && !event.startsWith("ops.")) continue;
@@ -38,7 +50,7 @@ export function movingNeeds(flow: Flow): Map<string, Needs> {
     for (const alternative of alternatives) one.take(alternative);
     found.set(event, one);
   }
-  return new Map([...found].map(([event, one]) => [event, one.needs()]));
+  return found;
 }
 
 class Found {
@@ -50,6 +62,10 @@ class Found {
 
   constructor(flow: Flow) {
     this.#flow = flow;
+  }
+
+  reads(field: IntentField): boolean {
+    return this.#read.has(field);
   }
 
   needs(): Needs {

@@ -9,7 +9,7 @@ import { type CompiledCall, compileCall } from "./compile-calls.ts";
 import { compileEvent, type ReadEvent } from "./compile-events.ts";
 import { compileNode, compileTest } from "./compile-expression.ts";
 import { compilePath, readsVariable, symbolsOf } from "./compile-names.ts";
-import { guardNeeds, movingNeeds, type Needs, openingNeeds } from "./compile-needs.ts";
+import { amountSymbols, guardNeeds, movingNeeds, type Needs, openingNeeds } from "./compile-needs.ts";
 import { quoteVariables } from "./compile-quotes.ts";
 import type { Alternative, Flow, FlowStart, FlowState } from "./flow.ts";
 import type { Get, Names, Test } from "./scope.ts";
@@ -59,6 +59,8 @@ export type CompiledFlow = {
   readonly timerEvents: ReadonlyMap<string, string>;
   /** fields that an intent must carry to open a case, for the guard alone, and by event to move one */
   readonly needs: { readonly opening: Needs; readonly guard: Needs; readonly moving: ReadonlyMap<string, Needs> };
+  /** by event, the symbol of the currency that it reads the intent's amount in */
+  readonly amountSymbols: ReadonlyMap<string, string>;
   /** path templates of its holder's accounts */
   readonly touches: readonly string[];
   /** variables that name a quote */
@@ -95,6 +97,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     alarms: new Map(flow.defaults.alarms.map(({ event, code }) => [event, compileAlarm(code)])),
     timerEvents: new Map(flow.timers.map(({ name }) => [name, `timer.${name}`])),
     needs: { opening: openingNeeds(flow), guard: guardNeeds(flow), moving: movingNeeds(flow) },
+    amountSymbols: amountSymbols(flow),
     quotes: quoteVariables(flow),
     touches: flow.accounts.map((account) => account.path).filter((path) => /^[^{]*\{holder\}[^{]*$/.test(path)),
   };

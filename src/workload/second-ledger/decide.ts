@@ -11,6 +11,7 @@ import { eventOf } from "./intake.ts";
 import type { SecondIntent } from "./intent.ts";
 import { type Gathered, keepAll, remember } from "./keeping.ts";
 import { type LaneLedger, type SecondTimer, timerKey } from "./ledger.ts";
+import { symbolToMove } from "./needs.ts";
 import { answerOutcome, type Cause, refusedOpening } from "./outcomes.ts";
 import { firstOf } from "./refusals.ts";
 import { eventOfReport, fieldsOfReport, isRemembered, type ReportGiven } from "./reports.ts";
@@ -99,9 +100,15 @@ export class Deciding {
     this.#conclude(
       input,
       known,
-      amounts ?? (alternatives === undefined ? "invalid_state" : null),
+      amounts ?? this.#judgeCurrency(input.intent, known) ?? (alternatives === undefined ? "invalid_state" : null),
       alternatives ?? null,
     );
+  }
+
+  #judgeCurrency(intent: SecondIntent, { flow, currencies }: SecondCase): string | null {
+    const symbol = symbolToMove(flow, eventOf(intent));
+    if (symbol === null || intent.amount === null) return null;
+    return currencies.get(symbol) === intent.amount.currency ? null : "currency_mismatch";
   }
 
   /** Accepted or refused: either way the case remembers it. */

@@ -27,11 +27,25 @@ export function neededToChoose(flow: SecondFlow): string[] {
 
 /** For an event, `intent.payment_capture` or `ops.approve`, in any state that lists it. */
 export function neededToMove(flow: SecondFlow, event: string): string[] {
+  return readToMove(flow, event).fields();
+}
+
+/** The currency in which an event reads the intent's amount: that of the amount which opened the case, else the first.
+ *  @returns null when it reads none */
+export function symbolToMove(flow: SecondFlow, event: string): string | null {
+  if (!readToMove(flow, event).reads("amount")) return null;
+  const symbols = entriesOf(at(flow.spec, "currencies"));
+  const own =
+    symbols.find(([, from]) => from === "intent.amount.currency") ?? (flow.startsOn === null ? symbols[0] : null);
+  return own?.[0] ?? null;
+}
+
+function readToMove(flow: SecondFlow, event: string): Needs {
   const reading = new Needs(flow);
   for (const [, state] of entriesOf(at(flow.spec, "states"))) {
     for (const alternative of itemsOf(at(state, "events", event))) reading.take(alternative);
   }
-  return reading.fields();
+  return reading;
 }
 
 class Needs {
@@ -42,6 +56,10 @@ class Needs {
 
   constructor(flow: SecondFlow) {
     this.#flow = flow;
+  }
+
+  reads(field: string): boolean {
+    return this.#read.has(field);
   }
 
   fields(): string[] {
