@@ -29,7 +29,9 @@ async function testFlows(context: CliContext, name: string | undefined): Promise
     throw usageFailed([`${name}: no such flow in ${flowsDir}; there are ${names.join(", ")}${suggest(name, names)}`]);
   const { files, faults } = readScenarioFiles(flowsDir, names);
   if (faults.length > 0) throw new CommandFailed(EXIT.usage, faults.map(printFault).join("\n"));
-  const results = runSuite(declared, files).filter(({ flow }) => name === undefined || flow === name);
+  // Of one flow its own scenarios alone: what those of others take of it is theirs to lose.
+  const own = name === undefined ? files : new Map([...files].filter(([flow]) => flow === name));
+  const results = runSuite(declared, own).filter(({ flow }) => name === undefined || flow === name);
   for (const result of results) tell(context, result);
   const failed = results.reduce((sum, one) => sum + one.failed, 0);
   if (failed > 0) throw new CommandFailed(EXIT.failed, `${failed} scenarios failed`);

@@ -1,4 +1,5 @@
 // Diagrams of the shipped flows: complete, free of overlaps, and those in the documents current.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { flowNames, readFlowFile } from "../../src/declared/flow-files.ts";
@@ -22,6 +23,13 @@ test.each(NAMES)("docs/flows shows %s as it is", async (name) => {
   const kept = (ending: string): string => join(ROOT, "docs", "flows", `${name}.${ending}`);
   await expect(svg(diagram(name))).toMatchFileSnapshot(kept("svg"));
   await expect(markdown(diagram(name))).toMatchFileSnapshot(kept("md"));
+});
+
+test("README.md shows one flow with its diagram", () => {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const flow = readFileSync(join(FLOWS, "transfer_in.flow.yaml"), "utf8");
+  expect(readme).toContain(`\`\`\`yaml\n${flow}\`\`\``);
+  expect(readme).toContain("](docs/flows/transfer_in.svg)");
 });
 
 describe.each(NAMES)("the drawing of %s", (name) => {
