@@ -140,6 +140,21 @@ describe("refuses, at the place where it is wrong:", () => {
   });
 });
 
+test("whatever is done to a file, there are overlays or faults, and never a crash", () => {
+  const mangle = fc.record({ at: fc.nat(GOOD.length), cut: fc.nat(30), put: fc.string({ maxLength: 12 }) });
+  fc.assert(
+    fc.property(fc.array(mangle, { minLength: 1, maxLength: 3 }), (changes) => {
+      let text = GOOD;
+      for (const { at, cut, put } of changes) text = text.slice(0, at) + put + text.slice(at + cut);
+      const { root, faults } = readLocatedYaml("p", text);
+      const read = root === null ? null : parseParameters([root], [PARCEL]);
+      if (read === null) expect(faults).not.toEqual([]);
+      else expect(readOverlays(writeOverlays(read.overlays))).toEqual(read.overlays);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test("refuses a parameter that an earlier version of the flow knows by another type", () => {
   const { overlays } = read(GOOD);
   const earlier = flowOf(
