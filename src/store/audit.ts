@@ -30,7 +30,19 @@ export type LaneCut = {
   readonly timerDueAt: string;
   readonly timerCaseId: string;
   readonly timerName: string;
+  /** of the tables of what lanes have sent each other and taken, as in a block */
+  readonly sent: LanePairs;
+  readonly seen: LanePairs;
 };
+
+/** `3 17,5 2`: a lane and a sequence, pair by pair; null when nothing crossed. */
+export type LanePairs = string | null;
+
+/** A sequence by lane. */
+export function readLanePairs(text: LanePairs): Map<number, bigint> {
+  const pairs = text === null ? [] : text.split(",").map((pair) => pair.split(" "));
+  return new Map(pairs.map(([lane = "", sequence = ""]) => [Number(lane), BigInt(sequence)]));
+}
 
 /** Times are text as Postgres prints them in UTC: two are equal when their texts are. */
 export type BlockRow = {
@@ -56,6 +68,9 @@ export type BlockRow = {
   readonly deadLettersFrom: bigint;
   readonly deadLettersNext: bigint;
   readonly halt: bigint | null;
+  /** the next sequence to each lane that it sent to, and the last that it took from each: those that it moved */
+  readonly sent: LanePairs;
+  readonly seen: LanePairs;
   /** versions that it decided by; 0n: none */
   readonly ratesVersion: bigint;
   readonly parametersVersion: bigint;
@@ -255,6 +270,27 @@ export function messagePages(
     const key = after === null ? [span.from - 1n, "infinity"] : [after.sequence, after.recordedAt];
     return connection.run(pages.auditMessages, [lane, TOPIC_NUMBERS[topic], ...key, span.next, limit]);
   });
+}
+
+/** A message to another lane. */
+export type CrossingRow = MessageRow & { readonly toLane: number };
+
+/** Messages to one other lane with `from <= sequence`. */
+export function crossingPages(
+  connection: Connection,
+  of: { readonly lane: number; readonly toLane: number; readonly from: bigint },
+  limit: number,
+): Pager<CrossingRow> {
+  return pager(limit, (after: CrossingRow | null) => {
+    const key = after === null ? [of.from - 1n, "infinity"] : [after.sequence, after.recordedAt];
+    return connection.run(pages.auditCrossing, [of.lane, of.toLane, ...key, limit]);
+  });
+}
+
+/** Currencies by the accounts of a path in a lane. */
+export async function readAccountsOf(connection: Connection, lane: number, path: string): Promise<Map<bigint, string>> {
+  const { rows } = await connection.run(pages.auditAccountsOf, [lane, path]);
+  return new Map(rows.map((row) => [row["account"] as bigint, row["currency"] as string]));
 }
 
 /** Quarantine rows of one topic, of blocks with `after < block <= until`, by offset. */

@@ -18,6 +18,7 @@ import type {
   BalanceRow,
   BlockRow,
   CaseRow,
+  CrossingRow,
   LaneStanding,
   LineRow,
   QuarantineRow,
@@ -210,6 +211,7 @@ export class MemoryProduction {
       outcomes: messagesOf(block, "outcomes"),
       commands: messagesOf(block, "commands"),
       deadLetters: messagesOf(block, "deadLetters"),
+      crossing: crossingOf(block, recordedAt),
     };
   }
 
@@ -268,6 +270,8 @@ function rowOf({ rows }: Block, recordedAt: string): BlockRow {
     halt: null,
     ratesVersion: rows.ratesVersion,
     parametersVersion: rows.parametersVersion,
+    sent: pairsText(rows.crossing?.sent ?? []),
+    seen: pairsText(rows.crossing?.seen ?? []),
   };
 }
 
@@ -282,6 +286,20 @@ async function learn(
 /** A block changes what it is given, and one that is not written must have changed nothing. */
 function copiesOf(cases: Iterable<StoredCase>): StoredCase[] {
   return [...cases].map((one) => ({ ...one, data: readData(JSON.parse(writeData(one.data) ?? "null")) }));
+}
+
+function pairsText(pairs: readonly (readonly [number, bigint])[]): string | null {
+  return pairs.length === 0 ? null : pairs.map(([lane, sequence]) => `${lane} ${sequence}`).join(",");
+}
+
+function crossingOf(block: Block, recordedAt: string): CrossingRow[] {
+  const { sequences } = block.messages.crossing;
+  return carriedBy(block).map((one, index) => ({
+    ...one,
+    sequence: sequences[index] as bigint,
+    block: block.rows.after.block,
+    recordedAt,
+  }));
 }
 
 function carriedBy({ messages }: Block): Carried[] {

@@ -12,7 +12,7 @@ import type { MoneyMessage, NewIntent, ReportMessage } from "../../src/kafka/cod
 import type { VersionSources } from "../../src/workload/audit/versions.ts";
 import { available, BANK, Producing } from "./intents.ts";
 import { LANES, NOW_MS } from "./ledger.ts";
-import { MemoryProduction } from "./memory-lane.ts";
+import { MemoryProduction, type Versions } from "./memory-lane.ts";
 import { randomOf } from "./random-day.ts";
 import { ScriptedProvider } from "./scripted-provider.ts";
 import { WHOLE_FLOWS, wholeRules } from "./whole-flows.ts";
@@ -40,6 +40,8 @@ const OVERLAYS: Overlays = new Map([
   ],
 ]);
 
+const RULES = wholeRules();
+
 export class WholeDay {
   readonly lanes: ReadonlyMap<number, MemoryProduction>;
   nowMs = NOW_MS;
@@ -53,9 +55,11 @@ export class WholeDay {
   #rates = RateSnapshot.EMPTY;
   readonly #parameters = makeParameterBook(1, OVERLAYS);
 
-  constructor(seed: number, rules: Rules = wholeRules()) {
+  /** @param over what the core goes by, where it is not what the second ledger does */
+  constructor(seed: number, over: { readonly rules?: Rules; readonly versions?: Partial<Versions> } = {}) {
+    const rules = over.rules ?? RULES;
     this.#random = randomOf(seed);
-    const versions = { rates: () => this.#rates, parameters: () => this.#parameters };
+    const versions = { rates: () => this.#rates, parameters: () => this.#parameters, ...over.versions };
     const laneOf = (holder: string) => new MemoryProduction(holder, rules, undefined, versions);
     const lanes = [laneOf(HOLDERS[0] as string), laneOf(HOLDERS[3] as string)];
     this.lanes = new Map(lanes.map((lane) => [lane.lane, lane]));

@@ -13,7 +13,9 @@ export const auditBlocks = statement(
      outcomes_from as "outcomesFrom", outcomes_next as "outcomesNext",
      commands_from as "commandsFrom", commands_next as "commandsNext",
      dead_letters_from as "deadLettersFrom", dead_letters_next as "deadLettersNext", halt,
-     rates_version as "ratesVersion", parameters_version as "parametersVersion"
+     rates_version as "ratesVersion", parameters_version as "parametersVersion",
+     (select string_agg(p.lane || ' ' || p.next, ',') from unnest(sent_to, sent_next) p(lane, next)) as sent,
+     (select string_agg(p.lane || ' ' || p.last, ',') from unnest(seen_from, seen_sequence) p(lane, last)) as seen
    from block
    where lane = $1 and (block, recorded_at) > ($2::bigint, $3::timestamptz) and block <= $4::bigint
    order by block, recorded_at limit $5`,
@@ -44,6 +46,21 @@ export const auditMessages = statement(
    where lane = $1 and topic = $2::smallint and (sequence, recorded_at) > ($3::bigint, $4::timestamptz)
      and sequence < $5::bigint
    order by sequence, recorded_at limit $6`,
+);
+
+// Purpose: messages to one other lane from a sequence on.
+export const auditCrossing = statement(
+  "audit_crossing",
+  `select to_lane as "toLane", sequence, recorded_at as "recordedAt", block, key, value
+   from outbox
+   where lane = $1 and topic = 3 and to_lane = $2::smallint and (sequence, recorded_at) > ($3::bigint, $4::timestamptz)
+   order by sequence, recorded_at limit $5`,
+);
+
+// Purpose: accounts of one path in every currency. Index: balance_path. Rows: currencies.
+export const auditAccountsOf = statement(
+  "audit_accounts_of",
+  `select account, currency from balance where lane = $1 and path = $2 order by currency`,
 );
 
 export const auditQuarantine = statement(

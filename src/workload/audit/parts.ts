@@ -7,6 +7,7 @@ import type { OutgoingTopic } from "../../store/blocks.ts";
 import type { Connection } from "../../store/database.ts";
 import type { SecondRules } from "../second-ledger/rules.ts";
 import { type AskSchema, SchemaBook } from "../second-ledger/schemas.ts";
+import type { Crossings } from "./crossings.ts";
 import type { Finding, Findings } from "./findings.ts";
 import { type VersionSources, Versions } from "./versions.ts";
 
@@ -125,4 +126,6 @@ export type LaneWork = {
   readonly partitions: ReadonlySet<string>;
   readonly findings: Findings;
   readonly tally: Tally;
+  /** of all lanes together */
+  readonly crossings: Crossings;
 };

@@ -2,18 +2,20 @@
 // first block that differs it stops: behind it every difference would only follow from that one.
 
 import { parseCaseId } from "../../domain/ids.ts";
-import type { CommandMessage, DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messages.ts";
+import type { CommandMessage, DeadLetterMessage, OutcomeMessage, ReportMessage } from "../../kafka/codec-messages.ts";
 import {
   type BlockRow,
   type CaseRow,
+  type CrossingRow,
   casePages,
   type LaneStanding,
   type LineRow,
   type QuarantineRow,
+  readLanePairs,
   timeMs,
 } from "../../store/audit.ts";
 import { type BlockTaken, casesWanted, decideBlock, whyUnknowable } from "../second-ledger/block.ts";
-import { type BlockWritten, compareBlock, type Written } from "../second-ledger/compare.ts";
+import { type BlockWritten, compareBlock, type Written, type WrittenCrossing } from "../second-ledger/compare.ts";
 import type { Difference, SecondInvariant } from "../second-ledger/invariants.ts";
 import type { LaneLedger, SecondTimer } from "../second-ledger/ledger.ts";
 import type { SchemaBook } from "../second-ledger/schemas.ts";
@@ -40,6 +42,8 @@ export type SecondBlock = {
   readonly outcomes: BlockMessages;
   readonly commands: BlockMessages;
   readonly deadLetters: BlockMessages;
+  /** to other lanes, by lane and sequence; those that are gone with their partition are missing */
+  readonly crossing: readonly CrossingRow[];
   readonly quarantine: readonly QuarantineRow[];
 };
 
@@ -104,7 +108,8 @@ export class SecondAudit {
     }
     const flows = this.#parts.rules.flows.filter(({ number }) => given.row.flows.includes(number));
     const asks = await this.#parts.versions.asks(given.row, flows);
-    this.#decide(this.#ledger, given, { taken, asks }, { outcomes, commands, deadLetters });
+    const crossing = await crossingOf(schemas.reports, given.crossing);
+    this.#decide(this.#ledger, given, { taken, asks }, { outcomes, commands, deadLetters, crossing });
     this.#work.tally.blocksDecided += 1n;
   }
 
@@ -132,7 +137,7 @@ export class SecondAudit {
     ledger: LaneLedger,
     given: SecondBlock,
     { taken, asks }: { readonly taken: BlockTaken; readonly asks: WorldOf["asks"] },
-    messages: Pick<BlockWritten, "outcomes" | "commands" | "deadLetters">,
+    messages: Pick<BlockWritten, "outcomes" | "commands" | "deadLetters" | "crossing">,
   ): void {
     const { row, lines, quarantine } = given;
     const { rules, schemas } = this.#parts;
@@ -144,6 +149,8 @@ export class SecondAudit {
       outcomesFrom: row.outcomesFrom,
       commandsFrom: row.commandsFrom,
       deadLettersFrom: row.deadLettersFrom,
+      sent: readLanePairs(row.sent),
+      seen: readLanePairs(row.seen),
       ...messages,
       quarantine,
     });
@@ -296,6 +303,15 @@ async function writtenOf<Message>(
   for (const { sequence, value, key } of messages) {
     await book.learn(value);
     written[Number(sequence - from)] = { key, message: book.read(value) as Message | null };
+  }
+  return written;
+}
+
+async function crossingOf(book: SchemaBook, rows: readonly CrossingRow[]): Promise<WrittenCrossing[]> {
+  const written: WrittenCrossing[] = [];
+  for (const { toLane, sequence, key, value } of rows) {
+    await book.learn(value);
+    written.push({ toLane, sequence, key, message: book.read(value) as ReportMessage | null });
   }
   return written;
 }

@@ -27,6 +27,8 @@ export type SecondCase = {
   history: readonly string[];
   /** false for one that was taken over and that later blocks have moved before it was read */
   readonly isDataKnown: boolean;
+  /** by account, debits less credits of its own lines; null when not all of those are known */
+  held: ReadonlyMap<bigint, bigint> | null;
 };
 
 /** A case of which nothing has come yet; refused, it stays so. */
@@ -50,6 +52,7 @@ export function freshCase(
     ended: null,
     history: [],
     isDataKnown: true,
+    held: new Map(),
   };
 }
 
@@ -130,6 +133,8 @@ export class CaseBook {
       ...readData(data),
       history,
       isDataKnown,
+      // Of one at its end nothing is asked any more.
+      held: null,
     };
   }
 }

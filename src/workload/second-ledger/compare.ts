@@ -1,15 +1,24 @@
 // A block as it was written against the block as it is decided anew: lines, outcomes, what was put aside.
 
 import { createHash } from "node:crypto";
-import type { CommandMessage, DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messages.ts";
+import type { CommandMessage, DeadLetterMessage, OutcomeMessage, ReportMessage } from "../../kafka/codec-messages.ts";
 import type { LineRow, QuarantineRow } from "../../store/audit.ts";
 import type { DecidedBlock, Misfit } from "./block.ts";
+import { readCaseId } from "./case-ids.ts";
+import { endOf, judgeHeld } from "./holdings.ts";
 import type { Difference, SecondInvariant } from "./invariants.ts";
-import type { LaneLedger, SecondCommand, SecondLine, SecondOutcome } from "./ledger.ts";
+import type { LaneLedger, SecondCommand, SecondLine, SecondMessage, SecondOutcome } from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
 
 /** A message as its bytes say, under the key that it lies under; null where it is nowhere any more. */
 export type Written<Message> = { readonly key: string | null; readonly message: Message | null } | null;
+
+export type WrittenCrossing = {
+  readonly toLane: number;
+  readonly sequence: bigint;
+  readonly key: string;
+  readonly message: ReportMessage | null;
+};
 
 export type BlockWritten = {
   readonly block: bigint;
@@ -19,6 +28,11 @@ export type BlockWritten = {
   readonly outcomes: readonly Written<OutcomeMessage>[];
   readonly commandsFrom: bigint;
   readonly commands: readonly Written<CommandMessage>[];
+  /** to other lanes, those that are still there */
+  readonly crossing: readonly WrittenCrossing[];
+  /** as the block says it: by lane, the next sequence to it and the last that it took from it */
+  readonly sent: ReadonlyMap<number, bigint>;
+  readonly seen: ReadonlyMap<number, bigint>;
   readonly deadLettersFrom: bigint;
   readonly deadLetters: readonly Written<DeadLetterMessage>[];
   readonly quarantine: readonly QuarantineRow[];
@@ -39,8 +53,11 @@ export function compareBlock(
     ...compareLines(decided.lines, written.lines),
     ...compareOutcomes(ledger, decided.outcomes, written),
     ...compareCommands(ledger, decided.commands, written),
+    ...compareCrossing(ledger, decided.sent, written),
     ...compareQuarantine(decided.misfits, written.quarantine),
     ...compareDeadLetters(rules, ledger, decided.misfits, written),
+    ...judgeEnds(ledger, written.outcomes),
+    ...[...new Set([...decided.touched].map(({ uuid }) => uuid))].flatMap((uuid) => judgeHeldBy(ledger, uuid)),
   ];
   const flows = [...new Set([...decided.touched].map(({ flow }) => flow.number))].sort((one, other) => one - other);
   if (flows.join() !== written.flows.join()) {
@@ -52,6 +69,10 @@ export function compareBlock(
     outcomes_decided_anew: decided.outcomes.length,
     quarantine_decided_anew: decided.misfits.length,
     commands_decided_anew: decided.commands.length + 1,
+    messages_decided_anew: decided.sent.length + 1,
+    draining_accounts_empty: decided.touched.size,
+    flow_invariants_hold: decided.touched.size,
+    cases_end_once: written.outcomes.length,
     timers_decided_anew: decided.fired.length,
     timers_not_early: decided.fired.length,
   };
@@ -78,6 +99,28 @@ function lineOf(line: SecondLine | undefined): string {
 
 function lineOfRow(row: LineRow | undefined): string {
   return lineOf(row === undefined ? undefined : { ...row, minor: row.amount, uuid: row.caseId });
+}
+
+function judgeHeldBy(ledger: LaneLedger, uuid: string): Difference[] {
+  const known = ledger.cases.look(uuid);
+  return known === undefined ? [] : judgeHeld(ledger, known);
+}
+
+/** By what is written, whatever deciding anew gives. */
+function judgeEnds(ledger: LaneLedger, outcomes: BlockWritten["outcomes"]): Difference[] {
+  const wrong: Difference[] = [];
+  for (const message of outcomes.flatMap((one) => one?.message ?? [])) {
+    const uuid = readCaseId(message.caseId)?.uuid ?? "";
+    const known = ledger.cases.look(uuid);
+    const end = known === undefined ? null : endOf(known.flow, message.type);
+    if (known === undefined || end === null) continue;
+    const differs = (text: string): void =>
+      void wrong.push({ invariant: "cases_end_once", text: `case ${uuid} ${text}` });
+    if (ledger.ended.has(uuid)) differs(`ends with ${message.type}, and it had ended before`);
+    if (known.ended !== end) differs(`ends with ${message.type}, and it remembers ${known.ended ?? "no end"}`);
+    ledger.ended.add(uuid);
+  }
+  return wrong;
 }
 
 // Outcomes ----------------------------------------------------------------------------------------------------------------
@@ -129,6 +172,48 @@ function compareCommands({ lane }: LaneLedger, decided: readonly SecondCommand[]
   const said = { lane, block, from, name: "command", invariant: "commands_decided_anew" } as const;
   return compareMessages<SecondCommand>(said, COMMAND_FIELDS, decided, commands);
 }
+
+/** Messages to other lanes, and how far the block says that each pair of lanes has come. */
+function compareCrossing(ledger: LaneLedger, decided: readonly SecondMessage[], written: BlockWritten): Difference[] {
+  const wrong: Difference[] = [];
+  const differs = (text: string): void => void wrong.push({ invariant: "messages_decided_anew", text });
+  const left = new Map(decided.map((one) => [`${one.toLane} ${one.sequence}`, one]));
+  for (const { toLane, sequence, key, message } of written.crossing) {
+    const place = `message ${sequence} to lane ${toLane}`;
+    const expected = left.get(`${toLane} ${sequence}`);
+    if (expected === undefined) differs(`${place} is none that its inputs send`);
+    else if (key !== expected.holderId) differs(`${place} lies under key ${key}, not ${expected.holderId}`);
+    for (const field of expected === undefined ? [] : MESSAGE_FIELDS) {
+      const [theirs, ours] = [shown(message?.[field] ?? null), shown(expected?.[field])];
+      if (theirs !== ours) differs(`${place} says ${field} ${theirs}; decided anew ${ours}`);
+    }
+  }
+  for (const [what, theirs, ours] of [
+    ["sent to", written.sent, ledger.sent],
+    ["took from", written.seen, ledger.seen],
+  ] as const) {
+    for (const [lane, sequence] of theirs) {
+      if (ours.get(lane) === sequence) continue;
+      differs(`of what it ${what} lane ${lane} it says ${sequence}; decided anew ${ours.get(lane) ?? "nothing"}`);
+    }
+  }
+  for (const { toLane } of decided) {
+    if (!written.sent.has(toLane)) differs(`it sends to lane ${toLane}, and does not say so`);
+  }
+  return wrong;
+}
+
+const MESSAGE_FIELDS = [
+  "holderId",
+  "caseId",
+  "call",
+  "attempt",
+  "result",
+  "observation",
+  "payload",
+  "occurredAt",
+  "from",
+] as const;
 
 type Said = {
   readonly lane: number;

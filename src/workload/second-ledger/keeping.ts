@@ -4,6 +4,7 @@
 import type { SecondCase } from "./case-book.ts";
 import { writeCaseId } from "./case-ids.ts";
 import { type Called, derivedId, type Happening, type Remembering } from "./happening.ts";
+import { heldWith, isWatched } from "./holdings.ts";
 import { homeOf } from "./homes.ts";
 import {
   accountKey,
@@ -48,7 +49,12 @@ export function keepAll(
   const { told, turns } = happening;
   const first = ledger.outcomesNext;
   keepLines(ledger, gathered, happening);
-  for (const draft of happening.drafts.values()) keepCase(ledger, gathered, draft);
+  const lines = gathered.lines.slice(gathered.lines.length - happening.bookings.lines.length);
+  for (const draft of happening.drafts.values()) {
+    const own = isWatched(draft.flow) ? lines.filter(({ uuid }) => uuid === draft.uuid) : [];
+    if (own.length > 0) draft.held = heldWith(draft.held, own);
+    keepCase(ledger, gathered, draft);
+  }
   for (const [index, one] of told.entries()) {
     gathered.outcomes.push(emittedOutcome(world.rules, ledger, cause, one, index));
     ledger.outcomesNext += 1n;

@@ -98,6 +98,8 @@ export type LaneLedger = {
   /** the last block that was believed, not decided anew; 0n: none was, and everything there is is in this ledger */
   takenOverAt: bigint;
   readonly cases: CaseBook;
+  /** cases that have had their terminal outcome */
+  readonly ended: Set<string>;
   /** a holder's by its path, the house's by path and currency */
   readonly accounts: Map<string, SecondAccount>;
   readonly accountsById: Map<bigint, SecondAccount>;
@@ -127,6 +129,7 @@ export function emptyLedger(flows: readonly SecondFlow[], lane: number): LaneLed
     lane,
     takenOverAt: 0n,
     cases: new CaseBook(flows),
+    ended: new Set(),
     accounts: new Map(),
     accountsById: new Map(),
     timers: new Map(),

@@ -160,8 +160,10 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
     ...readData(isDataKnown ? ((row.data ?? {}) as StoredData) : {}),
     history,
     isDataKnown,
+    held: null,
   };
   ledger.cases.set(known);
+  if (known.ended !== null) ledger.ended.add(known.uuid);
   for (const [name, dueMs] of known.timers) {
     const timer = { dueMs, uuid: known.uuid, name };
     ledger.timers.set(timerKey(timer), timer);
