@@ -9,7 +9,7 @@ import { answersTo, begin, enter, walk } from "./decide-walk.ts";
 import { type Cause, Draft, type FollowUp } from "./draft.ts";
 import type { CompiledAlternative } from "./flow/compile.ts";
 import type { Value } from "./flow/expression.ts";
-import { appendEntry, type HistoryEntry } from "./history.ts";
+import { appendText, type EntryStart, formatWith } from "./history.ts";
 import { childCaseId, formatCaseId } from "./ids.ts";
 import type { RefusalCode } from "./refusals.ts";
 
@@ -22,7 +22,7 @@ export type Happening = {
   readonly cause: Cause;
   /** null: the case opens */
   readonly alternatives: readonly CompiledAlternative[] | null;
-  readonly entry: Pick<HistoryEntry, "event" | "source" | "offset" | "fingerprint" | "key">;
+  readonly entry: EntryStart;
 };
 
 type Deed = {
@@ -41,6 +41,11 @@ export function perform(books: Books, input: Input, happening: Happening): Refus
   const deed: Deed = { books, input, outcomes: 0, queue: [], done: [] };
   const refused = happen(deed, happening, "asked");
   if (refused !== null || deed.queue.length === 0) return refused;
+  return carryOut(deed, happening);
+}
+
+function carryOut(deed: Deed, happening: Happening): RefusalCode | null {
+  const { books } = deed;
   for (let taken = 0; taken < deed.queue.length; taken++) {
     assert(taken < FOLLOW_UPS_MAX, `${happening.known.flow.ref} sets off more than ${FOLLOW_UPS_MAX} events`);
     const code = follow(deed, deed.queue[taken] as Deed["queue"][number]);
@@ -70,9 +75,10 @@ function happen(deed: Deed, happening: Happening, asked: "asked" | "set off"): R
   enter(books, draft, moved);
   const sequence = publish(deed, draft, asked);
   send(draft, deed.input);
-  remember(known, { ...entry, block: books.block, sequence, state: known.state });
+  remember(books, known, entry, sequence);
   if (mark !== null) deed.done.push({ draft, mark });
-  for (const followUp of draft.followUps ?? []) deed.queue.push({ from: known, cause, followUp });
+  if (draft.followUps !== null)
+    for (const followUp of draft.followUps) deed.queue.push({ from: known, cause, followUp });
   return null;
 }
 
@@ -86,8 +92,9 @@ function publish(deed: Deed, draft: Draft, asked: "asked" | "set off"): bigint |
   return draft.outcomes.length === 0 ? null : first;
 }
 
-export function remember(known: CaseRecord, entry: HistoryEntry): void {
-  known.history = appendEntry(known.history, entry);
+/** @param sequence of the first outcome that the event caused */
+export function remember(books: Books, known: CaseRecord, entry: EntryStart, sequence: bigint | null): void {
+  known.history = appendText(known.history, formatWith(entry, books.block, sequence, known.state));
   known.changed = true;
 }
 

@@ -86,7 +86,7 @@ function takeQuestion(books: Books, input: ReportInput): void {
     draft.emit(`${flow.name}.rejected`, [], refusal(code));
     const sequence = books.outcomesNext;
     emitAll(draft, input, 0, "asked");
-    remember(fresh, { ...entry, block: books.block, sequence, state: fresh.state });
+    remember(books, fresh, entry, sequence);
   }
   reply(books, report, code);
 }

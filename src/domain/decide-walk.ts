@@ -33,8 +33,7 @@ export function begin(draft: Draft): Walked | RefusalCode {
   const { flow } = draft.known;
   const refused = flow.bind(draft);
   if (refused !== null) return refused;
-  const opening: CompiledAlternative = { when: null, refuse: null, steps: [], to: flow.initial };
-  return walk(draft, [opening]);
+  return walk(draft, flow.opening);
 }
 
 /** Takes an alternative and every choice state behind it, gathering their steps in the draft. */

@@ -179,6 +179,6 @@ function conclude(books: Books, input: IntentInput, { known, code, print, opens 
   if (code === null) return "accepted";
   const sequence = books.outcomesNext;
   answer(books, input, { kind: "refused", code, opens, known, repeatOf: null });
-  remember(known, { ...entryOf(input, print), block: books.block, sequence, state: known.state });
+  remember(books, known, entryOf(input, print), sequence);
   return "refused";
 }

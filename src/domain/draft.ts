@@ -11,6 +11,7 @@ import {
   type CaseRecord,
   caseOf,
   holderAccountOf,
+  NO_DATA,
   naturalBalance,
 } from "./books.ts";
 import { apply, DraftAccounts, type DraftLine, isOverdrawn, takenOf } from "./draft-accounts.ts";
@@ -363,8 +364,8 @@ export class Draft implements Scope {
   /** What the case keeps after the event. Its variables change in place. */
   data(timers: CaseData["timers"]): CaseData {
     const { data } = this.known;
-    const values = Object.isFrozen(data.values) ? (this.#changed ?? {}) : data.values;
-    if (values !== this.#changed && this.#changed !== null) Object.assign(values, this.#changed);
+    const values = data.values === NO_DATA.values ? (this.#changed ?? {}) : data.values;
+    if (values !== this.#changed) for (const name in this.#changed) values[name] = this.#changed[name] as Value;
     return {
       currencies: this.#currencies ?? data.currencies,
       values,
@@ -378,9 +379,10 @@ export class Draft implements Scope {
   #attempts(): Record<string, number> {
     const { attempts } = this.known.data;
     if (this.sendings === null && this.followUps === null) return attempts;
-    const counted = Object.isFrozen(attempts) ? {} : attempts;
-    for (const { call, attempt } of this.sendings ?? []) counted[call.name] = attempt;
-    for (const one of this.followUps ?? []) if (one.kind === "spawn") counted[`+${one.flow}`] = one.child + 1;
+    const counted = attempts === NO_DATA.attempts ? {} : attempts;
+    if (this.sendings !== null) for (const { call, attempt } of this.sendings) counted[call.name] = attempt;
+    if (this.followUps !== null)
+      for (const one of this.followUps) if (one.kind === "spawn") counted[`+${one.flow}`] = one.child + 1;
     return counted;
   }
 

@@ -48,6 +48,8 @@ export type CompiledFlow = {
   readonly states: readonly CompiledState[];
   readonly stateIndex: ReadonlyMap<string, number>;
   readonly initial: number;
+  /** the way into the initial state */
+  readonly opening: readonly CompiledAlternative[];
   /** binds currency symbols and variables of a new case */
   readonly bind: (draft: Draft) => RefusalCode | null;
   readonly calls: ReadonlyMap<string, CompiledCall>;
@@ -91,6 +93,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     states: flow.states.map((state) => compileState(context, state)),
     stateIndex,
     initial,
+    opening: [{ when: null, refuse: null, steps: [], to: initial }],
     bind: compileBind(context),
     calls,
     events: new Map(flow.events.map((shape) => [shape.event, compileEvent(shape)])),
