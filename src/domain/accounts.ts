@@ -70,6 +70,7 @@ export class Chart {
   readonly templates: readonly HolderTemplate[];
   readonly providers: readonly Provider[];
   readonly #houseByPath: ReadonlyMap<string, HouseAccount>;
+  readonly #houseKeys: ReadonlyMap<string, Map<string, string>>;
   readonly #branches: readonly Branch[];
 
   constructor(
@@ -81,7 +82,21 @@ export class Chart {
     this.templates = templates;
     this.providers = providers;
     this.#houseByPath = new Map(house.map((account) => [account.path, account]));
+    this.#houseKeys = new Map(house.map((account) => [account.path, new Map()]));
     this.#branches = branchesOf(templates);
+  }
+
+  /** `<path> <currency>` of a house account, always the same text: looked up by, it need not be put together and hashed for
+   *  every line. As many are kept as there are house accounts and currencies. Null: the path is not the house's. */
+  houseKey(path: string, currency: string): string | null {
+    const byCurrency = this.#houseKeys.get(path);
+    if (byCurrency === undefined) return null;
+    let key = byCurrency.get(currency);
+    if (key === undefined) {
+      key = `${path} ${currency}`;
+      byCurrency.set(currency, key);
+    }
+    return key;
   }
 
   /** The account at this path, or null when the chart has none: the refusal `unknown_account`. */

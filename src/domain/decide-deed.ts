@@ -5,8 +5,8 @@ import { assert } from "./assert.ts";
 import { type Books, type CaseData, type CaseRecord, caseOf, NO_DATA } from "./books.ts";
 import { emitAll, type Input, occurredAtOf } from "./decide-outcomes.ts";
 import { send } from "./decide-sendings.ts";
-import { answersTo, begin, enter, walk } from "./decide-walk.ts";
-import { type Cause, Draft, type FollowUp } from "./draft.ts";
+import { answersTo, begin, enter, type Walked, walk } from "./decide-walk.ts";
+import { type Cause, Draft, type FollowUp, NO_AMOUNTS } from "./draft.ts";
 import type { CompiledAlternative } from "./flow/compile.ts";
 import type { Value } from "./flow/expression.ts";
 import { appendText, type EntryStart, formatWith } from "./history.ts";
@@ -25,71 +25,39 @@ export type Happening = {
   readonly entry: EntryStart;
 };
 
-type Deed = {
-  readonly books: Books;
-  readonly input: Input;
-  outcomes: number;
-  readonly queue: { readonly from: CaseRecord; readonly cause: Cause; readonly followUp: FollowUp }[];
-  readonly done: Done[];
-};
-
-type Done = { readonly draft: Draft; readonly mark: Mark };
-
 /** Decides an event and all that it sets off.
  *  @returns why nothing of it is done, and then the books are as they were */
 export function perform(books: Books, input: Input, happening: Happening): RefusalCode | null {
-  const deed: Deed = { books, input, outcomes: 0, queue: [], done: [] };
-  const refused = happen(deed, happening, "asked");
-  if (refused !== null || deed.queue.length === 0) return refused;
-  return carryOut(deed, happening);
+  const draft = new Draft(books, happening.known, happening.cause);
+  const moved = happening.alternatives === null ? begin(draft) : walk(draft, happening.alternatives);
+  if (typeof moved !== "string" && draft.followUps !== null) return carryOut(input, happening, draft, moved);
+  // The common case: an event that sets nothing off cannot fail any more once it is settled.
+  return settle(draft, moved, happening.entry, { input, from: 0, asked: "asked" });
 }
 
-function carryOut(deed: Deed, happening: Happening): RefusalCode | null {
-  const { books } = deed;
-  for (let taken = 0; taken < deed.queue.length; taken++) {
-    assert(taken < FOLLOW_UPS_MAX, `${happening.known.flow.ref} sets off more than ${FOLLOW_UPS_MAX} events`);
-    const code = follow(deed, deed.queue[taken] as Deed["queue"][number]);
-    if (code === null) continue;
-    for (const done of deed.done.reverse()) undo(books, done);
-    return code;
-  }
-  return null;
-}
+type Settling = { readonly input: Input; readonly from: number; readonly asked: "asked" | "set off" };
 
-function happen(deed: Deed, happening: Happening, asked: "asked" | "set off"): RefusalCode | null {
-  const { known, cause, alternatives, entry } = happening;
-  const { books } = deed;
-  const draft = new Draft(books, known, cause);
-  const moved = alternatives === null ? begin(draft) : walk(draft, alternatives);
-  if (typeof moved === "string") {
-    draft.discard();
-    return moved;
-  }
-  // Only what may have to be taken back again is marked: an event that sets nothing off cannot fail any more.
-  const mark = asked === "set off" || draft.followUps !== null ? markOf(books, draft) : null;
-  const code = draft.settle();
+function settle(
+  draft: Draft,
+  moved: Walked | RefusalCode,
+  entry: EntryStart,
+  { input, from, asked }: Settling,
+): RefusalCode | null {
+  const { books, known } = draft;
+  const code = typeof moved === "string" ? moved : draft.settle();
   if (code !== null) {
     draft.discard();
     return code;
   }
-  enter(books, draft, moved);
-  const sequence = publish(deed, draft, asked);
-  send(draft, deed.input);
-  remember(books, known, entry, sequence);
-  if (mark !== null) deed.done.push({ draft, mark });
-  if (draft.followUps !== null)
-    for (const followUp of draft.followUps) deed.queue.push({ from: known, cause, followUp });
-  return null;
-}
-
-/** @returns the sequence of the first outcome; null when there is none */
-function publish(deed: Deed, draft: Draft, asked: "asked" | "set off"): bigint | null {
+  enter(books, draft, moved as Walked);
   // The first outcome answers the intent; a flow that emits nothing has accepted it all the same.
-  if (asked === "asked" && draft.intent !== null && draft.outcomes.length === 0) draft.emit("intent.accepted", []);
-  const first = deed.books.outcomesNext;
-  emitAll(draft, deed.input, deed.outcomes, asked);
-  deed.outcomes += draft.outcomes.length;
-  return draft.outcomes.length === 0 ? null : first;
+  if (asked === "asked" && draft.intent !== null && draft.outcomes.length === 0)
+    draft.emit("intent.accepted", NO_AMOUNTS);
+  const sequence = draft.outcomes.length === 0 ? null : books.outcomesNext;
+  emitAll(draft, input, from, asked);
+  send(draft, input);
+  remember(books, known, entry, sequence);
+  return null;
 }
 
 /** @param sequence of the first outcome that the event caused */
@@ -100,22 +68,67 @@ export function remember(books: Books, known: CaseRecord, entry: EntryStart, seq
 
 // What it sets off --------------------------------------------------------------------------------------------------------
 
+type Deed = {
+  readonly books: Books;
+  readonly input: Input;
+  outcomes: number;
+  readonly queue: { readonly from: CaseRecord; readonly cause: Cause; readonly followUp: FollowUp }[];
+  readonly done: Done[];
+};
+
+type Done = { readonly draft: Draft; readonly mark: Mark };
+
+/** Settles an event that sets others off, and those after it: all of them or none. */
+function carryOut(input: Input, happening: Happening, draft: Draft, moved: Walked): RefusalCode | null {
+  const { books } = draft;
+  const deed: Deed = { books, input, outcomes: 0, queue: [], done: [] };
+  const refused = settleNext(deed, draft, moved, happening.entry, "asked");
+  if (refused !== null) return refused;
+  for (let taken = 0; taken < deed.queue.length; taken++) {
+    assert(taken < FOLLOW_UPS_MAX, `${happening.known.flow.ref} sets off more than ${FOLLOW_UPS_MAX} events`);
+    const code = follow(deed, deed.queue[taken] as Deed["queue"][number]);
+    if (code === null) continue;
+    for (const done of deed.done.reverse()) undo(books, done);
+    return code;
+  }
+  return null;
+}
+
+/** Marked before, because what comes after may have to take it back. */
+function settleNext(
+  deed: Deed,
+  draft: Draft,
+  moved: Walked | RefusalCode,
+  entry: EntryStart,
+  asked: "asked" | "set off",
+): RefusalCode | null {
+  const mark = markOf(deed.books, draft);
+  const code = settle(draft, moved, entry, { input: deed.input, from: deed.outcomes, asked });
+  if (code !== null) return code;
+  deed.outcomes += draft.outcomes.length;
+  deed.done.push({ draft, mark });
+  for (const followUp of draft.followUps ?? []) deed.queue.push({ from: draft.known, cause: draft.cause, followUp });
+  return null;
+}
+
 function follow(deed: Deed, { from, cause, followUp }: Deed["queue"][number]): RefusalCode | null {
   const key = formatCaseId({ kind: from.kind, uuid: from.id, timeMs: 0 });
-  const { event } = followUp;
+  const told = { ...cause, intent: null, event: followUp.event, attempt: 0 };
   if (followUp.kind === "spawn") {
     const child = openChild(deed, from, followUp);
-    const opening = { ...cause, intent: null, event, currencies: followUp.currencies, attempt: 0 };
-    const entry = { event: "spawn", source: "k", offset: 0n, fingerprint: "", key } as const;
-    return happen(deed, { known: child, cause: opening, alternatives: null, entry }, "set off");
+    const draft = new Draft(deed.books, child, { ...told, currencies: followUp.currencies });
+    return settleNext(deed, draft, begin(draft), kinEntry("spawn", key), "set off");
   }
   const known = caseOf(deed.books, followUp.uuid);
   assert(known !== null || deed.books.missing.caseIds.size > 0, `case ${followUp.uuid} that ${key} tells is not there`);
   if (known === null) return null; // the block is decided again, with it
-  const telling = { ...cause, intent: null, event, currencies: null, attempt: 0 };
-  const entry = { event: followUp.name, source: "k", offset: 0n, fingerprint: "", key } as const;
-  const alternatives = answersTo(known, followUp.name);
-  return happen(deed, { known, cause: telling, alternatives, entry }, "set off");
+  const draft = new Draft(deed.books, known, { ...told, currencies: null });
+  const moved = walk(draft, answersTo(known, followUp.name));
+  return settleNext(deed, draft, moved, kinEntry(followUp.name, key), "set off");
+}
+
+function kinEntry(event: string, key: string): EntryStart {
+  return { event, source: "k", offset: 0n, fingerprint: "", key };
 }
 
 function openChild({ books, input }: Deed, parent: CaseRecord, spawn: FollowUp & { kind: "spawn" }): CaseRecord {

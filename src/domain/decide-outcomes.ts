@@ -109,7 +109,7 @@ function makeOutcome(draft: Draft, outcome: DraftOutcome, { input, index, outcom
     status: known.state,
     reason: outcome.reason,
     repeatOf: null,
-    amounts: amountsOf(books.rules, outcome),
+    amounts: outcome.amounts,
     lines: draft.lines,
     flow: known.flow.ref,
     occurredAt: occurredAtOf(input),
@@ -119,16 +119,6 @@ function makeOutcome(draft: Draft, outcome: DraftOutcome, { input, index, outcom
     traceparent: intent?.traceparent ?? null,
     parentId: parentIdOf(known),
   };
-}
-
-function amountsOf(rules: Rules, outcome: DraftOutcome): Record<string, OutcomeAmount> {
-  const amounts: Record<string, OutcomeAmount> = {};
-  for (const { name, minor, currency } of outcome.amounts) {
-    const scale = rules.currencies.scaleOf(currency);
-    assert(scale !== null, `currency ${currency} of an accepted event is known`);
-    amounts[name] = { currency, minor: minor.toString(), scale };
-  }
-  return amounts;
 }
 
 function parentIdOf({ data: { parent } }: CaseRecord): string | null {

@@ -5,7 +5,7 @@ import { type Books, type CaseRecord, caseOf, NO_DATA, type Report, type ReportI
 import { perform, remember } from "./decide-deed.ts";
 import { emitAll } from "./decide-outcomes.ts";
 import { answersTo } from "./decide-walk.ts";
-import { Draft } from "./draft.ts";
+import { Draft, NO_AMOUNTS } from "./draft.ts";
 import type { CompiledFlow } from "./flow/compile.ts";
 import { type EventFields, NO_FIELDS } from "./flow/compile-events.ts";
 import { observes } from "./history.ts";
@@ -83,7 +83,7 @@ function takeQuestion(books: Books, input: ReportInput): void {
   if (code !== null) {
     books.cases.set(fresh.id, fresh);
     const draft = new Draft(books, fresh, cause);
-    draft.emit(`${flow.name}.rejected`, [], refusal(code));
+    draft.emit(`${flow.name}.rejected`, NO_AMOUNTS, refusal(code));
     const sequence = books.outcomesNext;
     emitAll(draft, input, 0, "asked");
     remember(books, fresh, entry, sequence);

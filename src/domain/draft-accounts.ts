@@ -1,5 +1,6 @@
 // The accounts that a draft touches: found in the books, or opened by the event that is the first to touch them.
 
+import { assert } from "./assert.ts";
 import { type Account, assignId, type Books, holderAccountOf, isNewAccount, naturalBalance } from "./books.ts";
 import type { FlowPosting } from "./flow/flow.ts";
 import type { RefusalCode } from "./refusals.ts";
@@ -12,59 +13,69 @@ export type DraftLine = {
   readonly posting: FlowPosting;
 };
 
-export class DraftAccounts {
-  readonly #books: Books;
-  readonly #holderId: string;
-  /** accounts that this event met for the first time in the lane's life */
-  readonly #opened: Account[] = [];
+/** What of a draft its accounts hang on. */
+export type Touching = {
+  readonly books: Books;
+  readonly holderId: string;
+  /** accounts that this event met for the first time in the lane's life; null: none */
+  opened: Account[] | null;
+};
 
-  constructor(books: Books, holderId: string) {
-    this.#books = books;
-    this.#holderId = holderId;
+/** The account of a path, opened by this event when it is the first to touch it. */
+export function accountAt(touching: Touching, path: string, currency: string): Account | RefusalCode {
+  const { books, holderId } = touching;
+  const house = books.rules.chart.houseKey(path, currency);
+  if (house !== null) return books.houseAccounts.get(house) ?? openHouse(touching, house, path, currency);
+  const known = holderAccountOf(books, path);
+  if (known !== null) {
+    if (known.holderId !== holderId) return "not_home";
+    return known.currency === currency ? known : "currency_mismatch";
   }
+  const place = books.rules.chart.resolve(path);
+  if (place === null || place.kind === "house") return "unknown_account";
+  if (place.holderId !== holderId) return "not_home";
+  return openAccount(touching, path, currency, place);
+}
 
-  /** The account of a path, opened by this event when it is the first to touch it. */
-  at(path: string, currency: string): Account | RefusalCode {
-    const known = this.#books.holderAccounts.get(path) ?? this.#books.houseAccounts.get(`${path} ${currency}`);
-    if (known !== undefined) {
-      if (known.holderId !== null && known.holderId !== this.#holderId) return "not_home";
-      return known.currency === currency ? known : "currency_mismatch";
-    }
-    const place = this.#books.rules.chart.resolve(path);
-    if (place === null) return "unknown_account";
-    if (place.kind === "house") return this.#openHouse(path, currency, place.side);
-    if (place.holderId !== this.#holderId) return "not_home";
-    holderAccountOf(this.#books, path); // not there, or not read yet
-    return this.open(path, currency, place.side, place.floorMinor);
-  }
+function openHouse(touching: Touching, name: string, path: string, currency: string): Account {
+  const { books } = touching;
+  const place = books.rules.chart.resolve(path);
+  assert(place !== null, `${path} is an account of the house`);
+  const id = books.house.get(name) ?? 0n;
+  const account = makeAccount({ id, path, currency, holderId: null, side: place.side, floorMinor: null });
+  books.houseAccounts.set(name, account);
+  if (id === 0n) noteOpened(touching, account);
+  return account;
+}
 
-  #openHouse(path: string, currency: string, side: Account["side"]): Account {
-    const name = `${path} ${currency}`;
-    const id = this.#books.house.get(name) ?? 0n;
-    const account = makeAccount({ id, path, currency, holderId: null, side, floorMinor: null });
-    this.#books.houseAccounts.set(name, account);
-    if (id === 0n) this.#opened.push(account);
-    return account;
-  }
+export function openAccount(
+  touching: Touching,
+  path: string,
+  currency: string,
+  { side, floorMinor }: Pick<Account, "side" | "floorMinor">,
+): Account {
+  const account = makeAccount({ id: 0n, path, currency, holderId: touching.holderId, side, floorMinor });
+  touching.books.holderAccounts.set(path, account);
+  noteOpened(touching, account);
+  return account;
+}
 
-  open(path: string, currency: string, side: Account["side"], floorMinor: bigint | null): Account {
-    const account = makeAccount({ id: 0n, path, currency, holderId: this.#holderId, side, floorMinor });
-    this.#books.holderAccounts.set(path, account);
-    this.#opened.push(account);
-    return account;
-  }
+function noteOpened(touching: Touching, account: Account): void {
+  touching.opened ??= [];
+  touching.opened.push(account);
+}
 
-  /** Gives those that were opened their ids, in the order in which they were met. */
-  keep(): void {
-    for (const account of this.#opened) if (isNewAccount(account)) assignId(this.#books, account);
-  }
+/** Gives those that were opened their ids, in the order in which they were met. */
+export function keepOpened({ books, opened }: Touching): void {
+  if (opened === null) return;
+  for (const account of opened) if (isNewAccount(account)) assignId(books, account);
+}
 
-  /** Forgets the accounts that only this event would have opened. */
-  forget(): void {
-    for (const account of this.#opened) {
-      if (account.holderId === null) this.#books.houseAccounts.delete(`${account.path} ${account.currency}`);
-      else this.#books.holderAccounts.delete(account.path);
-    }
+/** Forgets the accounts that only this event would have opened. */
+export function forgetOpened({ books, opened }: Touching): void {
+  for (const account of opened ?? []) {
+    if (account.holderId === null) books.houseAccounts.delete(`${account.path} ${account.currency}`);
+    else books.holderAccounts.delete(account.path);
   }
 }
 

@@ -13,8 +13,18 @@ import {
   holderAccountOf,
   NO_DATA,
   naturalBalance,
+  type OutcomeAmount,
 } from "./books.ts";
-import { apply, DraftAccounts, type DraftLine, isOverdrawn, takenOf } from "./draft-accounts.ts";
+import {
+  accountAt,
+  apply,
+  type DraftLine,
+  forgetOpened,
+  isOverdrawn,
+  keepOpened,
+  openAccount,
+  takenOf,
+} from "./draft-accounts.ts";
 import type { CompiledCall, Payload } from "./flow/compile-calls.ts";
 import type { EventFields } from "./flow/compile-events.ts";
 import { WITHOUT_FLOOR } from "./flow/compile-functions.ts";
@@ -44,7 +54,7 @@ export type Cause = {
 
 export type DraftOutcome = {
   readonly type: string;
-  readonly amounts: readonly { readonly name: string; readonly minor: bigint; readonly currency: string }[];
+  readonly amounts: Readonly<Record<string, OutcomeAmount>>;
   readonly reason: Reason | null;
 };
 
@@ -69,9 +79,15 @@ export type Sending = {
 
 type Change = { account: Account; floorMinor: bigint | null; status: Account["status"] };
 
+/** One for all events: what a `let` binds is read by the actions behind it, and nothing runs between those. */
+const LETS: (Value | Figures)[] = [];
+
+export const NO_AMOUNTS: DraftOutcome["amounts"] = Object.freeze({});
+const NO_LINES: DraftLine[] = [];
+
 export class Draft implements Scope {
   readonly outcomes: DraftOutcome[] = [];
-  readonly lets: (Value | Figures)[] = [];
+  readonly lets = LETS;
   readonly books: Books;
   readonly known: CaseRecord;
   readonly cause: Cause;
@@ -81,8 +97,8 @@ export class Draft implements Scope {
   sendings: Sending[] | null = null;
   /** what computing a value refused */
   refused: RefusalCode | null = null;
-  readonly #lines: DraftLine[] = [];
-  readonly #accounts: DraftAccounts;
+  opened: Account[] | null = null;
+  #lines: DraftLine[] = NO_LINES;
   /** laid over the case's variables; null: none changed */
   #changed: Record<string, Value> | null = null;
   #currencies: Record<string, string> | null = null;
@@ -97,7 +113,6 @@ export class Draft implements Scope {
     this.cause = cause;
     this.intent = cause.intent;
     this.#ended = known.data.ended;
-    this.#accounts = new DraftAccounts(books, known.holderId);
   }
 
   // What steps read --------------------------------------------------------------------------------------------------
@@ -128,16 +143,14 @@ export class Draft implements Scope {
   }
 
   value(name: string): Value {
-    const value = this.#changed?.[name] ?? this.#kept(name);
+    const value = this.#kept(name);
     assert(value !== undefined, `variable ${name} is not bound`);
     return value;
   }
 
-  /** Null is a value too: a variable that was set to it must not show what it was before. */
   #kept(name: string): Value | undefined {
-    const changed = this.#changed;
-    if (changed !== null && name in changed) return changed[name];
-    return this.known.data.values[name];
+    const value = this.#changed === null ? undefined : this.#changed[name];
+    return value === undefined ? this.known.data.values[name] : value;
   }
 
   eventField(name: string): Value {
@@ -219,6 +232,11 @@ export class Draft implements Scope {
     this.#currencies[symbol] = currency;
   }
 
+  /** @param empty the variables of a new case, none bound yet: one after the other is set in it */
+  open(empty: Record<string, Value>): void {
+    this.#changed = empty;
+  }
+
   set(name: string, value: Value): void {
     this.#changed ??= {};
     this.#changed[name] = value;
@@ -231,7 +249,7 @@ export class Draft implements Scope {
 
   /** For an event that contradicts what its case expects: somebody must look. */
   alarm(code: string): void {
-    this.emit("ops.attention", [], reasonOf(code));
+    this.emit("ops.attention", NO_AMOUNTS, reasonOf(code));
   }
 
   /** @returns whether this is the case's first end, and so the one that counts */
@@ -291,8 +309,8 @@ export class Draft implements Scope {
   ): RefusalCode | null {
     assert(minor >= 0n, `${posting.name} would post a negative amount`);
     if (minor === 0n) return null;
-    const debit = this.#accounts.at(debitPath, currency);
-    const credit = this.#accounts.at(creditPath, currency);
+    const debit = accountAt(this, debitPath, currency);
+    const credit = accountAt(this, creditPath, currency);
     if (debit === "unknown_account" || credit === "unknown_account") return "unknown_account";
     if (debitPath === creditPath) return "same_account";
     for (const code of ["not_home", "currency_mismatch"] as const) if (debit === code || credit === code) return code;
@@ -300,6 +318,7 @@ export class Draft implements Scope {
     // A freeze stops wishes. What falls due by itself is a fact: refusing it would only stop the lane.
     if (this.cause.isWish && (debit.status === "closed" || credit.status === "closed")) return "account_closed";
     if (this.cause.isWish && (debit.status === "frozen" || credit.status === "frozen")) return "account_frozen";
+    if (this.#lines === NO_LINES) this.#lines = [];
     this.#lines.push({ debit, credit, currency, minor, posting });
     return null;
   }
@@ -313,7 +332,7 @@ export class Draft implements Scope {
     if (known !== null) return known.status === "closed" ? "account_closed" : "invalid_state";
     const floorMinor = this.intent?.floorMinor ?? null;
     if (floorMinor !== null && floorMinor > 0n) return "insufficient_funds"; // a new account holds nothing
-    this.#accounts.open(path, currency, place.side, floorMinor);
+    openAccount(this, path, currency, { side: place.side, floorMinor });
     return null;
   }
 
@@ -353,7 +372,7 @@ export class Draft implements Scope {
         return "insufficient_funds";
       }
     }
-    this.#accounts.keep();
+    keepOpened(this);
     for (const { debit, credit, currency, minor, posting } of this.#lines) {
       this.books.lines.push({ debit, credit, currency, minor, caseId: this.known.id, posting: posting.name });
     }
@@ -388,7 +407,7 @@ export class Draft implements Scope {
 
   /** Forgets the accounts that only this event would have opened. */
   discard(): void {
-    this.#accounts.forget();
+    forgetOpened(this);
   }
 
   /** Takes a settled draft back: lines are the books' newest when this is called, so those are cut off there. */
@@ -396,7 +415,7 @@ export class Draft implements Scope {
     apply(this.#lines, -1n);
     this.books.lines.length -= this.#lines.length;
     if (this.#change !== null) swap(this.#change);
-    this.#accounts.forget();
+    forgetOpened(this);
   }
 
   /** The variables that the event changes, as the case has them before it. */

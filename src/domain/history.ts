@@ -77,7 +77,7 @@ export function firstEntry(history: string): HistoryEntry | null {
 
 /** The later intent that consumed a key. The first entry is the create, whose key is the case id. */
 export function entryOfKey(history: string, key: string): HistoryEntry | null {
-  if (!endsALine(history, `|${key}`)) return null;
+  if (!isKeyOfALine(history, key)) return null;
   return (
     parseHistory(history)
       .slice(1)
@@ -87,11 +87,17 @@ export function entryOfKey(history: string, key: string): HistoryEntry | null {
 
 /** Whether a report of this observation was taken in. */
 export function observes(history: string, observation: string): boolean {
-  if (!endsALine(history, `|${observation}`)) return false;
+  if (!isKeyOfALine(history, observation)) return false;
   return parseHistory(history).some(({ source, key }) => (source === "r" || source === "m") && key === observation);
 }
 
-/** Asked before the lines are taken apart: most keys are new, and their cases have a long history. */
-function endsALine(history: string, ending: string): boolean {
-  return history.endsWith(ending) || history.includes(`${ending}\n`);
+/** Asked before the lines are taken apart: most keys are new, and their cases have a long history. May say yes where a key
+ *  holds the separator. */
+function isKeyOfALine(history: string, key: string): boolean {
+  for (let at = history.indexOf(key); at !== -1; at = history.indexOf(key, at + 1)) {
+    const end = at + key.length;
+    if (history[at - 1] === "|" && (end === history.length || history[end] === "\n")) return true;
+    if (key === "") return true;
+  }
+  return false;
 }

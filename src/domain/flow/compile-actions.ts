@@ -1,7 +1,8 @@
 // Actions become steps: closures that add to the draft of an event, or say why it is refused.
 
 import { assert } from "../assert.ts";
-import type { Draft } from "../draft.ts";
+import type { OutcomeAmount } from "../books.ts";
+import { type Draft, NO_AMOUNTS } from "../draft.ts";
 import { reasonOf } from "../reasons.ts";
 import { firstRefusal, type RefusalCode } from "../refusals.ts";
 import type { CompiledCall } from "./compile-calls.ts";
@@ -151,15 +152,12 @@ function compileEmit(context: Context, action: Extract<Action, { kind: "emit" }>
     symbol: symbolOf(context.symbols, value.root) ?? firstSymbol(context.flow, value.text),
   }));
   return (draft) => {
-    draft.emit(
-      action.type,
-      amounts.map(({ name, get, symbol }) => ({
-        name,
-        minor: get(draft) as bigint,
-        currency: draft.currencyOf(symbol),
-      })),
-      code === null ? null : reasonOf(code(draft) as string),
-    );
+    const told: Record<string, OutcomeAmount> = {};
+    for (const { name, get, symbol } of amounts) {
+      const currency = draft.currencyOf(symbol);
+      told[name] = { currency, scale: draft.scaleOf(currency), minor: (get(draft) as bigint).toString() };
+    }
+    draft.emit(action.type, told, code === null ? null : reasonOf(code(draft) as string));
     return null;
   };
 }
@@ -174,7 +172,7 @@ function compileEnd({ flow, names }: Context, action: Extract<Action, { kind: "e
   const type = `${flow.family}.${action.result}`;
   const code = action.code === null ? null : compileNode(names, action.code.root);
   return (draft) => {
-    if (draft.end(action.result)) draft.emit(type, [], code === null ? null : reasonOf(code(draft) as string));
+    if (draft.end(action.result)) draft.emit(type, NO_AMOUNTS, code === null ? null : reasonOf(code(draft) as string));
     return null;
   };
 }

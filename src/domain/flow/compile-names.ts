@@ -14,12 +14,25 @@ export function compilePath(template: string): Path {
   if (pieces.length === 3) {
     const piece = compilePiece(name);
     if (before === "" && after === "") return piece;
-    return (scope) => before + piece(scope) + after;
+    return remembering((text) => before + text + after, piece);
   }
   const parts = pieces.map((piece, index) => (index % 2 === 0 ? () => piece : compilePiece(piece)));
   return (scope) => {
     let path = "";
     for (const part of parts) path += part(scope);
+    return path;
+  };
+}
+
+/** Remembers the last path, which is the next one's more often than not: the same text is found without being hashed. */
+function remembering(join: (text: string) => string, piece: Path): Path {
+  let last = "";
+  let path = join(last);
+  return (scope) => {
+    const text = piece(scope);
+    if (text === last) return path;
+    last = text;
+    path = join(text);
     return path;
   };
 }

@@ -11,6 +11,7 @@ import { compileNode, compileTest } from "./compile-expression.ts";
 import { compilePath, readsVariable, symbolsOf } from "./compile-names.ts";
 import { amountSymbols, guardNeeds, movingNeeds, type Needs, openingNeeds } from "./compile-needs.ts";
 import { quoteVariables } from "./compile-quotes.ts";
+import type { Value } from "./expression.ts";
 import type { Alternative, Flow, FlowStart, FlowState } from "./flow.ts";
 import type { Get, Names, Test } from "./scope.ts";
 
@@ -169,7 +170,10 @@ function compileBind({ flow, names }: Place): (draft: Draft) => RefusalCode | nu
   const symbols = flow.currencies.map(({ symbol, from }) => ({ symbol, get: compileCurrency(from) }));
   const fields = flow.data.map(({ name, init }) => ({ name, get: compileNode(names, init.root) }));
   const paths = flow.accounts.filter(({ path }) => readsVariable(path)).map(({ path }) => compilePath(path));
+  // A copy of one object has its shape, so all cases of a flow share one: growing each by name after name costs far more.
+  const empty = Object.fromEntries(fields.map(({ name }) => [name, undefined as unknown as Value]));
   return (draft) => {
+    draft.open({ ...empty });
     for (const { symbol, get } of symbols) draft.bindCurrency(symbol, get(draft));
     for (const { name, get } of fields) draft.set(name, get(draft));
     for (const path of paths) if (isUnknown(draft, path(draft))) draft.refuse("unknown_account");
