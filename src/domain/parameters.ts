@@ -29,9 +29,7 @@ export type Overlays = ReadonlyMap<string, FlowOverlays>;
 /** A book that looks each case's overlay up by its tenant, provider and holder. Who has no values of their own share one
  *  answer, so that the answers kept are as many as the files' entries combine to, however many holders there are. */
 export function makeParameterBook(version: number, overlays: Overlays): ParameterBook {
-  const kept = new Map(
-    [...overlays].map(([flow, one]) => [flow, { overlays: one, merged: new Map<string, ParamValues>() }]),
-  );
+  const kept = new Map([...overlays].map(([flow, one]) => [flow, { overlays: one, merged: new Map() as Merged }]));
   return {
     version,
     overlay(flow, who) {
@@ -41,18 +39,27 @@ export function makeParameterBook(version: number, overlays: Overlays): Paramete
   };
 }
 
-function lookUp(overlays: FlowOverlays, merged: Map<string, ParamValues>, who: Who): ParamValues | null {
+/** What was put together before, by the parts that it was made of: a provider's, then a tenant's, then a holder's. */
+type Merged = Map<Part, Map<Part, Map<Part, ParamValues>>>;
+type Part = ParamValues | undefined;
+
+function lookUp(overlays: FlowOverlays, merged: Merged, who: Who): ParamValues | null {
   const provider = who.provider === null ? undefined : overlays.provider.get(who.provider);
   const tenant = who.tenant === null ? undefined : overlays.tenant.get(who.tenant);
   const holder = overlays.holder.get(who.holderId);
   if (provider === undefined && tenant === undefined) return holder ?? null;
   if (tenant === undefined && holder === undefined) return provider ?? null;
   if (provider === undefined && holder === undefined) return tenant ?? null;
-  // Each part as JSON, so that no name can run into the next.
-  const key = JSON.stringify([provider && who.provider, tenant && who.tenant, holder && who.holderId]);
-  const known = merged.get(key);
+  const ofTenants = entry(merged, provider, () => new Map());
+  const ofHolders = entry(ofTenants, tenant, () => new Map());
+  return entry(ofHolders, holder, () => ({ ...provider, ...tenant, ...holder }));
+}
+
+/** What stands under a key, made where nothing does. */
+function entry<Of>(map: Map<Part, Of>, key: Part, make: () => Of): Of {
+  const known = map.get(key);
   if (known !== undefined) return known;
-  const values = { ...provider, ...tenant, ...holder };
-  merged.set(key, values);
-  return values;
+  const made = make();
+  map.set(key, made);
+  return made;
 }
