@@ -86,8 +86,10 @@ function heldOn({ accountsById }: LaneLedger, known: SecondCase, template: strin
   return sums;
 }
 
-/** The word of an outcome by which a case of a flow ends: `payment.failed` ends it as failed. */
-export function endOf({ family }: SecondFlow, type: string): string | null {
+/** The word of an outcome by which a case of a flow ends: `payment.failed` ends it as failed. Null for flows that say such an
+ *  outcome otherwise than by `end`. */
+export function endOf({ family, spec }: SecondFlow, type: string): string | null {
   const word = type.startsWith(`${family}.`) ? type.slice(family.length + 1) : "";
-  return ["failed", "canceled", "expired"].includes(word) ? word : null;
+  if (!["failed", "canceled", "expired"].includes(word)) return null;
+  return JSON.stringify(at(spec, "states") ?? null).includes(`"end":"${word}"`) ? word : null;
 }
