@@ -25,6 +25,22 @@ const TOPIC_TESTS = "test/faults/topics.test.ts";
 /** `stack: "own"`: the test breaks the stack that it runs on, so it gets one of its own. */
 const GUARDS = [
   {
+    name: "card numbers, looked for in what is put aside for another reason",
+    file: "src/processor/intake.ts",
+    from: 'return detail === null ? taken : { ...taken, reason: "card_number", detail };',
+    to: "return taken;",
+    test: "test/unit/intake.test.ts",
+    title: "in bytes that nobody can read, or in the key, puts the record aside",
+  },
+  {
+    name: "key, bytes and hash of a record with a card number, withheld",
+    file: "src/processor/messages.ts",
+    from: 'const isWithheld = reason === "card_number";',
+    to: "const isWithheld = false;",
+    test: "test/unit/block.test.ts",
+    title: "is not kept when it holds a card number, or nothing",
+  },
+  {
     name: "epoch, compared under the lock of the lane's row",
     file: COMMIT,
     from: 'if (epoch !== head.epoch) return { kind: "fenced" };',

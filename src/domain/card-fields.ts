@@ -2,6 +2,7 @@
 // ids, whose digits are chance.
 
 import { holdsCardNumber } from "./card-numbers.ts";
+import { NUMBER_DIGITS_MIN } from "./card-schemes.ts";
 import { holdsCardSecret } from "./card-secrets.ts";
 import { parseCaseId } from "./ids.ts";
 
@@ -53,8 +54,9 @@ const METADATA = "a name or value of metadata";
 export function cardFieldOf(intent: TextsOfIntent): CardField | null {
   for (const field of TEXT_FIELDS) {
     const value = intent[field];
+    if (value === null || value.length < NUMBER_DIGITS_MIN) continue;
     // Which form an id has is asked of the few that look like a number.
-    if (value !== null && holdsCardNumber(value) && !isId(field, value)) return { field, found: CARD };
+    if (holdsCardNumber(value) && !isId(field, value)) return { field, found: CARD };
   }
   if (intent.amount !== null && holdsCardNumber(intent.amount.currency))
     return { field: "amount.currency", found: CARD };

@@ -8,6 +8,7 @@
 // An answer's observation names the fact, not the message that told it: the same when a status query, a webhook and a
 // repeat tell of it, another when the provider says something new. The case absorbs what it knows.
 
+import { maskCardNumbers } from "../domain/card-numbers.ts";
 import type { CommandMessage, ReportMessage } from "../kafka/codec-messages.ts";
 
 export type Answer = {
@@ -44,6 +45,12 @@ export function unknownAnswer(command: CommandMessage): Answer {
   return { result: UNKNOWN, observation, payload: {}, afterMs: 0, isUnasked: false };
 }
 
+/** What a provider says in words may quote the card. Digits alone are an amount or a count, and are told as they are. */
+function withoutCards(payload: Answer["payload"]): Record<string, string> {
+  const mask = (text: string): string => (/^-?\d+$/.test(text) ? text : maskCardNumbers(text));
+  return Object.fromEntries(Object.entries(payload).map(([name, text]) => [name, mask(text)]));
+}
+
 export function reportOf(command: CommandMessage, answer: Answer, nowMs: number): ReportMessage {
   return {
     holderId: command.holderId,
@@ -51,8 +58,8 @@ export function reportOf(command: CommandMessage, answer: Answer, nowMs: number)
     call: command.call,
     attempt: answer.isUnasked ? 0 : command.attempt,
     result: answer.result,
-    observation: answer.observation,
-    payload: answer.payload,
+    observation: maskCardNumbers(answer.observation),
+    payload: withoutCards(answer.payload),
     occurredAt: BigInt(Math.trunc(nowMs)) * 1000n,
     from: null,
   };

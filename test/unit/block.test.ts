@@ -338,6 +338,7 @@ describe("what could not be understood", () => {
       [null, 7],
       [null, 0],
     ]);
+    expect(rows.quarantine[0]).toMatchObject({ key: null, sha256: Buffer.alloc(32) });
   });
 
   test.each<[Buffer | null, string | null, string]>([

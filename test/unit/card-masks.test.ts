@@ -1,5 +1,7 @@
-// A log line that was about to carry a card number carries its scheme and last digits.
+// What was about to carry a card number out (a log line, a provider's words) carries its scheme and last digits.
 import { expect, test } from "vitest";
+import { reportOf } from "../../src/gateways/contract.ts";
+import type { CommandMessage } from "../../src/kafka/codec-messages.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 
 const CARD = "4242 4242 4242 4242";
@@ -27,4 +29,19 @@ test("leaves ids, times and offsets as they are", () => {
   const fields = { lane: 3, block: "1764156633123", caseId: "trf_01JD3Z7Q6R8W2V5K9T0M4N1B7C", digest: "0f".repeat(32) };
   const line = written(false, (logger) => logger.info(fields, "block"));
   expect(JSON.parse(line)).toMatchObject(fields);
+});
+
+test("what a provider says in words is masked before it becomes a report, its amounts are not", () => {
+  const command = { holderId: "mer_7", caseId: "pay_1", call: "authorize", attempt: 1 } as CommandMessage;
+  const answer = {
+    result: "declined",
+    observation: `said ${CARD}`,
+    payload: { code: `no card ${CARD}`, approved: "4242424242424242" },
+    afterMs: 0,
+    isUnasked: false,
+  };
+  expect(reportOf(command, answer, 0)).toMatchObject({
+    observation: "said [PAN:visa:****4242]",
+    payload: { code: "no card [PAN:visa:****4242]", approved: "4242424242424242" },
+  });
 });
