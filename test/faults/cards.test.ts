@@ -23,7 +23,7 @@ import { publishLines, seeded } from "../support/workload.ts";
 const PAYMENTS = Number(process.env["MILLRACE_TEST_PAYMENTS"] ?? 700);
 /** Half of what is sent follows upon a payment: captures, cancels, refunds, repeats. */
 const INTENTS = Math.round(PAYMENTS * 1.8);
-const INTENTS_PER_SECOND = PAYMENTS > 5_000 ? 350 : 120;
+const INTENTS_PER_SECOND = PAYMENTS > 5_000 ? 350 : 60;
 const REST_MAX_MS = 180_000;
 
 /** What a day is in life is a second here. */
