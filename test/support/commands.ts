@@ -59,7 +59,10 @@ export async function helpFor(words: readonly string[]): Promise<string | null> 
   const [verb = "", action] = words;
   const help = await helpOf([verb]);
   const hasActions = help?.includes("\nCommands:") === true && action !== undefined && !action.startsWith("-");
-  return hasActions ? helpOf([verb, action]) : help;
+  if (help === null || !hasActions) return help;
+  // `case ID` shows a case and `case decide ID` does something to it: what is no action is the verb's own argument.
+  const takesArgument = /^Usage: .*<[A-Z]+>/.test(help);
+  return (await helpOf([verb, action])) ?? (takesArgument && !/^[a-z]+$/.test(action) ? help : null);
 }
 
 const asked = new Map<string, Promise<string | null>>();
