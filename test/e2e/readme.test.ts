@@ -63,7 +63,7 @@ describe("commands", () => {
 
 describe("tables", () => {
   test("refusals stand in the order of precedence, each under its category", () => {
-    const rows = [...prose.matchAll(/^\| (identity|amount|account|state|funds) \| (.*) \|$/gm)];
+    const rows = [...prose.matchAll(/^\| (identity|amount|account|state|fx|funds|validation) \| (.*) \|$/gm)];
     const told = rows.flatMap(([, category, codes = ""]) =>
       codes.split(" ").map((code) => ({ category, code: code.replaceAll("`", "") })),
     );
