@@ -59,10 +59,19 @@ export function loadDeclared(schemasDir: string, flowsDir: string = join(schemas
 }
 
 /** `parameters` in the schemas beside the flows; flows of another folder keep theirs in `parameters` within it. */
-function parametersDir(schemasDir: string, flowsDir: string): string {
+export function parametersDir(schemasDir: string, flowsDir: string): string {
   return resolve(flowsDir) === resolve(schemasDir, "flows")
     ? join(schemasDir, "parameters")
     : join(flowsDir, "parameters");
+}
+
+/** What flows are held against, for whoever checks files of their own.
+ *  @throws DeclaredFaults */
+export function loadSurroundings(schemasDir: string): Chart {
+  const faults: Fault[] = [];
+  const chart = loadChart(faults, schemasDir);
+  if (faults.length > 0) throw new DeclaredFaults(faults);
+  return chart;
 }
 
 /** Flow files of any folder, checked against the chart and against each other.
