@@ -9,6 +9,8 @@ export type Point = { readonly x: number; readonly y: number };
 
 export type TextLine = {
   readonly text: string;
+  /** the same in full */
+  readonly whole: string;
   readonly kind: "title" | "note" | "event" | "money" | "effect";
   /** the state it leads to, its code of refusal, or `stays`: stands at the right */
   readonly aside: string;
@@ -167,8 +169,8 @@ function gapWidth({ tracks }: Ways, gap: number): number {
 type Draft = Omit<TextLine, "y">;
 
 function linesOf(state: DiagramState): Draft[] {
-  const note = (text: string): Draft => ({ text: short(text, CHARS_MAX), kind: "note", aside: "" });
-  const money = (text: string): Draft => ({ text: short(`  ${text}`, CHARS_MAX), kind: "money", aside: "" });
+  const note = (text: string): Draft => draft("note", text);
+  const money = (text: string): Draft => draft("money", `  ${text}`);
   return [
     ...(state.human ? [note("waits for a person")] : []),
     ...state.timers.map((timer) => note(`timer ${timer}`)),
@@ -178,17 +180,21 @@ function linesOf(state: DiagramState): Draft[] {
   ];
 }
 
+function draft(kind: TextLine["kind"], whole: string, aside = "", charsMax = CHARS_MAX): Draft {
+  return { text: short(whole, charsMax), whole, kind, aside };
+}
+
 function wayLine({ event, guard, to, refuses }: Transition): Draft {
   const aside = refuses !== null ? `refused: ${refuses}` : (to ?? "stays");
   const words = [event, guard === "" || guard === "else" ? guard : `[${guard}]`].filter((word) => word !== "");
-  const text = words.length === 0 ? "always" : words.join(" ");
-  return { text: short(text, CHARS_MAX - aside.length - 4), kind: "event", aside };
+  const whole = words.length === 0 ? "always" : words.join(" ");
+  return draft("event", whole, aside, CHARS_MAX - aside.length - 4);
 }
 
 function effectLines({ effects }: Transition): Draft[] {
-  const money = effects.money.map((one): Draft => ({ text: short(`  ${one}`, CHARS_MAX), kind: "money", aside: "" }));
+  const money = effects.money.map((one) => draft("money", `  ${one}`));
   if (effects.others.length === 0) return money;
-  return [...money, { text: short(`  ${effects.others.join(", ")}`, CHARS_MAX), kind: "effect", aside: "" }];
+  return [...money, draft("effect", `  ${effects.others.join(", ")}`)];
 }
 
 function boxWidth(state: DiagramState): number {
@@ -202,8 +208,8 @@ function boxWidth(state: DiagramState): number {
 function boxAt(state: DiagramState, x: number, y: number, width: number): Box {
   const drafts = linesOf(state);
   const lines: TextLine[] = [
-    { text: state.name, kind: "title", aside: state.kind, y: y + 15 },
-    ...drafts.map((draft, index) => ({ ...draft, y: y + TITLE_HEIGHT + (index + 1) * LINE_HEIGHT - 2 })),
+    { text: state.name, whole: state.name, kind: "title", aside: state.kind, y: y + 15 },
+    ...drafts.map((line, index) => ({ ...line, y: y + TITLE_HEIGHT + (index + 1) * LINE_HEIGHT - 2 })),
   ];
   const height = TITLE_HEIGHT + drafts.length * LINE_HEIGHT + (drafts.length > 0 ? PADDING : 4);
   return { state, x, y, width, height, lines };

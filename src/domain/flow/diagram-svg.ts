@@ -51,12 +51,14 @@ function drawBox(box: Box, colours: ReadonlyMap<string, string>): string[] {
 }
 
 function drawLine(line: TextLine, { x, width }: Box, colours: ReadonlyMap<string, string>): string[] {
-  const { text, kind, aside, y } = line;
+  const { text, whole, kind, aside, y } = line;
   const right = x + width - 8;
   const colour = colours.get(aside);
   const fill = colour === undefined || kind === "title" ? "" : ` style="fill:${colour}"`;
   const titleFill = kind === "title" ? ` style="fill:${colours.get(text) ?? "#1f2937"}"` : "";
-  const drawn = [`<text class="${kind}" x="${x + 8}" y="${y}"${titleFill}>${escaped(text)}</text>`];
+  // What was cut shows in full where the pointer rests.
+  const hint = text === whole ? "" : `<title>${escaped(whole.trim())}</title>`;
+  const drawn = [`<text class="${kind}" x="${x + 8}" y="${y}"${titleFill}>${escaped(text)}${hint}</text>`];
   if (aside === "") return drawn;
   const shown = colour === undefined || kind === "title" ? aside : `→ ${aside}`;
   return [
