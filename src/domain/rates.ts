@@ -63,6 +63,9 @@ export type FoundRate = {
 
 type Leg = { readonly rate: Rate; readonly span: LifeSpan; readonly row: RateRow };
 
+/** A row with its price as it computes; null when withdrawn. */
+type Held = { readonly row: RateRow; readonly price: Pick<Rate, "numerator" | "denominator"> | null };
+
 type FeedBook = {
   readonly feed: string;
   /** of its newest row, which says priority and pivot */
@@ -70,12 +73,15 @@ type FeedBook = {
   readonly priority: number;
   readonly pivot: string;
   /** by `base quote` */
-  readonly rows: ReadonlyMap<string, RateRow>;
+  readonly rows: ReadonlyMap<string, Held>;
 };
 
 export class RateSnapshot implements RateBook {
   readonly version: bigint;
   readonly #feeds: readonly FeedBook[];
+  /** What was found last for a pair. A block asks for the same pairs at one moment again and again, and finding takes
+   *  several times as long as converting. */
+  readonly #asked = new Map<string, { readonly nowMs: number; readonly rate: Rate | null }>();
 
   private constructor(version: bigint, feeds: readonly FeedBook[]) {
     this.version = version;
@@ -90,7 +96,7 @@ export class RateSnapshot implements RateBook {
     const feeds = new Map(this.#feeds.map((one) => [one.feed, one]));
     for (const row of rows) {
       const known = feeds.get(row.feed);
-      const rows = new Map(known?.rows).set(pairOf(row.base, row.quote), row);
+      const rows = new Map(known?.rows).set(pairOf(row.base, row.quote), { row, price: parsePrice(row.mid) });
       const { feed, version, priority, pivot } = known !== undefined && known.version > row.version ? known : row;
       feeds.set(feed, { feed, version, priority, pivot, rows });
     }
@@ -98,8 +104,13 @@ export class RateSnapshot implements RateBook {
   }
 
   usable(from: string, to: string, nowMs: number): Rate | null {
+    const pair = pairOf(from, to);
+    const asked = this.#asked.get(pair);
+    if (asked?.nowMs === nowMs) return asked.rate;
     const found = this.find(from, to, nowMs);
-    return found === null || found.quality === "stale" ? null : found.rate;
+    const rate = found === null || found.quality === "stale" ? null : found.rate;
+    this.#asked.set(pair, { nowMs, rate });
+    return rate;
   }
 
   /** As `usable`, with its origin, and stale rates too where there is no better one. */
@@ -115,7 +126,7 @@ export class RateSnapshot implements RateBook {
 
   /** Every row, feeds by priority. */
   rows(): readonly RateRow[] {
-    return this.#feeds.flatMap((feed) => [...feed.rows.values()]);
+    return this.#feeds.flatMap((feed) => [...feed.rows.values()].map(({ row }) => row));
   }
 
   /** What one feed says, and nothing else. */
@@ -127,7 +138,7 @@ export class RateSnapshot implements RateBook {
   }
 
   row(feed: string, base: string, quote: string): RateRow | null {
-    return this.#feeds.find((one) => one.feed === feed)?.rows.get(pairOf(base, quote)) ?? null;
+    return this.#feeds.find((one) => one.feed === feed)?.rows.get(pairOf(base, quote))?.row ?? null;
   }
 }
 
@@ -169,10 +180,11 @@ function legOf(feed: FeedBook, from: string, to: string, nowMs: number): Leg | n
   return legBy(feed.rows.get(pairOf(from, to)), nowMs) ?? reversed(legBy(feed.rows.get(pairOf(to, from)), nowMs));
 }
 
-function legBy(row: RateRow | undefined, nowMs: number): Leg | null {
-  const span = row === undefined ? null : spanAt(row.life, nowMs);
-  const price = row === undefined ? null : parsePrice(row.mid);
-  if (row === undefined || span === null || price === null) return null;
+function legBy(held: Held | undefined, nowMs: number): Leg | null {
+  if (held === undefined || held.price === null) return null;
+  const { row, price } = held;
+  const span = spanAt(row.life, nowMs);
+  if (span === null) return null;
   return { row, span, rate: { ...price, base: "from", extraBps: span.extraBps, lockMaxMs: span.lockMaxMs } };
 }
 
