@@ -117,7 +117,9 @@ function follow(deed: Deed, { from, cause, followUp }: Deed["queue"][number]): R
   if (followUp.kind === "spawn") {
     const child = openChild(deed, from, followUp);
     const draft = new Draft(deed.books, child, { ...told, currencies: followUp.currencies });
-    return settleNext(deed, draft, begin(draft), kinEntry("spawn", key), "set off");
+    const code = settleNext(deed, draft, begin(draft), kinEntry("spawn", key), "set off");
+    if (code !== null) deed.books.cases.delete(child.id); // a child that is refused was never there
+    return code;
   }
   const known = caseOf(deed.books, followUp.uuid);
   assert(known !== null || deed.books.missing.caseIds.size > 0, `case ${followUp.uuid} that ${key} tells is not there`);
