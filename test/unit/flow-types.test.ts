@@ -182,6 +182,13 @@ const WRONG: readonly (readonly [string, string, string, string, RegExp])[] = [
     /when: data\.done cannot be read here/,
   ],
   [
+    "a currency of an event where an intent opens the case",
+    "M: intent.settlementCurrency",
+    "M: event.amount",
+    "M: event.amount",
+    /currency M: event\.amount is read on the way of intent\.parcel_create/,
+  ],
+  [
     "a start that reads a currency",
     "intent.method == 'parcel' && has",
     "fx.usable(S, M) && has",
@@ -271,6 +278,20 @@ test("takes money of one currency for another's behind a guard that found them t
     expect(typeFlow(flowOf(replaceOnce(booked, GUARD, guard))).faults).toEqual([]);
   for (const guard of [`S != M && ${GUARD}`, `S == M || ${GUARD}`, `!(S == M) && ${GUARD}`])
     expect(typeFlow(flowOf(replaceOnce(booked, GUARD, guard))).faults).toHaveLength(1);
+});
+
+test("binds a currency to an amount of what opens the case, or to a text, and to nothing else", () => {
+  const opened = (field: string): string =>
+    WHOLE.replace(/starts_on: .*/, "starts_on: { message: parcel_credit }")
+      .replace("S: intent.amount.currency, M: intent.settlementCurrency", "S: event.amount, M: event.code")
+      .replace("  events:\n", `  events:\n    message.parcel_credit: { amount: { money: S }, code: ${field} }\n`)
+      .replace("init: intent.amount.minor", "init: event.amount")
+      .replace("init: intent.captureMode, default: automatic", "init: automatic")
+      .replace("init: intent.provider, default: script", "init: event.code");
+  expect(typeFlow(flowOf(opened("text"))).faults).toEqual([]);
+  expect(typeFlow(flowOf(opened("int"))).faults[0]?.message).toBe(
+    "currency M: event.code is an int, which has no currency",
+  );
 });
 
 test("takes an expression of 100 parts, and refuses one more", () => {

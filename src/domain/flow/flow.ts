@@ -40,7 +40,7 @@ export type FlowStart =
   | { readonly kind: "spawn"; readonly place: Place };
 
 /** `from` is a field of what opens the case: `intent.amount.currency`, `intent.currency`, `intent.settlementCurrency`,
- *  `event.amount` (the currency of a message's or a parent's amount). */
+ *  `event.amount` (the currency of a message's or a parent's amount, or a text that says one). */
 export type CurrencySymbol = { readonly place: Place; readonly symbol: string; readonly from: string };
 
 /** Versioned data: overlays by tenant, holder and provider change the value, never the type. */

@@ -18,6 +18,7 @@ import {
   sameBehind,
   standingFor,
   type TypeProperty,
+  typeOfName,
 } from "./types-scope.ts";
 
 /** Every expression's cost is its size: there are no loops. */
@@ -45,6 +46,8 @@ type Lets = Map<string, ExpressionType>;
 /** What can be read at a place, and what the guard before it has settled. */
 type Where = Reach & { readonly same?: Same };
 
+/** Money has a currency, and a text may say one. */
+const CURRENCY_SOURCES: readonly ExpressionType["kind"][] = ["money", "currency", "text"];
 const NOTHING: Reach = { params: false, data: false, events: null };
 const BY_ITSELF: Reach = { params: true, data: true, events: null };
 
@@ -64,6 +67,7 @@ class Typing implements Typed {
   declarations(): void {
     const { start, data, timers, invariants } = this.#flow;
     const opening = [openingEvent(this.#flow)];
+    this.#currencies(opening);
     if (start.kind === "intent" && start.when !== null)
       this.#give(start.when, "when", { kind: "bool" }, { ...NOTHING, events: opening });
     for (const { name, type, init } of data)
@@ -74,6 +78,17 @@ class Typing implements Typed {
     }
     for (const { symbol, equals } of invariants)
       this.#give(equals, "the right side", { kind: "money", symbol }, { ...NOTHING, data: true });
+  }
+
+  #currencies(opening: readonly string[]): void {
+    const reach = { ...NOTHING, events: opening };
+    const scope: Scope = { flow: this.#flow, reach, same: ALL_DIFFER, lets: new Map() };
+    for (const { place, symbol, from } of this.#flow.currencies) {
+      const type = from === "" ? null : typeOfName(scope, from.split("."));
+      if (type === null || (!isWrong(type) && CURRENCY_SOURCES.includes(type.kind))) continue;
+      const why = isWrong(type) ? type.wrong : `${from} is ${printType(type)}, which has no currency`;
+      this.#fault(isWrong(type) ? type.property : "types", place, `currency ${symbol}: ${why}`);
+    }
   }
 
   state(state: FlowState): void {
