@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
+import { holdsCardNumber } from "../domain/card-numbers.ts";
 import { caseUuid, printCaseId } from "../domain/case-search.ts";
 import { homeLane } from "../domain/holder.ts";
 import type { NewIntent } from "../kafka/codec-messages.ts";
@@ -96,6 +97,9 @@ function readDecision(usage: UsageCheck, id: string, options: DecideOptions): De
   if (principal === "") usage.fault("--principal: empty, expected a name");
   if (reason === "" || reason.length > REASON_CHARS_MAX)
     usage.fault(`--reason: expected 1 to ${REASON_CHARS_MAX} characters`);
+  for (const [flag, text] of Object.entries({ "--principal": principal, "--reason": reason, "--key": key ?? "" })) {
+    if (holdsCardNumber(text)) usage.fault(`${flag}: what reads as a card number; it would be published`);
+  }
   const seconds = { default: WAIT_SECONDS, min: 1, max: WAIT_SECONDS_MAX };
   return {
     uuid: uuid ?? "",

@@ -1,5 +1,7 @@
 // What was about to carry a card number out (a log line, a provider's words) carries its scheme and last digits.
+import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
 import { reportOf } from "../../src/gateways/contract.ts";
 import type { CommandMessage } from "../../src/kafka/codec-messages.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
@@ -44,4 +46,22 @@ test("what a provider says in words is masked before it becomes a report, its am
     observation: "said [PAN:visa:****4242]",
     payload: { code: "no card [PAN:visa:****4242]", approved: "4242424242424242" },
   });
+});
+
+test("a decision whose reason quotes a card is refused before it is published", async () => {
+  let said = "";
+  const stream = { write: (text: string) => (said += text) };
+  const caseId = "pay_01JD3Z7Q6R8W2V5K9T0M4N1B7C";
+  const code = await runCli(
+    ["case", "decide", caseId, "--event", "ops.resume", "--principal", "ada", "--reason", `card ${CARD}`],
+    {
+      stdout: stream,
+      stderr: stream,
+      workingDir: tmpdir(),
+      environment: {},
+      interruption: () => new AbortController().signal,
+    },
+  );
+  expect({ code, said }).toEqual({ code: 2, said: expect.stringContaining("--reason: what reads as a card number") });
+  expect(said).not.toContain(CARD);
 });
