@@ -4,6 +4,8 @@
 import { describe, expect, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
+import type { LaneLedger } from "../../src/workload/second-ledger/ledger.ts";
+import { ledgerAt, takeOverCase } from "../../src/workload/second-ledger/taken-over.ts";
 import { replaceOnce } from "../support/faulty.ts";
 import { euros, Producing } from "../support/intents.ts";
 import { LANES, NOW_MS } from "../support/ledger.ts";
@@ -243,6 +245,30 @@ test("a case that ends twice is found", async () => {
     Object.assign(found, (await auditMemory(lane, { rules: SECOND, versions: day.versions })).found);
   }
   expect(found["cases_end_once"]).toMatch(/ends with errand.failed, and it had ended before/);
+});
+
+describe("a ledger that is taken over in mid-day", () => {
+  test("goes on as one that has decided everything", async () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const day = new WholeDay(seed);
+      await day.run(30);
+      const begun = new Map([...day.lanes].map(([number, lane]) => [number, ledgerAt(SECOND, lane.standing())]));
+      for (const [number, ledger] of begun) {
+        const waiting = new Set([...ledger.timers.values()].map(({ uuid }) => uuid));
+        const rows = day.lanes.get(number)?.cases() ?? [];
+        for (const row of rows) if (waiting.has(row.caseId)) takeOverCase(SECOND, ledger, row);
+      }
+      await day.run(30);
+      for (const [number, lane] of day.lanes) {
+        const from = begun.get(number) as LaneLedger;
+        const blocks = lane.blocks.filter(({ row }) => row.block > from.block);
+        const { found, tally } = await auditMemory(lane, { rules: SECOND, versions: day.versions, from, blocks });
+        expect(found, `seed ${seed}`).toEqual({});
+        // What waits for no timer was read after later blocks had moved it, and so was not known in time.
+        expect(Number(tally.blocksDecided)).toBeGreaterThan(0);
+      }
+    }
+  });
 });
 
 test("a timer that is armed, cancelled and armed again for one moment in one block is armed", async () => {

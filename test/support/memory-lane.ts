@@ -231,7 +231,13 @@ export class MemoryProduction {
       timerCaseId: head.timer.caseId,
       timerName: head.timer.name,
     };
-    return { head: { lane: this.lane, ...rest, ...position } as unknown as LaneStanding["head"], balances, timers };
+    const { sent, seen } = this.#memory.pairs;
+    const pairs = { sent: pairsText([...sent]), seen: pairsText([...seen]) };
+    return {
+      head: { lane: this.lane, ...rest, ...position, ...pairs } as unknown as LaneStanding["head"],
+      balances,
+      timers,
+    };
   }
 
   cases(): CaseRow[] {

@@ -3,6 +3,7 @@
 
 import { type Declared, loadFlowText } from "../../declared/load.ts";
 import { readDeclaredTexts, readTree } from "../../declared/texts.ts";
+import type { Flow } from "../../domain/flow/flow.ts";
 import type { Codec } from "../../kafka/codec.ts";
 import { readFlowSources } from "../../store/audit.ts";
 import type { Connection } from "../../store/database.ts";
@@ -28,7 +29,10 @@ export type GivenFrom = {
   readonly depth: AuditDepth;
 };
 
-export type Given = Pick<AuditParts, "topics" | "decoders" | "chart" | "flows" | "forcedPostings" | "second" | "depth">;
+export type Given = Pick<
+  AuditParts,
+  "topics" | "decoders" | "chart" | "flows" | "quietFlows" | "forcedPostings" | "second" | "depth"
+>;
 
 type FlowSource = Awaited<ReturnType<typeof readFlowSources>>[number];
 
@@ -43,10 +47,15 @@ export async function readGiven(rows: Connection, from: GivenFrom): Promise<Give
     decoders: codec.decoders,
     chart: declared.chart,
     flows: new Map(flows.map(({ number, ref }) => [number, ref])),
+    quietFlows: new Set(flows.flatMap(({ number }, index) => (isQuiet(versions[index] as Flow) ? [number] : []))),
     forcedPostings: new Set(forced.map(({ name }) => name)),
     second: depth === "deep" ? makeSecond(from, flows, rows) : null,
     depth,
   };
+}
+
+function isQuiet({ calls, start }: Flow): boolean {
+  return calls.length > 0 || start.kind !== "intent";
 }
 
 function makeSecond(from: GivenFrom, flows: readonly FlowSource[], rows: Connection): SecondParts {

@@ -14,12 +14,15 @@ import {
   readLanePairs,
   timeMs,
 } from "../../store/audit.ts";
-import { type BlockTaken, casesWanted, decideBlock, whyUnknowable } from "../second-ledger/block.ts";
+import { decideBlock } from "../second-ledger/block.ts";
 import { type BlockWritten, compareBlock, type Written, type WrittenCrossing } from "../second-ledger/compare.ts";
+import { hearsOthers } from "../second-ledger/flows.ts";
 import type { Difference, SecondInvariant } from "../second-ledger/invariants.ts";
+import { casesWanted, whyUnknowable } from "../second-ledger/knowable.ts";
 import type { LaneLedger, SecondTimer } from "../second-ledger/ledger.ts";
 import type { SchemaBook } from "../second-ledger/schemas.ts";
 import { compareAccounts, compareTimers, judgeCase } from "../second-ledger/standing.ts";
+import type { BlockTaken } from "../second-ledger/taken.ts";
 import {
   type BelievedBlock,
   believeBlock,
@@ -103,7 +106,9 @@ export class SecondAudit {
     if (!isThere(given) || !(await this.#isKnowable(this.#ledger, taken))) {
       if (this.#changes.size === 0) this.#changes = await this.#of.readChanges();
       const { rules } = this.#parts;
-      believeBlock(rules, this.#ledger, this.#of.standing, believedOf(given, taken, outcomes), this.#changes);
+      const isQuiet = rules.flows.some((flow) => given.row.flows.includes(flow.number) && hearsOthers(flow));
+      const believed = believedOf(given, taken, isQuiet ? [null] : outcomes);
+      believeBlock(rules, this.#ledger, this.#of.standing, believed, this.#changes);
       return this.#notDecided();
     }
     const flows = this.#parts.rules.flows.filter(({ number }) => given.row.flows.includes(number));
@@ -119,17 +124,22 @@ export class SecondAudit {
 
   /** Of a lane whose first blocks are gone. */
   async #begin({ row }: SecondBlock): Promise<LaneLedger> {
-    const { block, outcomesFrom, deadLettersFrom } = row;
+    const { block, outcomesFrom, commandsFrom, deadLettersFrom } = row;
     this.#changes = await this.#of.readChanges();
-    const before = { block, nowMs: timeMs(row.recordedAt), outcomesFrom, deadLettersFrom };
+    const before = { block, nowMs: timeMs(row.recordedAt), outcomesFrom, commandsFrom, deadLettersFrom };
     return ledgerBefore(this.#parts.rules, this.#of.standing, before, await this.#of.readSums(block));
   }
 
   async #isKnowable(ledger: LaneLedger, taken: BlockTaken): Promise<boolean> {
     if (ledger.takenOverAt === 0n) return true;
     const { rules, schemas } = this.#parts;
-    const wanted = casesWanted(rules, ledger, taken, schemas);
-    for (const one of await this.#of.readCases(wanted)) takeOverCase(rules, ledger, one);
+    // What a case leads to shows when it is there; those that are nowhere are asked for once.
+    const asked = new Set<string>();
+    for (let wanted = casesWanted(rules, ledger, taken, schemas); wanted.length > 0; ) {
+      for (const one of await this.#of.readCases(wanted)) takeOverCase(rules, ledger, one);
+      for (const uuid of wanted) asked.add(uuid);
+      wanted = casesWanted(rules, ledger, taken, schemas).filter((uuid) => !asked.has(uuid));
+    }
     return whyUnknowable(rules, ledger, taken, schemas, this.#changes) === null;
   }
 
@@ -237,9 +247,13 @@ export class SecondAudit {
 const CASES_A_PAGE = 2_000;
 
 /** Whether every record that the block took is there. */
-function isThere({ row, intents: { knownFrom } }: SecondBlock): boolean {
-  if (row.halt !== null) return row.intentsNext === row.intentsFrom; // it moved a position, and took nothing
-  return row.intentsNext <= row.intentsFrom || (knownFrom !== null && knownFrom <= row.intentsFrom);
+function isThere({ row, intents, reports }: SecondBlock): boolean {
+  const { intentsFrom, intentsNext, reportsFrom, reportsNext } = row;
+  // A block that moved a position took nothing.
+  if (row.halt !== null) return intentsNext === intentsFrom && reportsNext === reportsFrom;
+  const isKnown = ({ knownFrom }: TakenRecords, from: bigint, next: bigint): boolean =>
+    next <= from || (knownFrom !== null && knownFrom <= from);
+  return isKnown(intents, intentsFrom, intentsNext) && isKnown(reports, reportsFrom, reportsNext);
 }
 
 function takenOf(given: SecondBlock, outcomes: readonly Written<OutcomeMessage>[]): BlockTaken {
@@ -263,6 +277,7 @@ function takenOf(given: SecondBlock, outcomes: readonly Written<OutcomeMessage>[
     putAside: new Map(quarantine.map((aside) => [aside.offset, aside])),
     timersTold,
     flowTold: (offset) => told.get(offset) ?? null,
+    pairs: new Set([...readLanePairs(row.sent).keys(), ...readLanePairs(row.seen).keys()]),
   };
 }
 
@@ -273,6 +288,7 @@ function timerOf(outcomeId: string): SecondTimer | null {
   return { uuid: match[1] as string, name: match[2] as string, dueMs: Number(match[3]) };
 }
 
+/** @param outcomes of what happened to its cases; null in it where that is not told */
 function believedOf(
   { row, lines }: SecondBlock,
   taken: BlockTaken,
@@ -285,7 +301,10 @@ function believedOf(
     nowMs: taken.nowMs,
     timers: row.timers,
     outcomesNext: row.outcomesNext,
+    commandsNext: row.commandsNext,
     deadLettersNext: row.deadLettersNext,
+    sent: readLanePairs(row.sent),
+    seen: readLanePairs(row.seen),
     lines,
     cases: isWhole ? new Set(ids) : null,
     lastTimer: taken.timersTold.length === row.timers ? (taken.timersTold.at(-1) ?? null) : null,

@@ -1,12 +1,12 @@
 // Decides one block's inputs anew, in the order in which a block decides them: timers that are due, reports, intents.
 
 import type { InputRecord } from "../../kafka/port.ts";
-import { readCaseId } from "./case-ids.ts";
 import { Deciding, Undecidable } from "./decide.ts";
 import { type SecondFlow, versionsOf } from "./flows.ts";
 import { openerOf, type Read, type Reason, type TakenBy, takeIn } from "./intake.ts";
 import type { Difference } from "./invariants.ts";
 import type { Gathered, UnsentMessage } from "./keeping.ts";
+import { firedBy, flowsFor } from "./knowable.ts";
 import {
   comesBefore,
   type LaneLedger,
@@ -20,28 +20,8 @@ import {
 import { readReport } from "./reports.ts";
 import type { SecondRules } from "./rules.ts";
 import type { SchemaBook } from "./schemas.ts";
-import type { Changes } from "./taken-over.ts";
+import type { BlockTaken, DecodedBy } from "./taken.ts";
 import { World, type WorldOf } from "./world.ts";
-
-/** What a block took, as its row, the topics and its quarantine say. */
-export type BlockTaken = {
-  readonly block: bigint;
-  /** the block's `now` */
-  readonly nowMs: number;
-  readonly timers: number;
-  /** numbers of the flow versions that it decided by */
-  readonly flows: readonly number[];
-  readonly reports: readonly InputRecord[];
-  readonly intents: readonly InputRecord[];
-  /** what was put aside, by offset */
-  readonly putAside: ReadonlyMap<bigint, PutAside>;
-  /** timers that its outcomes name, in order */
-  readonly timersTold: readonly SecondTimer[];
-  /** the flow that the outcome of an offset names */
-  readonly flowTold: (offset: bigint) => string | null;
-};
-
-export type PutAside = { readonly reason: string; readonly detail: string };
 
 export type Misfit = { readonly record: InputRecord; readonly reason: string };
 
@@ -58,7 +38,6 @@ export type DecidedBlock = Gathered & {
 
 /** What decisions hang on beside the inputs. */
 export type DecidedBy = { readonly schemas: DecodedBy; readonly asks: WorldOf["asks"] };
-export type DecodedBy = { readonly intents: SchemaBook; readonly reports: SchemaBook };
 
 export function decideBlock(rules: SecondRules, ledger: LaneLedger, taken: BlockTaken, by: DecidedBy): DecidedBlock {
   const decided = {
@@ -143,14 +122,6 @@ function takeIntents(
   }
 }
 
-/** The versions that a record was decided by: what its outcome names goes before what the block says. */
-function flowsFor(rules: SecondRules, taken: Pick<BlockTaken, "flows" | "flowTold">, offset: bigint): SecondFlow[] {
-  const told = taken.flowTold(offset);
-  const flows = versionsOf(rules.flows, taken.flows);
-  const named = rules.flows.find(({ ref }) => ref === told);
-  return named === undefined ? flows : flows.map((flow) => (flow.name === named.name ? named : flow));
-}
-
 /** Numbers what was sent, and takes what was sent within the lane, in its order, until nothing is left. */
 function settle(
   deciding: Deciding,
@@ -177,66 +148,6 @@ function remember(ledger: LaneLedger, taken: BlockTaken, { fired, misfits }: Dec
   noteBlock(ledger, taken.block, fired.length);
   ledger.deadLettersNext += BigInt(misfits.length);
   ledger.firedTo = fired.at(-1) ?? ledger.firedTo;
-}
-
-/** Cases that a block's inputs name and that the ledger does not have: of one that was taken over they may be older. */
-export function casesWanted(
-  rules: SecondRules,
-  ledger: LaneLedger,
-  taken: BlockTaken,
-  { intents: schemas }: DecodedBy,
-): string[] {
-  if (ledger.takenOverAt === 0n) return [];
-  const wanted = new Set(taken.timersTold.map(({ uuid }) => uuid));
-  for (const record of taken.intents) {
-    const flows = flowsFor(rules, taken, record.offset);
-    const read = takeIn({ rules, lane: ledger.lane, flows }, record, schemas);
-    const id = read.kind === "intent" ? readCaseId(read.intent.caseId) : null;
-    if (id !== null) wanted.add(id.uuid);
-  }
-  return [...wanted].filter((uuid) => !ledger.cases.has(uuid));
-}
-
-/** Why a block cannot be decided anew by a ledger that was taken over; null when it can.
- *  @param changes where floors and statuses of today may not have been those of then */
-export function whyUnknowable(
-  rules: SecondRules,
-  ledger: LaneLedger,
-  taken: BlockTaken,
-  { intents: schemas }: DecodedBy,
-  changes: Changes,
-): string | null {
-  if (ledger.takenOverAt === 0n) return null;
-  const isUnclear = (holderId: string): boolean => (changes.get(holderId) ?? 0n) >= taken.block;
-  if (taken.timersTold.length !== taken.timers) return "which timers fired is not told";
-  for (const timer of taken.timersTold) {
-    const known = ledger.cases.look(timer.uuid);
-    const isKnown = known?.isDataKnown === true && ledger.timers.has(timerKey(timer));
-    if (!isKnown || isUnclear(known.holderId))
-      return `what timer ${timer.name} of case ${timer.uuid} moves is not known`;
-  }
-  for (const record of taken.intents) {
-    const flows = flowsFor(rules, taken, record.offset);
-    const read = takeIn({ rules, lane: ledger.lane, flows }, record, schemas);
-    if (read.kind === "misfit") continue;
-    const { intent } = read;
-    if (isUnclear(intent.holderId)) return `accounts of ${intent.holderId} were changed later`;
-    const known = ledger.cases.look(readCaseId(intent.caseId)?.uuid ?? "");
-    if (known?.isDataKnown === false && openerOf(flows, intent) === null)
-      return `what case ${known.uuid} held is not known`;
-  }
-  return null;
-}
-
-/** A ledger that was taken over need not know every timer that waits: then the outcomes say which fired. */
-function firedBy(ledger: LaneLedger, taken: BlockTaken): SecondTimer[] {
-  return ledger.takenOverAt === 0n ? nextTimers(ledger, taken.timers) : [...taken.timersTold];
-}
-
-/** The first of those that wait, in their order. */
-function nextTimers(ledger: LaneLedger, count: number): SecondTimer[] {
-  if (count === 0) return [];
-  return [...ledger.timers.values()].sort((one, other) => (comesBefore(one, other) ? -1 : 1)).slice(0, count);
 }
 
 // Time --------------------------------------------------------------------------------------------------------------------

@@ -96,3 +96,10 @@ export function changesAccounts(flow: SecondFlow): boolean {
 export function isForced(flow: SecondFlow, posting: string): boolean {
   return at(flow.spec, "postings", posting, "forced") === true;
 }
+
+/** Whether its cases are moved by others than intents and timers: by reports, messages, or other cases. Of that no outcome need
+ *  tell. */
+export function hearsOthers({ spec, startsOn }: SecondFlow): boolean {
+  if (startsOn === null || at(spec, "calls") !== undefined) return true;
+  return /"(child\.|quote\.consume)/.test(JSON.stringify(at(spec, "states") ?? null));
+}

@@ -111,6 +111,10 @@ export type LaneLedger = {
   commandsNext: bigint;
   deadLettersNext: bigint;
   accountCount: bigint;
+  /** whether every timer that waits is in this ledger */
+  areTimersKnown: boolean;
+  /** whether a pair of lanes that is not here has never been used */
+  arePairsKnown: boolean;
   /** by lane: the next sequence to it, and the last that was taken from it */
   readonly sent: Map<number, bigint>;
   readonly seen: Map<number, bigint>;
@@ -139,6 +143,8 @@ export function emptyLedger(flows: readonly SecondFlow[], lane: number): LaneLed
     commandsNext: 0n,
     deadLettersNext: 0n,
     accountCount: 0n,
+    areTimersKnown: true,
+    arePairsKnown: true,
     sent: new Map(),
     seen: new Map(),
     firedTo: NO_TIMER,
