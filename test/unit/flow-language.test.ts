@@ -1,10 +1,14 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
+import { FUNCTIONS } from "../../src/domain/flow/functions.ts";
 import { parseFlow } from "../../src/domain/flow/parse.ts";
 import { typeFlow } from "../../src/domain/flow/types.ts";
-import { placeOf, replaceOnce } from "../support/faulty.ts";
+import { INTENT_VALUES } from "../../src/domain/intent.ts";
+import { placeOf, replaceOnce, SHIPPED_SCHEMAS, textOf } from "../support/faulty.ts";
+import { ROOT } from "../support/source.ts";
 import { FORM_CASES, WHOLE } from "./flow-language-cases.ts";
 
 function read(text: string): { flow: Flow | null; faults: string[] } {
@@ -72,6 +76,21 @@ test("still reads data by its earlier key, as in versions that are kept with the
   expect(faults).toEqual([]);
   const root = (one: Flow | null): unknown => one?.data[0]?.init.root;
   expect(root(flow)).toEqual(root(read(WHOLE).flow));
+});
+
+test("docs/flow-language.md names every function, field of an intent, key and action", () => {
+  const page = textOf(join(ROOT, "docs", "flow-language.md"));
+  const { $defs, properties } = JSON.parse(textOf(join(SHIPPED_SCHEMAS, "flows", "flow.schema.json")));
+  const actions = $defs.action.oneOf.map(({ required }: { required: string[] }) => required[0]);
+  const named = (name: string): boolean => new RegExp(`[\`{ .]${name.replaceAll(".", "\\.")}[\`:(},. ]`).test(page);
+  for (const name of [
+    ...Object.keys(FUNCTIONS),
+    ...Object.keys(INTENT_VALUES),
+    ...Object.keys(properties.spec.properties),
+    ...Object.keys(properties.metadata.properties),
+    ...actions,
+  ])
+    expect(named(name), name).toBe(true);
 });
 
 describe("refuses, at the place where it is wrong:", () => {
