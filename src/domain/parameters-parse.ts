@@ -74,8 +74,14 @@ function readOverlay(
     );
   const values = row?.get("values");
   if (whose === undefined || values === undefined || flow === undefined) return;
-  const who = readWho(reading, row?.get(whose) as Located, whose);
+  const subject = row?.get(whose) as Located;
+  const who = readWho(reading, subject, whose);
   if (who === null) return;
+  if (whose !== "holder" && !flow.data.some(({ name, type }) => name === whose && type.kind === "text"))
+    reading.fault(
+      subject.place,
+      `a case of ${flow.name} has no text variable "${whose}", so no overlay for one reaches it`,
+    );
   const key = JSON.stringify([flow.name, whose, who]);
   const earlier = places.get(key);
   if (earlier !== undefined) {

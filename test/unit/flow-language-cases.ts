@@ -26,6 +26,7 @@ spec:
     want: { enum: [proceed, cancel], init: proceed }
     mode: { enum: [automatic, manual], init: intent.captureMode, default: automatic }
     provider: { text: true, init: intent.provider, default: script }
+    tenant: { text: true, init: intent.tenant, default: "" }
     since: { time: true, init: null }
   accounts:
     outside: { path: "asset:bank:{provider}", drains: true }

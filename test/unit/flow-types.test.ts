@@ -287,7 +287,8 @@ test("binds a currency to an amount of what opens the case, or to a text, and to
       .replace("  events:\n", `  events:\n    message.parcel_credit: { amount: { money: S }, code: ${field} }\n`)
       .replace("init: intent.amount.minor", "init: event.amount")
       .replace("init: intent.captureMode, default: automatic", "init: automatic")
-      .replace("init: intent.provider, default: script", "init: event.code");
+      .replace("init: intent.provider, default: script", "init: event.code")
+      .replace('init: intent.tenant, default: ""', "init: event.code");
   expect(typeFlow(flowOf(opened("text"))).faults).toEqual([]);
   expect(typeFlow(flowOf(opened("int"))).faults[0]?.message).toBe(
     "currency M: event.code is an int, which has no currency",
@@ -321,7 +322,7 @@ test("every law of a function speaks of its own arguments and fields", () => {
 test("prints every expression of the whole language as it stands in the file", () => {
   for (const [{ text, root }] of typeFlow(flowOf(WHOLE)).types) {
     const again = parseExpression(printExpression(root));
-    if (!/^(P|PT)[0-9]|^[a-z_]+$|^intent\.(captureMode|provider)$/.test(text))
+    if (!/^(P|PT)[0-9]|^[a-z_]+$|^intent\.(captureMode|provider|tenant)$/.test(text))
       expect(again, text).toEqual(parseExpression(text));
   }
 });

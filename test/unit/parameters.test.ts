@@ -35,10 +35,11 @@ function flowOf(text: string): Flow {
 }
 
 const PARCEL = flowOf(WHOLE);
+const UNTOLD = flowOf(WHOLE.replace("name: parcel", "name: untold").replace(/ {4}tenant: .*\n/, ""));
 
 function read(...texts: string[]): { overlays: Overlays; faults: string[] } {
   const roots = texts.map((text, at) => readLocatedYaml(`p${at}`, text).root as Located);
-  const { overlays, faults } = parseParameters(roots, [PARCEL]);
+  const { overlays, faults } = parseParameters(roots, [PARCEL, UNTOLD]);
   return { overlays, faults: faults.map(({ place, message }) => `${place.line}:${place.column} ${message}`) };
 }
 
@@ -78,7 +79,7 @@ const WRONG: readonly (readonly [string, string, string, string, RegExp])[] = [
     "flow: parcel",
     "flow: parcels",
     "parcels",
-    /flow "parcels" is not declared; with parameters: parcel/,
+    /flow "parcels" is not declared; with parameters: parcel, untold/,
   ],
   [
     "a parameter that there is not",
@@ -99,6 +100,13 @@ const WRONG: readonly (readonly [string, string, string, string, RegExp])[] = [
     "USD: 20",
     "{ USD: 20",
     /lacks \*, which the default has/,
+  ],
+  [
+    "an overlay for a tenant that no case knows",
+    "flow: parcel",
+    "flow: untold",
+    "shop",
+    /a case of untold has no text variable "tenant", so no overlay for one reaches it/,
   ],
   [
     "an overlay for nobody",
