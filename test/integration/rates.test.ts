@@ -7,7 +7,9 @@ import { ratesTopic } from "../../src/config.ts";
 import { loadDeclared } from "../../src/declared/load.ts";
 import { type RateCodec, type RateMessage, rateKey } from "../../src/kafka/codec-rate.ts";
 import { openRegistry } from "../../src/kafka/registry.ts";
-import { openRateCodec } from "../../src/service/dependencies.ts";
+import { databaseSettings, openRateCodec } from "../../src/service/dependencies.ts";
+import { connect } from "../../src/store/database.ts";
+import { writingRates } from "../../src/store/rates.ts";
 import { auditService, problemsOf } from "../support/audit.ts";
 import { cli, cliRows } from "../support/cli.ts";
 import { Producing } from "../support/intents.ts";
@@ -253,4 +255,38 @@ describe("hostile ticks", () => {
     });
     expect(await accept("1")).toMatchObject({ code: 1, stderr: expect.stringContaining("no tick 1 of ecb") });
   });
+});
+
+test("a version that is being written lets no other be numbered before it is there to be read", async () => {
+  const settings = databaseSettings(system.config, system.addresses.databaseUrl, "millrace_service");
+  const [one, other] = [await connect(settings, "service"), await connect(settings, "service")];
+  const row = (quote: string) => {
+    const common = {
+      feed: "desk",
+      priority: 1,
+      pivot: "USD",
+      base: "EUR",
+      quote,
+      seq: 1n,
+      bid: "1",
+      mid: "1",
+      ask: "1",
+    };
+    const life = [{ untilMs: Date.now() + 1, quality: "fresh" as const, extraBps: 0n, lockMaxMs: null }];
+    return { ...common, asOfMs: Date.now(), receivedAtMs: Date.now(), life };
+  };
+  const gate = { open: (): void => undefined };
+  const opened = new Promise<void>((resolve) => {
+    gate.open = resolve;
+  });
+  const first = writingRates(one, async (writer) => {
+    const version = await writer.write([row("SEK")]);
+    await opened;
+    return version;
+  });
+  const second = writingRates(other, (writer) => writer.write([row("NOK")]));
+  await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 300))]);
+  gate.open();
+  expect(await second).toBe((await first) + 1n);
+  await Promise.all([one.close(), other.close()]);
 });
