@@ -65,7 +65,7 @@ export const VERBS: readonly Verb[] = [
     summary: "audit database and topics, invariant by invariant",
     load: () => import("./verify.ts"),
   },
-  { name: "flows", summary: "flow files: test, draw and begin them", load: () => import("./flows.ts") },
+  { name: "flows", summary: "flow files: check, test, draw and begin them", load: () => import("./flows.ts") },
   { name: "bench", summary: "measure throughput and latency", load: () => import("./bench.ts") },
   { name: "doctor", summary: "check every dependency and setting", load: () => import("./doctor.ts") },
   { name: "config", summary: "check and explain the settings", load: () => import("./config.ts") },
