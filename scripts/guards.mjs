@@ -418,7 +418,8 @@ function runTest(dir, guard, environment) {
   const report = join(dir, "report.json");
   rmSync(report, { force: true });
   const named = guard.title.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const argv = ["run", guard.test, "-t", named, "--project", "stack", "--reporter", "json", "--outputFile", report];
+  const project = /^test\/(unit|simulation)\//.test(guard.test) ? "alone" : "stack";
+  const argv = ["run", guard.test, "-t", named, "--project", project, "--reporter", "json", "--outputFile", report];
   const vitest = join(dir, "node_modules", "vitest", "vitest.mjs");
   const env = { ...process.env, ...(guard.stack === "own" ? {} : environment) };
   const done = spawnSync(process.execPath, [vitest, ...argv], { cwd: dir, env, encoding: "utf8", timeout: 300_000 });
