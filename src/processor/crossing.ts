@@ -70,7 +70,7 @@ export class Crossing {
       const sequence = this.sent.get(toLane) ?? this.#before.sent.get(toLane) ?? 0n;
       this.sent.set(toLane, sequence + 1n);
       if (toLane !== books.lane) {
-        this.outgoing.push({ ...message, sequence });
+        this.outgoing.push({ toLane, report, sequence });
         continue;
       }
       assert(++own <= OWN_MESSAGES_MAX, `a block has more than ${OWN_MESSAGES_MAX} messages to its own lane`);

@@ -89,9 +89,28 @@ function encodeCommands({ codec, books }: MessageParts, wrote: Wrote): void {
 }
 
 function encodeCrossing(codec: Codec, { lane, block }: Books, { report, sequence }: NumberedMessage): void {
-  const { caseId, occurredAtMicros: occurredAt, from, ...rest } = report;
-  const origin = { ...from, lane, sequence, block };
-  codec.encoders.report.encodeInto(scratch, { ...rest, caseId: formatCaseId(caseId), occurredAt, from: origin });
+  const { holderId, call, attempt, result, observation, payload } = report;
+  const asker = report.from;
+  // Field by field: copies of such objects were a good part of what a transfer between holders cost here.
+  codec.encoders.report.encodeInto(scratch, {
+    holderId,
+    caseId: formatCaseId(report.caseId),
+    call,
+    attempt,
+    result,
+    observation,
+    payload,
+    occurredAt: report.occurredAtMicros,
+    from: {
+      lane,
+      sequence,
+      block,
+      holderId: asker.holderId,
+      caseId: asker.caseId,
+      call: asker.call,
+      attempt: asker.attempt,
+    },
+  });
 }
 
 function encodeDeadLetters(parts: MessageParts, wrote: Wrote): void {

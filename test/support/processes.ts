@@ -27,7 +27,7 @@ export type World = {
   readonly kafkaBrokers: readonly string[];
   readonly databaseUrl: string;
   readonly schemaRegistryUrl: string;
-  readonly topics: { readonly intents: string; readonly outcomes: string; readonly deadLetters: string };
+  readonly topics: Readonly<Record<"intents" | "outcomes" | "deadLetters" | "reports", string>>;
   readonly lanes: number;
   /** addresses and settings that every process of this world gets */
   readonly environment: Readonly<Record<string, string>>;
@@ -63,6 +63,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     intents: `${prefix}payments.public.intents.v1`,
     outcomes: `${prefix}payments.public.outcomes.v1`,
     deadLetters: `${prefix}payments.public.intents.v1-dlt`,
+    reports: `${prefix}payments.internal.reports.v1`,
   };
   const { kafkaBrokers, schemaRegistryUrl } = stack;
   const fixed = { kafkaBrokers: kafkaBrokers.split(","), schemaRegistryUrl, topics, lanes, environment };
