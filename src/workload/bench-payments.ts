@@ -50,7 +50,7 @@ async function publishRates(site: BenchSite): Promise<void> {
       site.stop,
     );
     const until = performance.now() + RATES_MAX_MS;
-    while ((await countRates(site)) < RATES) {
+    while ((await countRows(site, "rate")) < RATES) {
       service.assertRuns();
       if (performance.now() > until) throw new BenchFailed("the rates were published and not taken in");
       await later(100);
@@ -66,10 +66,12 @@ async function publishRates(site: BenchSite): Promise<void> {
 const RATES = 3;
 const RATES_MAX_MS = 30_000;
 
-async function countRates(site: BenchSite): Promise<number> {
+async function countRows(site: BenchSite, table: "rate" | "block"): Promise<number> {
   const connection = await connect(site.database, "tool");
-  const { rows } = await connection.plain("select count(*)::int as rates from rate").finally(() => connection.close());
-  return rows[0]?.["rates"] as number;
+  const { rows } = await connection
+    .plain(`select count(*)::int as rows from ${table}`)
+    .finally(() => connection.close());
+  return rows[0]?.["rows"] as number;
 }
 
 /** Transfers from one holder to another, most of them to another lane: the sender's outcome, the receiver's, and the
@@ -105,6 +107,7 @@ async function measure(site: BenchSite, { name, count, outcomes, source }: Payme
   try {
     await service.untilTaken(site.lanes);
     site.note(`${name}: measuring ${count}`);
+    const blocksBefore = await countRows(site, "block");
     const before = cpuSeconds({ ...site.stackPids, node: service.pid });
     const startedAtMs = wallMs();
     await publish(site, source);
@@ -119,6 +122,7 @@ async function measure(site: BenchSite, { name, count, outcomes, source }: Payme
       settings: {
         lanes: site.lanes,
         outcomes,
+        blocks: (await countRows(site, "block")) - blocksBefore,
         outcomesPerSecond: Math.round(outcomes / seconds),
         publishedSeconds: rounded((publishedAtMs - startedAtMs) / 1000),
       },
