@@ -35,6 +35,8 @@ export type Rules = {
   readonly decisions: ReadonlyMap<string, readonly IntentField[]>;
   /** flows that a message of this type opens a case of */
   readonly asked: ReadonlyMap<string, CompiledFlow>;
+  /** by the name of a gateway's call: path templates (`{holder}`) of accounts that a report of it may touch */
+  readonly reported: ReadonlyMap<string, readonly string[]>;
   /** flows that other cases open cases of, by name */
   readonly spawned: ReadonlyMap<string, CompiledFlow>;
   readonly lanes: number;
@@ -66,6 +68,7 @@ export function makeRules(given: RulesGiven): Rules {
     ...given,
     intents,
     decisions: decisionsOf(known),
+    reported: reportedOf(known),
     asked: byStart(given.flows, "message", (flow) => flow.start.type),
     spawned: byStart(given.flows, "spawn", (flow) => flow.name),
     flowsByNumber: new Map(known.map((flow) => [flow.number, flow])),
@@ -135,6 +138,15 @@ function decisionsOf(flows: readonly CompiledFlow[]): Map<string, readonly Inten
     decisions.set(decision, unite([decisions.get(decision) ?? [], needs]));
   }
   return decisions;
+}
+
+function reportedOf(flows: readonly CompiledFlow[]): Map<string, readonly string[]> {
+  const reported = new Map<string, readonly string[]>();
+  for (const { calls, touches } of flows) {
+    for (const { name, to } of calls.values())
+      if (to.kind === "gateway") reported.set(name, unite([reported.get(name) ?? [], touches]));
+  }
+  return reported;
 }
 
 function unite<T>(lists: readonly (readonly T[])[]): T[] {

@@ -14,6 +14,8 @@ export function concerned(rules: Rules, lane: number, batch: Batch): Sought {
   const paths = new Set<string>();
   for (const { report } of batch.reports) {
     caseIds.add(report.caseId.uuid);
+    // Its case's flow is not known yet; whose account it would be, is. Read along, these spare a question of their own.
+    for (const path of rules.reported.get(report.call) ?? []) paths.add(path.replace("{holder}", report.holderId));
     for (const name in report.payload) {
       const value = report.payload[name] as string;
       if (rules.chart.resolve(value)?.kind === "holder") paths.add(value);
