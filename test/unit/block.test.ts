@@ -13,6 +13,7 @@ import { NO_RATES } from "../../src/domain/rates.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock, NotRead } from "../../src/processor/block.ts";
+import { concerned } from "../../src/processor/concerned.ts";
 import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import type { Misfit } from "../../src/processor/intake.ts";
 import type { Situation } from "../../src/store/blocks.ts";
@@ -421,4 +422,23 @@ test("a block that turns out to need more leaves what was read as it was, to be 
   const quoted = inputs(create(producing.caseId("pay"), { quoteId, settlementCurrency: "USD" }));
   expect(() => make(batchOf(quoted, { reports: [report], reportsNext: 1n }), { situation })).toThrow(NotRead);
   expect(JSON.stringify(situation, (_, value) => (typeof value === "bigint" ? `${value}` : value))).toBe(before);
+});
+
+test("what a provider's report may touch is read along with its case", () => {
+  const id = producing.caseId("pay");
+  const report: Report = {
+    holderId: "mer_1",
+    caseId: parseCaseId(id) as CaseId,
+    call: "capture",
+    attempt: 1,
+    result: "ok",
+    observation: "cap/1/ok",
+    payload: { amount: "1000", seq: "1" },
+    occurredAtMicros: BigInt(NOW_MS) * 1000n,
+    from: null,
+  };
+  const reports: ReportInput[] = [{ kind: "report", id: "r-3-0", source: "r", offset: 0n, report }];
+  const { caseIds, paths } = concerned(RULES, LANE, batchOf([], { reports, reportsNext: 1n }));
+  expect([...caseIds]).toEqual([report.caseId.uuid]);
+  expect([...paths].sort()).toEqual(["liability:merchant:mer_1:pending", "liability:merchant:mer_1:reserved"]);
 });
