@@ -108,7 +108,10 @@ export class LaneGateway implements LaneSink {
     if (this.#isTaking) return;
     this.#isTaking = true;
     for (let run = this.#waiting.shift(); run !== undefined && !this.#isClosed; run = this.#waiting.shift()) {
-      for (const record of run.records) await this.#takeOne(record);
+      for (const record of run.records) {
+        const taking = this.#takeOne(record);
+        if (taking !== null) await taking;
+      }
       this.#waitingRecords -= run.records.length;
       this.#parts.events.answered(run.records.length, 0);
     }
@@ -116,29 +119,39 @@ export class LaneGateway implements LaneSink {
     this.#parts.roomFreed();
   }
 
-  async #takeOne(record: InputRecord): Promise<void> {
+  /** @returns null when it is done: a provider in process answers at once, and waiting for nothing would cost as much */
+  #takeOne(record: InputRecord): Promise<void> | null {
     const open: Open = { next: record.offset + 1n, left: 1 };
     this.#open.push(open);
-    const command = await this.#read(record);
-    if (command !== null) {
-      const answered = this.#put(command);
-      const answers = answered instanceof Promise ? await answered : answered;
-      open.left += answers.length;
-      for (const answer of answers) this.#tell(command, answer, open);
-    }
-    this.#settle(open);
+    const read = this.#read(record);
+    if (read instanceof Promise) return read.then((command) => this.#putAndTell(command, open) ?? undefined);
+    return this.#putAndTell(read, open);
   }
 
-  async #read({ offset, value }: InputRecord): Promise<CommandMessage | null> {
+  #putAndTell(command: CommandMessage | null, open: Open): Promise<void> | null {
+    const answered = command === null ? [] : this.#put(command);
+    const tell = (answers: readonly Answer[]): null => {
+      open.left += answers.length;
+      for (const answer of answers) this.#tell(command as CommandMessage, answer, open);
+      this.#settle(open);
+      return null;
+    };
+    return answered instanceof Promise ? answered.then((answers) => void tell(answers)) : tell(answered);
+  }
+
+  #read({ offset, value }: InputRecord): CommandMessage | null | Promise<CommandMessage | null> {
     const { decoders } = this.#parts.codec;
-    try {
-      if (value === null) throw new Error("it has no value");
-      if (decoders.command.needs(value) === null) return decoders.command.decode(value);
-      return await decoders.command.read(value);
-    } catch (error) {
+    const passOver = (error: unknown): null => {
       this.#parts.events.unreadable(this.#parts.lane, offset, (error as Error).message);
       return null;
+    };
+    if (value === null) return passOver(new Error("it has no value"));
+    try {
+      if (decoders.command.needs(value) === null) return decoders.command.decode(value);
+    } catch (error) {
+      return passOver(error);
     }
+    return decoders.command.read(value).catch(passOver);
   }
 
   #put(command: CommandMessage): readonly Answer[] | Promise<readonly Answer[]> {
