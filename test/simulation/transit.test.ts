@@ -70,7 +70,7 @@ test("every message is taken once, and transit holds what is on its way", async 
     expect(judged.found, `seed ${seed}`).toEqual({});
     checked += judged.checked;
   }
-  expect(checked).toBeGreaterThan(100);
+  expect(checked).toBeGreaterThan(50);
 });
 
 describe("is found:", () => {

@@ -250,6 +250,7 @@ async function writeLane(client: pg.Client, forged: ForgedLane, { outcomes, lett
   const outbox = [...outcomes, ...letters].map(({ block, topic, sequence, key, value }) => ({
     lane,
     topic,
+    to_lane: -1,
     sequence,
     recorded_at: block["recorded_at"],
     block: block["block"],

@@ -42,6 +42,8 @@ const OVERLAYS: Overlays = new Map([
 
 const RULES = wholeRules();
 
+type Making = () => NewIntent;
+
 export class WholeDay {
   readonly lanes: ReadonlyMap<number, MemoryProduction>;
   nowMs = NOW_MS;
@@ -86,8 +88,8 @@ export class WholeDay {
 
   async run(rounds: number): Promise<this> {
     for (let round = 0; round < rounds; round++) {
-      if (this.#below(6) === 0) this.#quoteRates();
-      for (let count = this.#below(6); count > 0; count--) this.#append();
+      if (this.#below(3) === 0) this.#quoteRates();
+      for (let count = this.#below(9); count > 0; count--) this.#append();
       this.nowMs += this.#pick([1, 30, 5_000, 40_000, 200_000, 1_800_000]);
       for (const report of this.#provider.reports(this.nowMs)) this.#appendReport(report);
       for (const lane of this.lanes.values()) if (this.#below(4) > 0) await this.#commit(lane);
@@ -113,7 +115,7 @@ export class WholeDay {
 
   #quoteRates(): void {
     const version = this.#rates.version + 1n;
-    const rows = [this.#pick(["EUR USD", "USD CHF", "JPY USD", "EUR GBP"])].map((pair): RateRow => {
+    const rows = [this.#pick(["EUR USD", "EUR USD", "USD CHF", "JPY USD", "EUR GBP"])].map((pair): RateRow => {
       const [base = "", quote = ""] = pair.split(" ");
       const isGone = this.#below(8) === 0;
       const mid = isGone ? "" : `${1 + this.#below(3)}.${String(this.#below(1_000_000)).padStart(6, "0")}`;
@@ -157,51 +159,101 @@ export class WholeDay {
 
   #intent(): NewIntent {
     const holder = this.#pick(HOLDERS);
-    const to = this.#pick([...HOLDERS.map(available), available("nobody"), BANK, "nowhere:x"]);
-    const amount = this.#amount();
-    const common = (type: string) => ({ type, holderId: holder, occurredAt: BigInt(this.nowMs) * 1_000n });
-    const opens = (type: string, kind: string, over: Partial<NewIntent>) => ({
-      ...common(type),
-      caseId: this.#caseId(kind),
-      amount,
-      ...over,
+    const kinds = [...this.#accounts(holder), ...this.#errands(), ...this.#toOthers(holder), ...this.#cards(holder)];
+    const again = (): NewIntent => ({
+      ...(this.#sent.length === 0 ? this.#make.payIn(holder, 1) : this.#pick(this.#sent)),
+      occurredAt: BigInt(this.nowMs) * 1_000n,
     });
-    const kinds: (() => NewIntent)[] = [
-      () => this.#make.payIn(holder, 20_000, { caseId: this.#caseId("trf") }),
+    return this.#pick([...kinds, again])();
+  }
+
+  #accounts(holder: string): Making[] {
+    const update = (): string => this.#pick(["freeze", "unfreeze", "unfreeze"]);
+    return [
+      () => this.#make.payIn(holder, 90_000, { caseId: this.#caseId("trf") }),
       () => this.#make.payIn(holder, 3_000, { caseId: this.#caseId("trf") }),
-      () =>
-        this.#make.accountUpdate(holder, this.#pick(["freeze", "unfreeze", "unfreeze"]), {
-          caseId: this.#caseId("upd"),
-        }),
-      () =>
-        opens("errand_create", "ern", {
-          captureMode: this.#pick(["automatic", "manual", null]),
-          reference: this.#pick(["r", null]),
-        }),
-      () => opens("errand_create", "ern", {}),
-      () => opens("errand_create", "ern", {}),
-      () =>
-        this.#moves("errand_create", "errand_take", { amount: this.#amount(), final: this.#pick([true, false, null]) }),
+      () => this.#make.accountUpdate(holder, update(), { caseId: this.#caseId("upd") }),
+    ];
+  }
+
+  #errands(): Making[] {
+    const holder = this.#pick(HOLDERS);
+    const captureMode = this.#pick(["automatic", "manual", null]);
+    const final = this.#pick([true, false, null]);
+    return [
+      () => this.#opens(holder, "errand_create", "ern", { captureMode, reference: this.#pick(["r", null]) }),
+      () => this.#opens(holder, "errand_create", "ern", {}),
+      () => this.#opens(holder, "errand_create", "ern", {}),
+      () => this.#moves("errand_create", "errand_take", { amount: this.#amount(), final }),
       () => this.#moves("errand_create", "errand_take", { amount: this.#amount() }),
       () => this.#moves("errand_create", "errand_cancel", {}),
       () => this.#decides("errand_create", this.#pick(["release", "nothing", "nonsense"])),
-      () => opens("gift_create", "gif", { from: available(holder), to, reference: this.#pick(["g", null]) }),
-      () => opens("gift_create", "gif", { from: available(holder), to }),
-      () =>
-        opens("transfer_create", "trf", {
-          from: available(holder),
-          to,
-          settlementCurrency: this.#pick(["EUR", "USD", null]),
-        }),
-      () => opens("parcel_create", "par", {}),
+      () => this.#opens(holder, "parcel_create", "par", {}),
+      () => this.#opens(holder, "parcel_create", "par", { amount: { currency: "EUR", scale: 2, minor: "2500" } }),
       () => this.#moves("parcel_create", "parcel_portion", { amount: this.#amount() }),
       () => this.#moves("parcel_create", "parcel_portion", { amount: this.#amount() }),
-      () => ({
-        ...(this.#sent.length === 0 ? opens("errand_create", "ern", {}) : this.#pick(this.#sent)),
-        occurredAt: BigInt(this.nowMs) * 1_000n,
-      }),
+      () => this.#moves("parcel_create", "parcel_portion", { amount: this.#amount() }),
     ];
-    return this.#pick(kinds)();
+  }
+
+  #toOthers(holder: string): Making[] {
+    const to = this.#pick([...HOLDERS.map(available), available("nobody"), BANK, "nowhere:x"]);
+    const way = { from: available(holder), to };
+    const settlementCurrency = this.#pick(["EUR", "USD", null]);
+    return [
+      () => this.#opens(holder, "gift_create", "gif", { ...way, reference: this.#pick(["g", null]) }),
+      () => this.#opens(holder, "gift_create", "gif", way),
+      () => this.#opens(holder, "transfer_create", "trf", { ...way, settlementCurrency }),
+    ];
+  }
+
+  #cards(holder: string): Making[] {
+    const card = { method: "card", tokenRef: "tok_1", captureMode: this.#pick(["automatic", "manual"]) };
+    // A merchant's accounts are in one currency.
+    const settlementCurrency = HOLDERS.indexOf(holder) % 3 === 2 ? "USD" : "EUR";
+    const quote = this.#sent.findLast(
+      (one) => one.type === "quote_request" && one.holderId === holder && one.settlementCurrency === settlementCurrency,
+    );
+    const quoted = { quoteId: quote?.caseId ?? "fxq_none", amount: quote?.amount ?? this.#amount() };
+    const other = { currency: settlementCurrency === "EUR" ? "USD" : "EUR", scale: 2, minor: "4000" };
+    const side = this.#pick(["sell", "buy", null]);
+    const lockSeconds = this.#pick([null, 60n, 600n, 100_000n]);
+    return [
+      () => this.#opens(holder, "payment_create", "pay", { ...card, settlementCurrency }),
+      () => this.#opens(holder, "payment_create", "pay", { ...card, settlementCurrency }),
+      () => this.#opens(holder, "payment_create", "pay", { ...card, settlementCurrency, captureMode: "automatic" }),
+      () => this.#opens(holder, "payment_create", "pay", { ...card, settlementCurrency, ...quoted }),
+      () => this.#opens(holder, "payment_create", "pay", { ...card, settlementCurrency, ...quoted }),
+      () => this.#opens(holder, "payment_create", "pay", { method: this.#pick(["cash", null]) }),
+      () =>
+        this.#moves("payment_create", "payment_capture", { amount: this.#amount(), final: this.#pick([true, null]) }),
+      () => this.#moves("payment_create", "payment_increment", { amount: this.#amount() }),
+      () => this.#moves("payment_create", "payment_cancel", {}),
+      () =>
+        this.#moves("payment_create", "refund_create", {
+          amount: this.#amount(),
+          fxBasis: this.#pick(["original", "current", null]),
+        }),
+      () => this.#moves("payment_create", "refund_create", { amount: this.#amount() }),
+      () =>
+        this.#decides(
+          "payment_create",
+          this.#pick(["confirm_released", "confirm_nothing", "confirm_capture", "resume", "retry"]),
+        ),
+      () =>
+        this.#opens(holder, "quote_request", "fxq", {
+          settlementCurrency: this.#pick(["USD", "GBP"]),
+          side,
+          lockSeconds,
+        }),
+      () => this.#opens(holder, "quote_request", "fxq", { settlementCurrency, lockSeconds: 600n, amount: other }),
+      () => this.#moves("quote_request", "quote_cancel", {}),
+    ];
+  }
+
+  #opens(holderId: string, type: string, kind: string, over: Partial<NewIntent>): NewIntent {
+    const common = { type, holderId, occurredAt: BigInt(this.nowMs) * 1_000n };
+    return { ...common, caseId: this.#caseId(kind), amount: this.#amount(), ...over };
   }
 
   /** Of a case that was opened, by its holder. */

@@ -190,6 +190,7 @@ export class CrossingTrail {
         });
       }
     };
+    findings.checked("lane_messages_once");
     compare("sent to", this.#sent, readLanePairs(cut.sent));
     compare("taken from", this.#seen, readLanePairs(cut.seen));
   }

@@ -175,6 +175,7 @@ export class Crossings {
    *  @param seen the last message that a lane has taken of another, by `<from> <to>` */
   end(findings: Findings, seen: ReadonlyMap<string, bigint>): void {
     if (!this.#isWhole) return;
+    findings.checked("transit_equals_messages");
     for (const name of this.#sent.keys()) {
       const [fromLane = "", toLane = "", sequence = ""] = name.split(" ");
       const isOnItsWay = BigInt(sequence) > (seen.get(`${fromLane} ${toLane}`) ?? -1n);

@@ -98,7 +98,7 @@ function countLines({ findings, parts }: LaneWork, { lane, row, lines, outcomes 
       return `lane ${lane} block ${row.block}: outcome ${outcome.sequence} tells of ${outcome.lines} lines and of none`;
     });
   }
-  // What reports and other cases do need not be told by any outcome.
+  // What a report moves need not be told by any outcome.
   const isTold = row.flows.every((flow) => !parts.quietFlows.has(flow));
   for (const [caseId, left] of counted) {
     findings.expect("outcomes_count_lines", left === 0 || (left > 0 && !isTold), () => {

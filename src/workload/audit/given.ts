@@ -54,8 +54,16 @@ export async function readGiven(rows: Connection, from: GivenFrom): Promise<Give
   };
 }
 
-function isQuiet({ calls, start }: Flow): boolean {
-  return calls.length > 0 || start.kind !== "intent";
+/** Whether something that its cases do may book lines and emit nothing. */
+function isQuiet({ states }: Flow): boolean {
+  const deeds = states.flatMap(({ entry, events, always }) => {
+    const alternatives = [...always, ...events.flatMap((event) => event.alternatives)];
+    return [entry, ...alternatives.map(({ actions }) => actions)];
+  });
+  return deeds.some((actions) => {
+    const does = new Set(actions.map(({ kind }) => kind));
+    return does.has("post") && !does.has("emit") && !does.has("end");
+  });
 }
 
 function makeSecond(from: GivenFrom, flows: readonly FlowSource[], rows: Connection): SecondParts {

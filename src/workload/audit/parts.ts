@@ -27,7 +27,7 @@ export type AuditParts = {
   readonly forcedPostings: ReadonlySet<string>;
   /** `name@version` of each flow by its number */
   readonly flows: ReadonlyMap<number, string>;
-  /** numbers of flows whose cases take reports, or events of other cases: what those book, no outcome need tell */
+  /** numbers of flows whose cases may book lines of which no outcome tells */
   readonly quietFlows: ReadonlySet<number>;
   /** what decides every block anew; null: nothing does, whatever the depth */
   readonly second: SecondParts | null;

@@ -2,12 +2,12 @@
 // that drain hold nothing of a case that rests, and what a flow declares as an invariant is true behind every event.
 
 import type { SecondCase } from "./case-book.ts";
-import { evaluate, whole } from "./evaluate.ts";
+import { evaluate, type Value, whole } from "./evaluate.ts";
 import { readExpression } from "./expressions.ts";
 import type { SecondFlow } from "./flows.ts";
 import type { Difference } from "./invariants.ts";
 import type { LaneLedger, SecondLine } from "./ledger.ts";
-import { at, entriesOf, itemsOf, textOf, Unreadable } from "./tree.ts";
+import { at, entriesOf, itemsOf, type Tree, textOf, Unreadable } from "./tree.ts";
 
 /** By account, debits less credits of the case's own lines; null when not all of them are known. */
 export type Held = ReadonlyMap<bigint, bigint> | null;
@@ -50,27 +50,58 @@ export function judgeHeld(ledger: LaneLedger, known: SecondCase): Difference[] {
       wrong.push({ invariant: "draining_accounts_empty", text });
     }
   }
-  for (const declared of itemsOf(at(flow.spec, "invariants"))) {
-    const text = textOf(declared, "an invariant");
-    const [is, shouldBe] = bothSides(ledger, known, text);
-    if (is !== shouldBe) {
-      wrong.push({ invariant: "flow_invariants_hold", text: `${place}: ${text}, and it is ${is}, not ${shouldBe}` });
-    }
+  for (const { place: said, is, shouldBe } of promisesOf(ledger, known)) {
+    if (is === shouldBe) continue;
+    wrong.push({ invariant: "flow_invariants_hold", text: `${place}: ${said}, and it is ${is}, not ${shouldBe}` });
   }
   return wrong;
 }
 
-function bothSides(ledger: LaneLedger, known: SecondCase, text: string): [bigint, bigint] {
-  const match = /^bal\(\s*(\w+)\s*,\s*(\w+)\s*\)\s*==\s*(.+)$/.exec(text);
-  const [, alias = "", symbol = "", equals = ""] = match ?? [];
-  const path = at(known.flow.spec, "accounts", alias, "path");
-  if (match === null || path === undefined) throw new Unreadable(`${text} is no invariant`);
-  const currency = known.currencies.get(symbol) ?? "";
-  const shouldBe = evaluate(readExpression(equals), {
-    named: ([first, second = ""]) => (first === "data" ? known.values.get(second) : undefined),
-    asked: () => undefined,
+type Promised = { readonly place: string; readonly is: bigint; readonly shouldBe: bigint };
+
+/** What is declared of one account in one currency. Two symbols may be bound to one currency: then what is declared of both is
+ *  true of their sum, if all that is booked there is of these symbols. */
+function promisesOf(ledger: LaneLedger, known: SecondCase): Promised[] {
+  const { flow, currencies } = known;
+  const promises = new Map<
+    string,
+    { alias: string; currency: string; symbols: Set<string>; texts: string[]; sum: bigint }
+  >();
+  for (const declared of itemsOf(at(flow.spec, "invariants"))) {
+    const text = textOf(declared, "an invariant");
+    const [, alias = "", symbol = "", equals] = /^bal\(\s*(\w+)\s*,\s*(\w+)\s*\)\s*==\s*(.+)$/.exec(text) ?? [];
+    if (equals === undefined) throw new Unreadable(`${text} is no invariant`);
+    const currency = currencies.get(symbol) ?? "";
+    const one = promises.get(`${alias} ${currency}`) ?? { alias, currency, symbols: new Set(), texts: [], sum: 0n };
+    one.symbols.add(symbol);
+    one.texts.push(text);
+    one.sum += whole(
+      evaluate(readExpression(equals), { named: (path) => dataOf(known, path), asked: () => undefined }),
+    );
+    promises.set(`${alias} ${currency}`, one);
+  }
+  return [...promises.values()].flatMap(({ alias, currency, symbols, texts, sum }) => {
+    const path = textOf(at(flow.spec, "accounts", alias, "path"), `account ${alias}`);
+    const others = [...currencies].filter(([symbol, code]) => code === currency && !symbols.has(symbol));
+    if (others.some(([symbol]) => isBookedIn(flow, path, symbol))) return [];
+    return [{ place: texts.join(" and "), is: heldOn(ledger, known, path).get(currency) ?? 0n, shouldBe: sum }];
   });
-  return [heldOn(ledger, known, textOf(path, alias)).get(currency) ?? 0n, whole(shouldBe)];
+}
+
+function dataOf({ values }: SecondCase, [first, second = ""]: readonly string[]): Value | undefined {
+  return first === "data" ? values.get(second) : undefined;
+}
+
+/** Whether a line of some posting books on a path in a symbol. */
+function isBookedIn({ spec }: SecondFlow, path: string, symbol: string): boolean {
+  const isThere = (alias: Tree | undefined): boolean =>
+    typeof alias === "string" && at(spec, "accounts", alias, "path") === path;
+  return entriesOf(at(spec, "postings")).some(([, posting]) =>
+    itemsOf(at(posting, "lines")).some((line) => {
+      const [debit, credit, said] = itemsOf(line);
+      return said === symbol && (isThere(debit) || isThere(credit));
+    }),
+  );
 }
 
 /** What a case holds at a path, by currency. */
