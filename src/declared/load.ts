@@ -5,10 +5,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { Chart, parseChart } from "../domain/accounts.ts";
 import { Currencies, parseCurrencies } from "../domain/currencies.ts";
-import { readFlow } from "../domain/flow/check.ts";
+import { type CheckedFlow, readFlow, readKeptFlow, type Surroundings } from "../domain/flow/check.ts";
 import { checkTogether } from "../domain/flow/check-together.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
+import { OutcomeCatalogue, parseOutcomes } from "../domain/outcomes.ts";
 import type { Overlays } from "../domain/parameters.ts";
 import { parseParameters } from "../domain/parameters-parse.ts";
 import { parseExpression } from "./cel.ts";
@@ -21,6 +22,8 @@ export type Declared = {
   /** what is laid over the defaults of their parameters */
   readonly overlays: Overlays;
   readonly chart: Chart;
+  /** every type of outcome that a flow may emit */
+  readonly outcomes: OutcomeCatalogue;
   readonly currencies: Currencies;
   /** texts of `messages/*.avsc` by their name without the ending: `intent`, `outcome` … */
   readonly messageSchemas: Readonly<Record<string, string>>;
@@ -41,21 +44,22 @@ const FLOW_ENDING = ".flow.yaml";
 const PARAMETERS_ENDING = ".yaml";
 const MESSAGE_ENDING = ".avsc";
 
-/** @param schemasDir holds `accounts`, `currencies` and `messages`
+/** @param schemasDir holds `accounts`, `outcomes`, `currencies` and `messages`
  *  @param flowsDir   holds `*.flow.yaml`
  *  @throws DeclaredFaults with all that is wrong, unreadable files included */
 export function loadDeclared(schemasDir: string, flowsDir: string = join(schemasDir, "flows")): Declared {
   const faults: Fault[] = [];
   const chart = loadChart(faults, schemasDir);
+  const outcomes = loadOutcomes(faults, schemasDir);
   const currencies = loadCurrencies(faults, schemasDir);
-  const flows = loadFlows(faults, filesIn(faults, flowsDir, FLOW_ENDING), chart);
+  const flows = loadFlows(faults, filesIn(faults, flowsDir, FLOW_ENDING), { chart, outcomes });
   const overlays = loadParameters(faults, parametersDir(schemasDir, flowsDir), flows);
   const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
   const messageSchemas = Object.fromEntries(
     messages.map((file) => [basename(file, MESSAGE_ENDING), readText(faults, file) ?? ""]),
   );
   if (faults.length > 0) throw new DeclaredFaults(faults);
-  return { flows, overlays, chart, currencies, messageSchemas };
+  return { flows, overlays, chart, outcomes, currencies, messageSchemas };
 }
 
 /** `parameters` in the schemas beside the flows; flows of another folder keep theirs in `parameters` within it. */
@@ -67,18 +71,29 @@ export function parametersDir(schemasDir: string, flowsDir: string): string {
 
 /** What flows are held against, for whoever checks files of their own.
  *  @throws DeclaredFaults */
-export function loadSurroundings(schemasDir: string): Chart {
+export function loadSurroundings(schemasDir: string): Surroundings {
   const faults: Fault[] = [];
-  const chart = loadChart(faults, schemasDir);
+  const surroundings = { chart: loadChart(faults, schemasDir), outcomes: loadOutcomes(faults, schemasDir) };
   if (faults.length > 0) throw new DeclaredFaults(faults);
-  return chart;
+  return surroundings;
 }
 
-/** Flow files of any folder, checked against the chart and against each other.
+/** Flow files of any folder, checked against chart, catalogue and each other.
  *  @returns the flows without fault, and the faults of the others */
-export function loadFlowFiles(files: readonly string[], chart: Chart): { flows: Flow[]; faults: readonly Fault[] } {
+export function loadFlowFiles(
+  files: readonly string[],
+  surroundings: Surroundings,
+): { flows: Flow[]; faults: readonly Fault[] } {
   const faults: Fault[] = [];
-  return { flows: loadFlows(faults, files, chart), faults };
+  return { flows: loadFlows(faults, files, surroundings), faults };
+}
+
+function loadOutcomes(faults: Fault[], schemasDir: string): OutcomeCatalogue {
+  const file = loadYaml(join(schemasDir, "outcomes", "catalogue.yaml"));
+  const { catalogue, faults: found } =
+    file.root === null ? { catalogue: new OutcomeCatalogue([]), faults: [] } : parseOutcomes(file.root);
+  faults.push(...file.faults, ...found);
+  return catalogue;
 }
 
 function loadChart(faults: Fault[], schemasDir: string): Chart {
@@ -100,15 +115,16 @@ function loadCurrencies(faults: Fault[], schemasDir: string): Currencies {
   return currencies;
 }
 
-function loadFlows(faults: Fault[], files: readonly string[], chart: Chart): Flow[] {
-  const flows: Flow[] = [];
+function loadFlows(faults: Fault[], files: readonly string[], surroundings: Surroundings): Flow[] {
+  const flows: CheckedFlow[] = [];
   for (const file of files) {
-    const { flow, faults: found } = readFlow(loadYaml(file), chart, parseExpression);
+    const { checked, faults: found } = readFlow(loadYaml(file), surroundings, parseExpression);
     faults.push(...found);
-    if (flow !== null) flows.push(flow);
+    if (checked !== null) flows.push(checked);
   }
-  faults.push(...checkTogether(flows));
-  return flows;
+  // Of flows that are missing for a fault of their own nothing is said: they would be called strangers.
+  if (flows.length === files.length) faults.push(...checkTogether(flows));
+  return flows.map(({ flow }) => flow);
 }
 
 /** Judged only when every flow is there: an overlay of a flow with a fault would be called a stranger. */
@@ -162,10 +178,10 @@ function unreadable(file: string, error: unknown): Fault {
   return { place: { file, line: 1, column: 1 }, message: `cannot be read: ${code}` };
 }
 
-/** A flow from its text, such as an older version kept in the database.
+/** An older version of a flow from its text, as it is kept in the database: it was proven when it was new.
  *  @throws DeclaredFaults */
 export function loadFlowText(name: string, text: string, chart: Chart): Flow {
-  const { flow, faults } = readFlow(readLocatedYaml(name, text), chart, parseExpression);
+  const { flow, faults } = readKeptFlow(readLocatedYaml(name, text), chart, parseExpression);
   if (flow === null || faults.length > 0) throw new DeclaredFaults(faults);
   return flow;
 }

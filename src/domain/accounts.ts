@@ -25,6 +25,10 @@ export type AccountClass = (typeof ACCOUNT_CLASSES)[number];
 /** The side on which a balance is shown as positive. */
 export type NormalSide = "debit" | "credit";
 
+/** Who may touch an account: an intent that names it, too, or flows alone, of their own accord. What a flow sets aside it
+ *  must find again, whatever its holder asks for in between. */
+export type OpenTo = "intents" | "flows";
+
 /** No floor, one row per lane. `number` is part of account ids: fixed for ever. */
 export type HouseAccount = {
   readonly kind: "house";
@@ -32,6 +36,7 @@ export type HouseAccount = {
   readonly number: number;
   readonly class: AccountClass;
   readonly side: NormalSide;
+  readonly openTo: OpenTo;
 };
 
 /** Written in the holder's home lane only. `floorMinor` is the chart's default: the lowest balance in the normal sign. */
@@ -42,6 +47,7 @@ export type HolderAccount = {
   readonly class: AccountClass;
   readonly side: NormalSide;
   readonly floorMinor: bigint;
+  readonly openTo: OpenTo;
 };
 
 export type HolderTemplate = {
@@ -50,6 +56,7 @@ export type HolderTemplate = {
   readonly class: AccountClass;
   readonly side: NormalSide;
   readonly floorMinor: bigint;
+  readonly openTo: OpenTo;
 };
 
 export type Provider = { readonly name: string; readonly number: number };
@@ -112,8 +119,8 @@ export class Chart {
       const template = bySuffix.get(path.slice(end));
       const holderId = path.slice(prefix.length, end);
       if (template === undefined || !isHolderId(holderId)) continue;
-      const { class: accountClass, side, floorMinor } = template;
-      return { kind: "holder", path, holderId, class: accountClass, side, floorMinor };
+      const { class: accountClass, side, floorMinor, openTo } = template;
+      return { kind: "holder", path, holderId, class: accountClass, side, floorMinor, openTo };
     }
     return null;
   }
@@ -175,7 +182,7 @@ function atProviders(account: HouseAccount, providers: readonly Provider[]): Hou
 function readHouse(reading: Reading, list: Located | undefined): HouseAccount[] {
   const accounts: HouseAccount[] = [];
   for (const node of reading.items(list, "house") ?? []) {
-    const keys = { required: ["number", "path", "class", "side", "meaning"] };
+    const keys = { required: ["number", "path", "class", "side", "meaning"], optional: ["open_to"] };
     const row = reading.fields(node, "a house account", keys);
     const number = reading.integer(row?.get("number"), "number", 1, NUMBER_MAX);
     const path = reading.textLike(
@@ -196,7 +203,7 @@ function readHouse(reading: Reading, list: Located | undefined): HouseAccount[] 
 function readTemplates(reading: Reading, list: Located | undefined): HolderTemplate[] {
   const templates: HolderTemplate[] = [];
   for (const node of reading.items(list, "holder") ?? []) {
-    const keys = { required: ["path", "class", "side", "floorMinor", "meaning"] };
+    const keys = { required: ["path", "class", "side", "floorMinor", "meaning"], optional: ["open_to"] };
     const row = reading.fields(node, "a holder's account", keys);
     const path = reading.textLike(
       row?.get("path"),
@@ -213,9 +220,12 @@ function readTemplates(reading: Reading, list: Located | undefined): HolderTempl
   return templates;
 }
 
-function readNature(reading: Reading, row: Fields | null): { class: AccountClass; side: NormalSide } | null {
+type Nature = { class: AccountClass; side: NormalSide; openTo: OpenTo };
+
+function readNature(reading: Reading, row: Fields | null): Nature | null {
   reading.text(row?.get("meaning"), "meaning");
   const accountClass = reading.word(row?.get("class"), "class", ACCOUNT_CLASSES);
   const side = reading.word(row?.get("side"), "side", ["debit", "credit"]);
-  return accountClass === null || side === null ? null : { class: accountClass, side };
+  const openTo = reading.word(row?.get("open_to"), "open_to", ["intents", "flows"]) ?? "intents";
+  return accountClass === null || side === null ? null : { class: accountClass, side, openTo };
 }

@@ -31,7 +31,7 @@ export const LANES = 4;
 export const producing = new Producing(() => NOW_MS);
 
 const declared = loadDeclared(SHIPPED_SCHEMAS);
-const hold = loadFlowFiles([join(TEST_FLOWS, "hold.flow.yaml")], declared.chart);
+const hold = loadFlowFiles([join(TEST_FLOWS, "hold.flow.yaml")], declared);
 
 /** The shipped flows and `hold`, numbered from 1 on. */
 export const FLOWS = [...declared.flows, ...hold.flows].map((flow, index) => compileFlow(flow, index + 1));

@@ -1,63 +1,159 @@
-// Proves, before a flow may run, that it is sound, and says where it is not: file, line, column, and the property that
-// fails. All faults at once. Each group of properties has a file of its own; what is proven is listed in proof.ts.
+// Proves, before a flow may run, that it is sound, and says where it is not: file, line, column, the property that fails
+// and the events that lead there. All faults at once. Each group of properties has a file of its own; what is proven is
+// listed in proof.ts and told in docs/flow-checker.md.
+//
+// First the file as it stands (names, types, kinds of states); what is wrong there would make nonsense of everything
+// behind it. Then what cases do: every way is followed without knowing the numbers (prove/analysis.ts). What cannot be
+// proven with all cases of a state taken together is tried again with them told apart by one thing after the other; what
+// any attempt proves is proven.
 
 import type { Chart } from "../accounts.ts";
 import type { Fault, LocatedFile } from "../located.ts";
+import type { OutcomeCatalogue } from "../outcomes.ts";
+import { checkAmounts } from "./check-amounts.ts";
+import { checkAttended } from "./check-attended.ts";
+import { checkCalls } from "./check-calls.ts";
+import { checkContradictions } from "./check-contradictions.ts";
+import { checkEnds } from "./check-ends.ts";
+import { checkFacts } from "./check-facts.ts";
 import { checkGraph } from "./check-graph.ts";
+import { checkInvariants } from "./check-invariants.ts";
+import { checkMessages } from "./check-messages.ts";
 import { checkOutcomes } from "./check-outcomes.ts";
 import { checkPostings } from "./check-postings.ts";
-import { checkReactions } from "./check-reactions.ts";
 import { checkReferences } from "./check-references.ts";
+import { checkRetries } from "./check-retries.ts";
+import { isSetAside, type Shares, sharesOf } from "./check-shares.ts";
 import { checkStates } from "./check-states.ts";
 import { checkUse } from "./check-use.ts";
 import type { ParseExpression } from "./expression.ts";
 import type { Flow } from "./flow.ts";
 import { parseFlow } from "./parse.ts";
-import { Proof } from "./proof.ts";
-import { type TypeFault, typeFlow } from "./types.ts";
-import { alternativesOf } from "./walk.ts";
+import { type FlowFault, Proof, withExceptions } from "./proof.ts";
+import { type Analysis, analyse, isOfLife, splittings, TooManyNodes } from "./prove/analysis.ts";
+import { ownersOf, type Subject } from "./subject.ts";
+import { type Typed, typeFlow } from "./types.ts";
+
+/** What a flow is held against. */
+export type Surroundings = { readonly chart: Chart; readonly outcomes: OutcomeCatalogue };
+
+export type CheckedFlow = { readonly flow: Flow; readonly shares: Shares };
 
 /** Parses and checks in one go.
- *  @returns `flow` null when there is any fault; faults, the file's own included, in the order of the file */
+ *  @returns `checked` null when there is any fault; faults, the file's own included, in the order of the file */
 export function readFlow(
+  file: LocatedFile,
+  surroundings: Surroundings,
+  parseExpression: ParseExpression,
+): { checked: CheckedFlow | null; faults: readonly (Fault | FlowFault)[] } {
+  if (file.root === null) return { checked: null, faults: file.faults };
+  const { flow, isWhole, faults: formFaults } = parseFlow(file.root, parseExpression);
+  if (flow === null) return { checked: null, faults: inOrder([...file.faults, ...formFaults]) };
+  // Of a flow with unreadable parts nothing is concluded from what is missing: that would name the wrong place.
+  const isReadable = isWhole && file.faults.length === 0;
+  const { faults, shares } = checkFlow(flow, surroundings, isReadable);
+  const all = inOrder([...file.faults, ...formFaults, ...faults]);
+  return { checked: all.length === 0 ? { flow, shares } : null, faults: all };
+}
+
+/** A version that has run before was proven by the checker of its time, and cases still live by it: today's checker may
+ *  ask for more, and has no say. Its names and types are looked at, because it is compiled anew. */
+export function readKeptFlow(
   file: LocatedFile,
   chart: Chart,
   parseExpression: ParseExpression,
-): { flow: Flow | null; faults: readonly Fault[] } {
+): { flow: Flow | null; faults: readonly (Fault | FlowFault)[] } {
   if (file.root === null) return { flow: null, faults: file.faults };
-  const { flow, isWhole, faults: formFaults } = parseFlow(file.root, parseExpression);
+  const { flow, faults: formFaults } = parseFlow(file.root, parseExpression);
   const proof = new Proof();
-  if (flow !== null)
-    for (const { property, place, message } of typesBeyond(flow)) proof.fails(property, place, message);
-  if (flow !== null && isPlain(flow)) checkNames(proof, flow, chart);
-  // Of a flow with unreadable parts nothing is concluded from what is missing: that would name the wrong place.
-  if (flow !== null && isPlain(flow) && isWhole && file.faults.length === 0) checkWhole(proof, flow);
-  const faults = [...file.faults, ...formFaults, ...proof.faults].sort(
-    ({ place: one }, { place: other }) => one.line - other.line || one.column - other.column,
-  );
+  if (flow !== null) checkNames(proof, flow, chart);
+  const faults = inOrder([...file.faults, ...formFaults, ...proof.faults]);
   return { flow: faults.length === 0 ? flow : null, faults };
 }
 
-/** One way out of each event and nothing asked of others: what the checks below know. */
-function isPlain(flow: Flow): boolean {
-  const ways = flow.states.flatMap(alternativesOf);
-  return flow.calls.length === 0 && flow.start.kind === "intent" && ways.every(({ when }) => when === null);
+function inOrder(faults: readonly (Fault | FlowFault)[]): (Fault | FlowFault)[] {
+  return [...faults].sort(({ place: one }, { place: other }) => one.line - other.line || one.column - other.column);
 }
 
-/** Of a plain flow the checks below say the same in their own words. */
-function typesBeyond(flow: Flow): readonly TypeFault[] {
-  return isPlain(flow) ? [] : typeFlow(flow).faults;
+const NO_SHARES: Shares = { relies: [], oversteps: [] };
+
+export function checkFlow(
+  flow: Flow,
+  surroundings: Surroundings,
+  isReadable = true,
+): { faults: readonly FlowFault[]; shares: Shares } {
+  const proof = new Proof();
+  const typed = checkNames(proof, flow, surroundings.chart);
+  if (isReadable) checkUse(proof, flow);
+  if (isReadable) checkStates(proof, flow);
+  if (!isReadable || proof.faults.length > 0) return { faults: proof.faults, shares: NO_SHARES };
+  const { proof: behaviour, shares } = checkBehaviour(flow, surroundings, typed);
+  return { faults: withExceptions(behaviour, flow.exceptions), shares };
 }
 
-function checkNames(proof: Proof, flow: Flow, chart: Chart): void {
+function checkNames(proof: Proof, flow: Flow, chart: Chart): Typed {
   checkReferences(proof, flow);
   checkPostings(proof, flow, chart);
-  checkOutcomes(proof, flow);
+  const typed = typeFlow(flow);
+  for (const { property, place, message } of typed.faults) proof.fails({ property, place }, message);
+  return typed;
 }
 
-function checkWhole(proof: Proof, flow: Flow): void {
-  checkUse(proof, flow);
-  checkStates(proof, flow);
-  checkGraph(proof, flow);
-  checkReactions(proof, flow);
+type Behaviour = { readonly proof: Proof; readonly shares: Shares };
+
+function checkBehaviour(flow: Flow, { chart, outcomes }: Surroundings, typed: Typed): Behaviour {
+  const setting = { successes: outcomes.successes, isSetAside: (path: string) => isSetAside(chart, path) };
+  const attempt = (splitting: readonly string[]): Behaviour | null => {
+    const analysis = analysed(() => analyse(flow, setting, splitting));
+    if (analysis === null) return null;
+    const subject = { flow, chart, outcomes, types: typed.types, analysis, owners: ownersOf(flow) };
+    return { proof: prove(subject), shares: sharesOf(subject) };
+  };
+  let known = attempt([]) ?? untold(flow);
+  for (const splitting of splittings(flow)) {
+    const open = withExceptions(known.proof, flow.exceptions);
+    if (!open.some(({ property }) => (property === "ends") === isOfLife(splitting))) continue;
+    const other = attempt(splitting);
+    if (other !== null) known = { proof: known.proof.and(other.proof), shares: known.shares };
+  }
+  return known;
+}
+
+function untold(flow: Flow): Behaviour {
+  const proof = new Proof();
+  proof.fails({ property: "cost", place: flow.place }, "not proven: the flow has more states than can be followed");
+  return { proof, shares: NO_SHARES };
+}
+
+/** @returns null when there are more cases to tell apart than can be followed */
+function analysed(run: () => Analysis): Analysis | null {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof TooManyNodes) return null;
+    throw error;
+  }
+}
+
+function prove(subject: Subject): Proof {
+  const proof = new Proof();
+  for (const { state, event } of subject.analysis.untold) {
+    const where = { property: "cost", place: state.place } as const;
+    proof.fails(
+      where,
+      `not proven: ${event} in ${state.name} goes more ways than can be followed: split the choice behind it`,
+    );
+  }
+  checkGraph(proof, subject);
+  checkInvariants(proof, subject);
+  checkAmounts(proof, subject);
+  checkAttended(proof, subject);
+  checkCalls(proof, subject);
+  checkMessages(proof, subject);
+  checkRetries(proof, subject);
+  checkEnds(proof, subject);
+  checkContradictions(proof, subject);
+  checkFacts(proof, subject);
+  checkOutcomes(proof, subject);
+  return proof;
 }
