@@ -4,6 +4,8 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { DeclaredFaults } from "../declared/load.ts";
+import type { Flow } from "../domain/flow/flow.ts";
+import type { FlowFault } from "../domain/flow/proof.ts";
 import { type Fault, printFault } from "../domain/located.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT, usageFailed } from "./exit.ts";
@@ -15,21 +17,31 @@ export function registerCheck(flows: Command, context: CliContext): void {
       "Proves flow files and files of parameters sound, as `run` does before it begins: everything that is declared, or " +
         "FILES beside it, each in the place of the declared file of its name. Exit 1 with every fault: file, line, column.",
     )
-    .action((files: readonly string[]) => check(context, files));
-  withExamples(verb, "millrace flows check", "millrace flows check drafts/card.flow.yaml drafts/card.yaml");
+    .option("--keep", "remember beside the flows (proven.json) that they are sound, so that nothing proves them again")
+    .action((files: readonly string[], options: { readonly keep?: true }) =>
+      check(context, files, options.keep === true),
+    );
+  withExamples(
+    verb,
+    "millrace flows check",
+    "millrace flows check drafts/card.flow.yaml drafts/card.yaml",
+    "millrace flows check --keep",
+  );
 }
 
-async function check(context: CliContext, files: readonly string[]): Promise<void> {
+async function check(context: CliContext, files: readonly string[], keeps: boolean): Promise<void> {
   const given = files.map((file) => resolve(context.io.workingDir, file));
   const missing = given.filter((file) => !existsSync(file));
   if (missing.length > 0) throw usageFailed(missing.map((file) => `${file}: does not exist`));
+  if (keeps && files.length > 0) throw usageFailed(["--keep is for what is declared: give no files"]);
   const { schemasDir, flowsDir } = await context.config();
-  const { loadDeclared } = await import("../declared/load.ts");
+  const { loadDeclared, proveDeclared } = await import("../declared/load.ts");
   const { checkFiles } = await import("../declared/check-files.ts");
   if (given.length === 0) {
+    const proven = faultsTold(context, () => proveDeclared(schemasDir, flowsDir));
     const { flows, overlays } = faultsTold(context, () => loadDeclared(schemasDir, flowsDir));
-    for (const { name, version } of flows)
-      context.out.row({ flow: name, version, ok: true, overlaid: overlays.has(name) }, `${name}@${version}: sound`);
+    for (const flow of flows) tellSound(context, flow, overlays.has(flow.name));
+    if (keeps) (await import("../declared/proven.ts")).writeProven(flowsDir, proven);
     return;
   }
   tellFaults(
@@ -37,6 +49,14 @@ async function check(context: CliContext, files: readonly string[]): Promise<voi
     faultsTold(context, () => checkFiles(schemasDir, flowsDir, given)),
   );
   for (const file of given) context.out.row({ file, ok: true }, `${file}: sound`);
+}
+
+function tellSound({ out }: CliContext, { name, version, exceptions }: Flow, overlaid: boolean): void {
+  const granted = exceptions.map(({ property, at, reason }) => ({ property, at, reason }));
+  const text = granted
+    .map(({ property, at, reason }) => `\n  not proven: ${property} at ${at}, because ${reason}`)
+    .join("");
+  out.row({ flow: name, version, ok: true, overlaid, exceptions: granted }, `${name}@${version}: sound${text}`);
 }
 
 function faultsTold<T>(context: CliContext, work: () => T): T {
@@ -51,7 +71,11 @@ function faultsTold<T>(context: CliContext, work: () => T): T {
 
 /** @throws CommandFailed when there is any */
 function tellFaults({ out }: CliContext, faults: readonly Fault[]): void {
-  for (const fault of faults) out.row({ ...fault.place, message: fault.message, ok: false }, printFault(fault));
+  for (const fault of faults) {
+    // Faults of form have neither a property nor events that lead there.
+    const { property = null, path = null } = fault as Partial<FlowFault>;
+    out.row({ ...fault.place, property, message: fault.message, path, ok: false }, printFault(fault));
+  }
   const count = faults.length === 1 ? "1 fault" : `${faults.length} faults`;
   if (faults.length > 0) throw new CommandFailed(EXIT.failed, `${count} found`);
 }

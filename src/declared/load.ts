@@ -6,6 +6,7 @@ import { basename, join, resolve } from "node:path";
 import { Chart, parseChart } from "../domain/accounts.ts";
 import { Currencies, parseCurrencies } from "../domain/currencies.ts";
 import { type CheckedFlow, readFlow, readKeptFlow, type Surroundings } from "../domain/flow/check.ts";
+import type { Shares } from "../domain/flow/check-shares.ts";
 import { checkTogether } from "../domain/flow/check-together.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
@@ -14,6 +15,7 @@ import type { Overlays } from "../domain/parameters.ts";
 import { parseParameters } from "../domain/parameters-parse.ts";
 import { parseExpression } from "./cel.ts";
 import { readLocatedCsv } from "./csv.ts";
+import { NOTHING_PROVEN, type Proven, type ProvenFlow, proofDigest, readProven } from "./proven.ts";
 import { readLocatedYaml } from "./yaml.ts";
 
 export type Declared = {
@@ -52,7 +54,9 @@ export function loadDeclared(schemasDir: string, flowsDir: string = join(schemas
   const chart = loadChart(faults, schemasDir);
   const outcomes = loadOutcomes(faults, schemasDir);
   const currencies = loadCurrencies(faults, schemasDir);
-  const flows = loadFlows(faults, filesIn(faults, flowsDir, FLOW_ENDING), { chart, outcomes });
+  const files = filesIn(faults, flowsDir, FLOW_ENDING);
+  const proofs = { known: readProven(flowsDir), standOn: standOn(schemasDir) };
+  const flows = loadFlows(faults, files, { chart, outcomes }, proofs).map(({ flow }) => flow);
   const overlays = loadParameters(faults, parametersDir(schemasDir, flowsDir), flows);
   const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
   const messageSchemas = Object.fromEntries(
@@ -85,8 +89,31 @@ export function loadFlowFiles(
   surroundings: Surroundings,
 ): { flows: Flow[]; faults: readonly Fault[] } {
   const faults: Fault[] = [];
-  return { flows: loadFlows(faults, files, surroundings), faults };
+  return { flows: loadFlows(faults, files, surroundings, PROVE_ALL).map(({ flow }) => flow), faults };
 }
+
+/** Every declared flow proven, whatever has been proven before.
+ *  @throws DeclaredFaults */
+export function proveDeclared(schemasDir: string, flowsDir: string): readonly ProvenFlow[] {
+  const faults: Fault[] = [];
+  const files = filesIn(faults, flowsDir, FLOW_ENDING);
+  const checked = loadFlows(faults, files, loadSurroundings(schemasDir), PROVE_ALL);
+  if (faults.length > 0) throw new DeclaredFaults(faults);
+  return checked.map(({ flow, shares }) => ({
+    flow: `${flow.name}@${flow.version}`,
+    digest: proofDigest([readText(faults, flow.place.file) ?? "", ...standOn(schemasDir)]),
+    shares,
+  }));
+}
+
+/** Texts that every proof stands on. */
+function standOn(schemasDir: string): readonly string[] {
+  const files = [join(schemasDir, "accounts", "chart.yaml"), join(schemasDir, "outcomes", "catalogue.yaml")];
+  return files.map((file) => readText([], file) ?? "");
+}
+
+type Proofs = { readonly known: Proven; readonly standOn: readonly string[] };
+const PROVE_ALL: Proofs = { known: NOTHING_PROVEN, standOn: [] };
 
 function loadOutcomes(faults: Fault[], schemasDir: string): OutcomeCatalogue {
   const file = loadYaml(join(schemasDir, "outcomes", "catalogue.yaml"));
@@ -115,16 +142,37 @@ function loadCurrencies(faults: Fault[], schemasDir: string): Currencies {
   return currencies;
 }
 
-function loadFlows(faults: Fault[], files: readonly string[], surroundings: Surroundings): Flow[] {
+function loadFlows(
+  faults: Fault[],
+  files: readonly string[],
+  surroundings: Surroundings,
+  proofs: Proofs,
+): readonly CheckedFlow[] {
   const flows: CheckedFlow[] = [];
   for (const file of files) {
-    const { checked, faults: found } = readFlow(loadYaml(file), surroundings, parseExpression);
+    const { checked, faults: found } =
+      provenFlow(file, surroundings, proofs) ?? readFlow(loadYaml(file), surroundings, parseExpression);
     faults.push(...found);
     if (checked !== null) flows.push(checked);
   }
   // Of flows that are missing for a fault of their own nothing is said: they would be called strangers.
   if (flows.length === files.length) faults.push(...checkTogether(flows));
-  return flows.map(({ flow }) => flow);
+  return flows;
+}
+
+/** A flow that was found sound before, by its names and types alone; null when it was not. */
+function provenFlow(
+  file: string,
+  { chart }: Surroundings,
+  { known, standOn: texts }: Proofs,
+): ReturnType<typeof readFlow> | null {
+  if (known.size === 0) return null;
+  const shares = known.get(proofDigest([readText([], file) ?? "", ...texts]));
+  if (shares === undefined) return null;
+  const { flow, faults } = readKeptFlow(loadYaml(file), chart, parseExpression);
+  const at = (paths: readonly string[]): Shares["relies"] =>
+    paths.map((path) => ({ path, place: { file, line: 1, column: 1 } }));
+  return { checked: flow && { flow, shares: { relies: at(shares.relies), oversteps: at(shares.oversteps) } }, faults };
 }
 
 /** Judged only when every flow is there: an overlay of a flow with a fault would be called a stranger. */
