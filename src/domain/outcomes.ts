@@ -31,9 +31,19 @@ export class OutcomeCatalogue {
     return this.#byType.get(type) ?? null;
   }
 
+  /** Whether it lists any type of a family, such as `payment`. */
+  knows(family: string): boolean {
+    return this.types.some(({ type }) => type.startsWith(`${family}.`));
+  }
+
   get successes(): ReadonlySet<string> {
     return new Set(this.types.filter(({ isSuccess }) => isSuccess).map(({ type }) => type));
   }
+}
+
+/** Whether a type is named as outcomes are: `<subject>.<past tense>`. */
+export function isOutcomeName(type: string): boolean {
+  return FORM.test(type) && PAST_TENSE.test(type);
 }
 
 const FORM = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/;
@@ -50,7 +60,7 @@ export function parseOutcomes(root: Located): { catalogue: OutcomeCatalogue; fau
   const types = file?.get("types");
   const entries = (types && reading.entries(types, "types")) ?? [];
   const read = entries.map(({ key, keyPlace, value }) => {
-    if (!FORM.test(key) || !PAST_TENSE.test(key)) {
+    if (!isOutcomeName(key)) {
       reading.fault(keyPlace, `"${key}" is not <subject>.<past tense>, such as transfer.completed`);
     }
     return readType(reading, key, value);

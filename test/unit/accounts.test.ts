@@ -94,8 +94,8 @@ describe("resolving a path", () => {
       fc.property(HOLDER_ID, fc.constantFrom(...chart.templates), (holderId, template) => {
         const path = template.path.replace("{holder}", () => holderId);
         const account = chart.resolve(path);
-        const { class: accountClass, side } = template;
-        expect(account).toEqual({ kind: "holder", path, holderId, class: accountClass, side, floorMinor: 0n });
+        const { class: accountClass, side, openTo } = template;
+        expect(account).toEqual({ kind: "holder", path, holderId, class: accountClass, side, floorMinor: 0n, openTo });
         expect(chart.resolve(path)).toEqual(account);
       }),
     );

@@ -2,6 +2,7 @@
 // leaves the case where it says; and the names that the core gives to refusals and repeats stay the core's.
 // Property "answers": every accepted intent causes an outcome.
 
+import { isOutcomeName } from "../outcomes.ts";
 import type { NamedExpression } from "./flow.ts";
 import type { Proof, Where } from "./proof.ts";
 import type { Passage } from "./prove/analysis.ts";
@@ -31,7 +32,11 @@ function checkType(proof: Proof, { outcomes }: Subject, where: Where, told: Told
     return proof.fails(where, `"${type}" is what the core answers to refused and repeated intents`);
   }
   const known = outcomes.find(type);
-  if (known === null) return proof.fails(where, `"${type}" is not in the catalogue of outcomes`);
+  if (known === null) {
+    // A family that the catalogue does not have is the flow's own, until somebody lists what others may rely on.
+    if (isOutcomeName(type) && !outcomes.knows(type.split(".")[0] ?? "")) return;
+    return proof.fails(where, `"${type}" is not in the catalogue of outcomes, or not <subject>.<past tense>`);
+  }
   const given = new Set(told.amounts.map(({ name }) => name));
   for (const name of known.amounts) {
     if (!given.has(name)) proof.fails(where, `${type} carries no amount "${name}", which the catalogue asks for`);
