@@ -7,7 +7,15 @@ import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
 import { readData, type StoredData, writeData } from "./case-data.ts";
 import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
-import { byteaArray, plainArray, readTimestampMs, textArray, timestamp, timestampMicros } from "./literals.ts";
+import {
+  byteaArray,
+  documentList,
+  plainArray,
+  readTimestampMs,
+  textArray,
+  timestamp,
+  timestampMicros,
+} from "./literals.ts";
 import { begin, commit } from "./sql/begin.ts";
 import { lockLane } from "./sql/lock-lane.ts";
 import { readBalances } from "./sql/read-balances.ts";
@@ -272,12 +280,12 @@ function caseColumns({ cases }: BlockRows) {
     ),
     newHolders: textArray(fresh.map((one) => one.holderId)),
     newStates: textArray(fresh.map((one) => one.state)),
-    newData: textArray(fresh.map((one) => writeData(one.data))),
+    newData: documentList(fresh.map((one) => writeData(one.data))),
     newHistories: textArray(fresh.map((one) => one.history)),
     newOccurredAt: plainArray(fresh.map((one) => `"${timestampMicros(one.occurredAtMicros)}"`)),
     caseIds: plainArray(ids),
     states: textArray(moved.map((one) => one.state)),
-    data: textArray(moved.map((one) => writeData(one.data))),
+    data: documentList(moved.map((one) => writeData(one.data))),
     histories: textArray(moved.map((one) => one.history)),
   };
 }
