@@ -2,7 +2,6 @@
 
 import type { InputRecord } from "../../kafka/port.ts";
 import { Deciding, Undecidable } from "./decide.ts";
-import { type SecondFlow, versionsOf } from "./flows.ts";
 import { openerOf, type Read, type Reason, type TakenBy, takeIn } from "./intake.ts";
 import type { Difference } from "./invariants.ts";
 import type { Gathered, UnsentMessage } from "./keeping.ts";
@@ -15,7 +14,6 @@ import {
   RECENT_MAX,
   type SecondMessage,
   type SecondTimer,
-  timerKey,
 } from "./ledger.ts";
 import { readReport } from "./reports.ts";
 import type { SecondRules } from "./rules.ts";
