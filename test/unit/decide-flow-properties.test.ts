@@ -195,7 +195,7 @@ function run(rules: Rules, steps: readonly Step[], create: NewIntent, messages: 
           return [...books.outcomes];
         }, nowMs);
         last = message;
-        if (outcome !== undefined && (outcome.reason?.code ?? "") !== "" && /rejected$/.test(outcome.type))
+        if (outcome !== undefined && (outcome.reason?.code ?? "") !== "" && outcome.type.endsWith("rejected"))
           expect(JSON.stringify([lane.balances(), standing(lane)], digits)).toBe(before);
       } else if (step.kind === "fire") {
         const timer = lane.timers[step.on % Math.max(1, lane.timers.length)];
