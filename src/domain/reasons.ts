@@ -105,7 +105,6 @@ const TABLE = {
   captured_while_voiding: ["operations", "soft", "provider"],
   increment_not_expected: ["operations", "soft", "provider"],
   increment_result_unknown: ["operations", "soft", "provider"],
-  refund_cost_unknown: ["operations", "soft", "provider"],
   refund_not_confirmed: ["operations", "soft", "provider"],
   refund_not_expected: ["operations", "soft", "provider"],
   refund_result_unknown: ["operations", "soft", "provider"],
