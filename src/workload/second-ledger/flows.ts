@@ -1,5 +1,6 @@
 // Flows as the plain trees of their files. Nothing is compiled: whoever wants to know something looks it up.
 
+import { once } from "./once.ts";
 import { at, entriesOf, itemsOf, type Tree, textOf, Unreadable } from "./tree.ts";
 
 export type SecondFlow = {
@@ -62,11 +63,16 @@ export function movesOn(flow: SecondFlow, type: string): boolean {
 /** Of each name one version: the newest of those that a block says it went by, or else the newest.
  *  @param flows  every version, older ones first
  *  @param wentBy numbers of versions */
-export function versionsOf(flows: readonly SecondFlow[], wentBy: readonly number[]): SecondFlow[] {
-  const chosen = new Map<string, SecondFlow>();
-  for (const flow of [...flows, ...flows.filter(({ number }) => wentBy.includes(number))]) chosen.set(flow.name, flow);
-  return [...chosen.values()];
+export function versionsOf(flows: readonly SecondFlow[], wentBy: readonly number[]): readonly SecondFlow[] {
+  return versionsBy(flows, wentBy.join());
 }
+
+const versionsBy = once((flows: readonly SecondFlow[], wentBy: string): readonly SecondFlow[] => {
+  const numbers = wentBy.split(",").map(Number);
+  const chosen = new Map<string, SecondFlow>();
+  for (const flow of [...flows, ...flows.filter(({ number }) => numbers.includes(number))]) chosen.set(flow.name, flow);
+  return [...chosen.values()];
+});
 
 /** What may become of a fact: where a state does not list it, it raises an alarm, or else is remembered and no more. */
 export function factAnswers(

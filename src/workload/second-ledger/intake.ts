@@ -9,6 +9,7 @@ import { listsEvent, movesOn, type SecondFlow } from "./flows.ts";
 import { homeOf, isHolder } from "./homes.ts";
 import type { SecondIntent } from "./intent.ts";
 import { neededToChoose, neededToMove, neededToOpen } from "./needs.ts";
+import { once } from "./once.ts";
 import type { SecondRules } from "./rules.ts";
 import { type SchemaBook, schemaIdIn } from "./schemas.ts";
 import { fieldOf } from "./scope.ts";
@@ -120,7 +121,8 @@ const DECISION = "case_decide";
 function neededFields({ rules, flows }: TakenBy, intent: SecondIntent): string[] {
   const openers = opening(flows, intent.type);
   if (openers.length > 0) {
-    const toChoose = openers.length === 1 ? openers.flatMap(neededToOpen) : openers.flatMap(neededToChoose);
+    const needed = openers.length === 1 ? neededToOpen : neededToChoose;
+    const toChoose = openers.flatMap((flow) => needed(flow));
     if (toChoose.some((field) => intent[field as keyof SecondIntent] === null)) return toChoose;
     const chosen = openerOf(flows, intent);
     if (chosen === null) throw new WrongField("method");
@@ -134,11 +136,11 @@ function neededFields({ rules, flows }: TakenBy, intent: SecondIntent): string[]
 }
 
 /** The flows that an intent may open a case of, in the order in which they are asked: by name, and one without guard last. */
-function opening(flows: readonly SecondFlow[], type: string): SecondFlow[] {
+const opening = once((flows: readonly SecondFlow[], type: string): SecondFlow[] => {
   const all = flows.filter(({ startsOn }) => startsOn === type).sort((one, other) => (one.name < other.name ? -1 : 1));
   const isGuarded = (flow: SecondFlow): boolean => at(flow.spec, "starts_on", "when") !== undefined;
   return [...all.filter(isGuarded), ...all.filter((flow) => !isGuarded(flow))];
-}
+});
 
 /** The flow that an intent opens a case of; null: it moves one. */
 export function openerOf(flows: readonly SecondFlow[], intent: SecondIntent): SecondFlow | null {

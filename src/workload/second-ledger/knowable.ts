@@ -15,11 +15,12 @@ export function flowsFor(
   rules: SecondRules,
   taken: Pick<BlockTaken, "flows" | "flowTold">,
   offset: bigint,
-): SecondFlow[] {
+): readonly SecondFlow[] {
   const told = taken.flowTold(offset);
   const flows = versionsOf(rules.flows, taken.flows);
   const named = rules.flows.find(({ ref }) => ref === told);
-  return named === undefined ? flows : flows.map((flow) => (flow.name === named.name ? named : flow));
+  if (named === undefined || flows.includes(named)) return flows;
+  return flows.map((flow) => (flow.name === named.name ? named : flow));
 }
 
 /** Without every timer that waits, the outcomes say which fired. */

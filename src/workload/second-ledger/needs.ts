@@ -2,10 +2,11 @@
 // the file asks after with `has`.
 
 import { type SecondFlow, stateOf } from "./flows.ts";
+import { once } from "./once.ts";
 import { at, entriesOf, itemsOf, type Tree } from "./tree.ts";
 
 /** For an intent that opens a case. */
-export function neededToOpen(flow: SecondFlow): string[] {
+export const neededToOpen = once((flow: SecondFlow): string[] => {
   const reading = new Needs(flow);
   const { spec } = flow;
   reading.text(at(spec, "starts_on", "when"));
@@ -16,7 +17,7 @@ export function neededToOpen(flow: SecondFlow): string[] {
   for (const [, account] of entriesOf(at(spec, "accounts"))) reading.text(at(account, "path"));
   for (const [name, state] of entriesOf(at(spec, "states"))) if (at(state, "kind") === "initial") reading.enter(name);
   return reading.fields();
-}
+});
 
 /** For one whose flow's guard is still to be asked. */
 export function neededToChoose(flow: SecondFlow): string[] {
@@ -26,9 +27,9 @@ export function neededToChoose(flow: SecondFlow): string[] {
 }
 
 /** For an event, `intent.payment_capture` or `ops.approve`, in any state that lists it. */
-export function neededToMove(flow: SecondFlow, event: string): string[] {
+export const neededToMove = once((flow: SecondFlow, event: string): string[] => {
   return readToMove(flow, event).fields();
-}
+});
 
 /** The currency in which an event reads the intent's amount: that of the amount which opened the case, else the first.
  *  @returns null when it reads none */
@@ -40,13 +41,13 @@ export function symbolToMove(flow: SecondFlow, event: string): string | null {
   return own?.[0] ?? null;
 }
 
-function readToMove(flow: SecondFlow, event: string): Needs {
+const readToMove = once((flow: SecondFlow, event: string): Needs => {
   const reading = new Needs(flow);
   for (const [, state] of entriesOf(at(flow.spec, "states"))) {
     for (const alternative of itemsOf(at(state, "events", event))) reading.take(alternative);
   }
   return reading;
-}
+});
 
 class Needs {
   readonly #flow: SecondFlow;

@@ -23,7 +23,7 @@ export type Around = {
   readonly flow: SecondFlow;
   readonly holderId: string;
   /** as it is written for people */
-  readonly caseId: string;
+  readonly caseId: () => string;
   readonly intent: SecondIntent | null;
   readonly event: EventGiven;
   readonly currencies: ReadonlyMap<string, string>;
@@ -47,7 +47,7 @@ export function namedIn(around: Around, path: readonly string[]): Value | undefi
     case "intent":
       return fieldOf(around.intent, path.slice(1));
     case "case":
-      return second === "id" ? around.caseId : second === "holder" ? around.holderId : undefined;
+      return second === "id" ? around.caseId() : second === "holder" ? around.holderId : undefined;
     default:
       return around.currencies.get(first);
   }

@@ -317,7 +317,7 @@ export class Trial {
     return {
       flow,
       holderId,
-      caseId: writeCaseId(kind, uuid),
+      caseId: () => writeCaseId(kind, uuid),
       intent,
       event,
       currencies,
