@@ -311,7 +311,7 @@ describe("case", () => {
     expect(shown).toMatchObject({
       caseId: intent.caseId,
       holderId: "cust_1",
-      flow: "transfer@1.0.0",
+      flow: "transfer@1.1.0",
       state: "completed",
       values: { amount: "250" },
       states: [{ state: "completed", event: "transfer_create", recordedAt: expect.stringMatching(/Z$/) }],
