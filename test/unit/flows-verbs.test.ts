@@ -4,8 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
-import { flowNames } from "../../src/declared/flow-files.ts";
+import { copyFlow, copyScenarios } from "../../src/declared/flow-copy.ts";
+import { flowFile, flowNames, readFlowFile, scenarioFile } from "../../src/declared/flow-files.ts";
+import { loadDeclared } from "../../src/declared/load.ts";
+import { readLocatedYaml } from "../../src/declared/yaml.ts";
+import { printFault } from "../../src/domain/located.ts";
+import { readScenarioFiles } from "../../src/workload/scenarios/files.ts";
+import type { ScenarioFile } from "../../src/workload/scenarios/scenario.ts";
+import { parseScenarios } from "../../src/workload/scenarios/scenario-parse.ts";
+import { runSuite } from "../../src/workload/scenarios/suite.ts";
 import { SHIPPED_SCHEMAS } from "../support/faulty.ts";
+import { DECLARED } from "../support/ledger.ts";
 
 const SHIPPED = flowNames(join(SHIPPED_SCHEMAS, "flows"));
 const OPENED_BY_FLOWS = ["refund", "transfer_in"];
@@ -38,20 +47,37 @@ async function millrace(...argv: string[]): Promise<{ code: number; stdout: stri
 }
 
 describe("flows new", () => {
-  test.each(SHIPPED)(
-    "makes of %s a flow that passes the checker, with scenarios that come out as before",
-    async (like) => {
-      const made = await millrace("flows", "new", "zoo", "--like", like);
-      expect(made).toMatchObject({ code: 0, stderr: "" });
-      expect(made.stdout).toContain("zoo.flow.yaml written");
-      const tested = await millrace("flows", "test", "zoo", "--json");
-      const result = JSON.parse(tested.stdout.trim().split("\n").at(-1) as string) as Record<string, unknown>;
-      expect({ code: tested.code, ...result }).toMatchObject({ code: 0, flow: "zoo", failed: 0 });
-      // Nobody opens the copy of a flow that other flows open.
-      const isOpened = !OPENED_BY_FLOWS.includes(like);
-      expect([result["scenarios"] !== 0, (result["untaken"] as string[]).length === 0]).toEqual([isOpened, isOpened]);
-    },
-  );
+  test("writes a flow that passes the checker, and its scenarios", async () => {
+    const made = await millrace("flows", "new", "zoo", "--like", "transfer");
+    expect(made).toMatchObject({ code: 0, stderr: "" });
+    expect(made.stdout).toContain("zoo.flow.yaml written");
+    const tested = await millrace("flows", "test", "zoo", "--json");
+    const result = JSON.parse(tested.stdout.trim().split("\n").at(-1) as string) as Record<string, unknown>;
+    expect({ code: tested.code, ...result }).toMatchObject({ code: 0, flow: "zoo", failed: 0, untaken: [] });
+  });
+
+  test("makes of every shipped flow one that passes the checker, with scenarios that come out as before", () => {
+    const caseKinds = SHIPPED.map((name) => readFlowFile(flows, name)?.flow?.caseKind ?? "");
+    for (const like of SHIPPED) {
+      const [name, file] = [`zoo_${like}`, flowFile(flows, like)];
+      const { text, renamed } = copyFlow({ file, text: readFileSync(file, "utf8"), name, caseKinds });
+      writeFileSync(flowFile(flows, name), text);
+      caseKinds.push(readFlowFile(flows, name)?.flow?.caseKind ?? "");
+      const beside = scenarioFile(flows, like);
+      writeFileSync(scenarioFile(flows, name), copyScenarios(beside, readFileSync(beside, "utf8"), renamed));
+    }
+    const declared = loadDeclared(schemas, flows);
+    const copies = SHIPPED.map((like) => `zoo_${like}`);
+    const { files, faults } = readScenarioFiles(flows, copies);
+    expect(faults.map(printFault)).toEqual([]);
+    const results = runSuite(declared, files).filter(({ flow }) => copies.includes(flow));
+    expect(results.flatMap((result) => result.faults.map(printFault))).toEqual([]);
+    // Nobody opens the copy of a flow that other flows open.
+    for (const { flow, scenarios, untaken } of results) {
+      const isOpened = !OPENED_BY_FLOWS.includes(flow.slice("zoo_".length));
+      expect([flow, scenarios > 0, untaken.length === 0]).toEqual([flow, isOpened, isOpened]);
+    }
+  });
 
   test("overwrites nothing", async () => {
     writeFileSync(join(flows, "zoo.scenarios.yaml"), "mine");
@@ -88,31 +114,11 @@ describe("flows test", () => {
     expect(stdout).toContain("0 of 0 scenarios");
   });
 
-  test.each([
-    ["scenarios: 1", "scenarios must be a list"],
-    ["scenarios: [{ name: a, steps: [{ intent: a, timer: b }] }]", "a step has one of"],
-    ["scenarios: [{ name: a, steps: [{ after: soon }] }]", "after must be a duration"],
-    ["scenarios: [{ name: a, from: b, steps: [] }]", 'no scenario above is called "b"'],
-    ["scenarios: [{ name: a, steps: [] }, { name: a, steps: [] }]", '"a" is told twice'],
-    ["scenarios: [{ name: a, steps: [{ intent: a, expekt: {} }] }]", 'unknown key "expekt"'],
-  ])("says of %s where and why it cannot be read", async (scenarios, why) => {
-    writeFileSync(join(flows, "transfer.scenarios.yaml"), `apiVersion: scenarios/v1\nflow: transfer\n${scenarios}\n`);
+  test("says where a file of scenarios cannot be read", async () => {
+    writeFileSync(join(flows, "transfer.scenarios.yaml"), "apiVersion: scenarios/v1\nflow: transfer\nscenarios: 1\n");
     const { code, stderr } = await millrace("flows", "test", "transfer");
     expect(code).toBe(2);
-    expect(stderr).toMatch(/transfer\.scenarios\.yaml:\d+:\d+: /);
-    expect(stderr).toContain(why);
-  });
-
-  test.each([
-    ["given: { accounts: [{ path: nowhere, holds: EUR 1 }] }", "the chart has no account nowhere"],
-    ["given: { parameters: { speed: 1 } }", 'the flow transfer has no parameter "speed"'],
-    ["given: { parameters: { spread_bps: 1 } }", "must be of the type amounts"],
-  ])("says of %s what there is not", async (given, why) => {
-    const scenarios = `scenarios: [{ name: a, ${given}, steps: [] }]`;
-    writeFileSync(join(flows, "transfer.scenarios.yaml"), `apiVersion: scenarios/v1\nflow: transfer\n${scenarios}\n`);
-    const { code, stdout } = await millrace("flows", "test", "transfer");
-    expect(code).toBe(1);
-    expect(stdout).toContain(why);
+    expect(stderr).toMatch(/transfer\.scenarios\.yaml:3:12: scenarios must be a list/);
   });
 });
 
@@ -134,5 +140,36 @@ describe("flows diagram", () => {
     const { code, stderr } = await millrace("flows", "diagram", "transfer");
     expect(code).toBe(1);
     expect(stderr).toMatch(/transfer\.flow\.yaml:\d+:\d+: /);
+  });
+});
+
+describe("a file of scenarios", () => {
+  const parsed = (scenarios: string) =>
+    parseScenarios(readLocatedYaml("x", `apiVersion: scenarios/v1\nflow: transfer\nscenarios: [${scenarios}]\n`));
+
+  test.each([
+    ["{ name: a, steps: [{ intent: a, timer: b }] }", "a step has one of"],
+    ["{ name: a, steps: [{ after: soon }] }", "after must be a duration"],
+    ["{ name: a, steps: [{ report: authorize }] }", "report must be a call and a result"],
+    ["{ name: a, from: b, steps: [] }", 'no scenario above is called "b"'],
+    ["{ name: a, steps: [] }, { name: a, steps: [] }", '"a" is told twice'],
+    ["{ name: a, steps: [{ intent: a, expekt: {} }] }", 'unknown key "expekt"'],
+    ["{ name: a, given: { rates: { EUR: '1' } }, steps: [] }", "a pair must be two currencies"],
+    ["{ name: a, given: { accounts: [{ path: p, holds: 1 EUR }] }, steps: [] }", "holds must be a currency and minor"],
+  ])("with %s is refused at its place", (scenarios, why) => {
+    const { file, faults } = parsed(scenarios);
+    expect(file).toBe(null);
+    expect(faults.map(printFault).join("\n")).toMatch(/^x:3:\d+: /);
+    expect(faults.map(({ message }) => message).join("\n")).toContain(why);
+  });
+
+  test.each([
+    ["{ accounts: [{ path: nowhere, holds: EUR 1 }] }", "the chart has no account nowhere"],
+    ["{ parameters: { speed: 1 } }", 'the flow transfer has no parameter "speed"'],
+    ["{ parameters: { spread_bps: 1 } }", "must be of the type amounts"],
+  ])("that is given %s fails by what there is not", (given, why) => {
+    const { file } = parsed(`{ name: a, given: ${given}, steps: [] }`);
+    const results = runSuite(DECLARED, new Map([["transfer", file as ScenarioFile]]));
+    expect(results.flatMap(({ faults }) => faults.map(({ message }) => message)).join("\n")).toContain(why);
   });
 });
