@@ -79,6 +79,8 @@ export class Chart {
   readonly #houseByPath: ReadonlyMap<string, HouseAccount>;
   readonly #houseKeys: ReadonlyMap<string, Map<string, string>>;
   readonly #branches: readonly Branch[];
+  readonly #reservedHouse: ReadonlySet<string>;
+  readonly #reservedEndings: readonly string[];
 
   constructor(
     house: readonly HouseAccount[],
@@ -91,6 +93,10 @@ export class Chart {
     this.#houseByPath = new Map(house.map((account) => [account.path, account]));
     this.#houseKeys = new Map(house.map((account) => [account.path, new Map()]));
     this.#branches = branchesOf(templates);
+    const isReserved = ({ openTo }: { readonly openTo: OpenTo }): boolean => openTo === "flows";
+    this.#reservedHouse = new Set(house.filter(isReserved).map(({ path }) => path));
+    const endings = templates.filter(isReserved).map(({ path }) => path.split(HOLDER)[1] ?? "");
+    this.#reservedEndings = [...new Set(endings)];
   }
 
   /** `<path> <currency>` of a house account, always the same text: looked up by, it need not be put together and hashed for
@@ -109,6 +115,15 @@ export class Chart {
   /** The account at this path, or null when the chart has none: the refusal `unknown_account`. */
   resolve(path: string): HouseAccount | HolderAccount | null {
     return this.#houseByPath.get(path) ?? this.#match(path);
+  }
+
+  /** Whether it ends like an account that is open to flows alone, or is one of the house: cheaper than to resolve it, and
+   *  a path that only looks like one is in no chart. */
+  isReserved(path: string): boolean {
+    if (this.#reservedHouse.has(path)) return true;
+    for (const ending of this.#reservedEndings)
+      if (path.endsWith(ending)) return this.resolve(path)?.openTo === "flows";
+    return false;
   }
 
   #match(path: string): HolderAccount | null {

@@ -97,6 +97,13 @@ function judgeAmount(rules: Rules, intent: Intent): RefusalCode | null {
   return null;
 }
 
+/** What flows set aside on an account that is open to them alone, no intent can ask for, nor for a change of the account:
+ *  a timer or a report must find it there. */
+function judgeNamed({ chart }: Rules, { account, from, to }: Intent): RefusalCode | null {
+  for (const path of [account, from, to]) if (path !== null && chart.isReserved(path)) return "account_reserved";
+  return null;
+}
+
 // Cases -------------------------------------------------------------------------------------------------------------------
 
 function openCase(books: Books, input: IntentInput, flow: CompiledFlow, print: string): IntentResult {
@@ -115,7 +122,8 @@ function openCase(books: Books, input: IntentInput, flow: CompiledFlow, print: s
     changed: true,
   };
   books.cases.set(fresh.id, fresh);
-  const code = judgeAmount(books.rules, intent) ?? attempt(books, input, fresh, null, print);
+  const code =
+    judgeAmount(books.rules, intent) ?? judgeNamed(books.rules, intent) ?? attempt(books, input, fresh, null, print);
   return conclude(books, input, { known: fresh, code, print, opens: flow });
 }
 

@@ -18,6 +18,7 @@ export const REFUSAL_CODES = [
   "amount_too_small",
   "amount_exceeds_authorization",
   "amount_exceeds_refundable",
+  "account_reserved",
   "unknown_account",
   "same_account",
   "not_home",
@@ -56,6 +57,7 @@ const CATEGORIES: Record<KnownRefusal, RefusalCategory> = {
   amount_too_small: "amount",
   amount_exceeds_authorization: "amount",
   amount_exceeds_refundable: "amount",
+  account_reserved: "account", // open to flows alone, and named by an intent
   unknown_account: "account",
   same_account: "account",
   not_home: "account",

@@ -147,7 +147,8 @@ function newHolder(id: string, index: number): DayHolder {
     index,
     id,
     available: `liability:customer:${id}:available`,
-    hold: `liability:customer:${id}:hold`,
+    // What these producers set aside themselves; `:hold` is open to flows alone.
+    hold: `liability:customer:${id}:unapplied`,
     money,
     usual,
     floorMinor: index % NO_FLOOR_EVERY === NO_FLOOR_EVERY - 1 ? null : overdraft,

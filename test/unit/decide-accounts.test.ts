@@ -63,8 +63,21 @@ describe("account_open", () => {
     ["liability:nowhere:ann", "unknown_account"],
     [BANK, "not_home"],
     [available("bob"), "not_home"],
+    ["liability:customer:ann:hold", "account_reserved"],
   ] as const)("of %s is refused %s", (account, code) => {
     expect(new MemoryLane().answer(producing.accountOpen("ann", { account })).reason).toEqual(refusal(code));
+  });
+
+  test("of an account that flows alone may touch changes nothing of it, so that a timer finds what was set aside", () => {
+    const lane = new MemoryLane();
+    lane.decide([producing.payIn("ann", 500), producing.holdPlace("ann", 300)]);
+    const account = "liability:customer:ann:hold";
+    const raise = producing.accountUpdate("ann", "floor", { account, floorMinor: "300" });
+    expect(lane.answer(raise).reason).toEqual(refusal("account_reserved"));
+    expect(lane.answer(producing.accountUpdate("ann", "close", { account })).reason).toEqual(
+      refusal("account_reserved"),
+    );
+    expect(lane.account(account)).toMatchObject({ floorMinor: 0n, status: "open" });
   });
 
   test("twice is invalid_state, in another currency currency_mismatch, of a closed one account_closed", () => {

@@ -41,6 +41,7 @@ const FAULTS = {
   amount_not_positive: [{ minor: "0" }],
   amount_too_large: [{ minor: TOO_LARGE }],
   unknown_currency: [{ currency: "QQQ" }],
+  account_reserved: [{ to: "clearing:payment" }, { from: "liability:customer:ann:hold" }],
   unknown_account: [{ to: NOWHERE }, { from: NOWHERE }],
   same_account: [{ from: OWN, to: OWN }],
   not_home: [{ from: OTHERS }],
@@ -96,6 +97,7 @@ describe("a transfer is refused", () => {
   const TOGETHER: readonly [Fault, Fault, Partial<Parts>][] = [
     ["amount_not_positive", "amount_too_large", { minor: `-${TOO_LARGE}` }],
     ["amount_too_large", "insufficient_funds", { minor: TOO_LARGE }],
+    ["account_reserved", "same_account", { from: "clearing:payment", to: "clearing:payment" }],
     ["unknown_account", "same_account", { from: NOWHERE, to: NOWHERE }],
     ["same_account", "not_home", { from: OTHERS, to: OTHERS }],
     ["same_account", "account_closed", { from: CLOSED, to: CLOSED }],

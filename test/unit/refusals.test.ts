@@ -5,7 +5,7 @@ import { firstRefusal, REFUSAL_CODES, REFUSALS, refusal, refusalCode } from "../
 const CONTRACT = `
   identity malformed_case_id case_id_in_future intent_expired idempotency_conflict
   amount amount_not_positive amount_too_large unknown_currency
-  account unknown_account same_account not_home currency_mismatch account_closed account_frozen
+  account account_reserved unknown_account same_account not_home currency_mismatch account_closed account_frozen
   state case_not_found invalid_state
   funds insufficient_funds`;
 

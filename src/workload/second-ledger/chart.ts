@@ -9,6 +9,8 @@ export type SecondPlace = {
   readonly holderId: string | null;
   /** null: none */
   readonly floorMinor: bigint | null;
+  /** an intent that names it is refused */
+  readonly isReserved: boolean;
 };
 
 /** @returns null when the chart has no such path */
@@ -21,7 +23,8 @@ export function placeOf(chart: Tree, path: string): SecondPlace | null {
     const paths = declared.includes("{provider}")
       ? providers.map((one) => declared.replace("{provider}", one))
       : [declared];
-    if (paths.includes(path)) return { side: sideOf(account), holderId: null, floorMinor: null };
+    if (paths.includes(path))
+      return { side: sideOf(account), holderId: null, floorMinor: null, isReserved: isReserved(account) };
   }
   const parts = path.split(":");
   for (const template of itemsOf(at(chart, "holder"))) {
@@ -31,9 +34,14 @@ export function placeOf(chart: Tree, path: string): SecondPlace | null {
     const isSame =
       parts.length === wanted.length && wanted.every((part, index) => part === parts[index] || index === holderAt);
     if (!isSame || !isHolder(holderId)) continue;
-    return { side: sideOf(template), holderId, floorMinor: BigInt(textOf(at(template, "floorMinor"), "a floor")) };
+    const floorMinor = BigInt(textOf(at(template, "floorMinor"), "a floor"));
+    return { side: sideOf(template), holderId, floorMinor, isReserved: isReserved(template) };
   }
   return null;
+}
+
+function isReserved(account: Tree): boolean {
+  return at(account, "open_to") === "flows";
 }
 
 function sideOf(account: Tree): "debit" | "credit" {

@@ -3,6 +3,7 @@
 import type { OriginMessage, ReportMessage } from "../../kafka/codec-messages.ts";
 import { freshCase, type SecondCase } from "./case-book.ts";
 import { readCaseId } from "./case-ids.ts";
+import { placeOf } from "./chart.ts";
 import { printOf } from "./fingerprint.ts";
 import { answersTo, factAnswers, type SecondFlow } from "./flows.ts";
 import { Happening, type Remembering, type Turn } from "./happening.ts";
@@ -66,7 +67,7 @@ export class Deciding {
       if (earlier !== null || opens !== null) return this.#refuse(input, "idempotency_conflict", known);
     }
     const amounts = this.#judgeAmounts(intent);
-    if (opens !== null) return this.#open(input, opens, id, amounts);
+    if (opens !== null) return this.#open(input, opens, id, amounts ?? this.#judgeNamed(intent));
     if (known === null) return this.#refuse(input, amounts ?? "case_not_found", null);
     this.#move(input, known, amounts);
   }
@@ -81,6 +82,14 @@ export class Deciding {
       if (code !== null && !this.#world.rules.scales.has(code)) applying.add("unknown_currency");
     }
     return firstOf(applying);
+  }
+
+  /** What is open to flows alone no intent may name. */
+  #judgeNamed({ account, from, to }: SecondIntent): string | null {
+    const named = [account, from, to].flatMap((path) =>
+      path === null ? [] : [placeOf(this.#world.rules.chart, path)],
+    );
+    return named.some((place) => place?.isReserved === true) ? "account_reserved" : null;
   }
 
   #open(
