@@ -30,7 +30,7 @@ function version(number: string, limit: number, refusal: string, outcome: string
 }
 
 const OLD = version("1.0.0", 500, "amount_too_large", "hold.captured");
-const NEW = version("2.0.0", 50, "invalid_state", "hold.collected");
+const NEW = version("2.0.0", 50, "invalid_state", "parcel.collected");
 
 function parametersOf(holder: string, limit: number): string {
   return `apiVersion: parameters/v1
@@ -85,7 +85,7 @@ test("two versions of a flow run side by side, each by its own guards and defaul
     await system.start("newer");
     const newer = { ann: await place(system, ANN), bob: await place(system, BOB) };
     expect(await capture(system, ANN, old.ann, "c-2")).toBe("hold@1.0.0 hold.captured"); // 450 is ann's limit now
-    expect(await capture(system, ANN, newer.ann, "c-3")).toBe("hold@2.0.0 hold.collected");
+    expect(await capture(system, ANN, newer.ann, "c-3")).toBe("hold@2.0.0 parcel.collected");
     expect(await capture(system, BOB, old.bob, "c-4")).toBe("hold@1.0.0 hold.captured"); // up to 500, as bob's case began
     expect(await capture(system, BOB, newer.bob, "c-5")).toBe("hold@2.0.0 invalid_state"); // up to 50
     expect(await parameterVersions(system)).toEqual([1, 2]);
