@@ -157,7 +157,7 @@ export const NAMES: readonly Wrong[] = [
     what: "a variable that is only written",
     base: "push",
     change: [
-      ["    polls:    {", "    seen: { int: true, init: 0 }\n    polls:    {"],
+      ["    polls: {", "    seen: { int: true, init: 0 }\n    polls: {"],
       ["{ polls: 0 } }", "{ polls: 0, seen: 1 } }"],
     ],
     at: "seen: { int",

@@ -156,7 +156,7 @@ export const STATES: readonly Wrong[] = [
     base: "push",
     change: [
       ["      timers: [ttl]\n", ""],
-      ["    ttl:     { after: params.charge_ttl }\n", "    ttl:     { after: params.charge_ttl }\n"],
+      ["    ttl: { after: params.charge_ttl }\n", "    ttl: { after: params.charge_ttl }\n"],
     ],
     at: "timer.ttl",
     says: /handles timer ttl and does not arm it/,
