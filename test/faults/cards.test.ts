@@ -190,6 +190,8 @@ async function decideAll(world: World): Promise<void> {
   const waiting = await world.query(
     "select case_id, kind, holder_id, state, data from case_state where state in ('attention', 'fx_attention')",
   );
+  expect(waiting.length).toBeGreaterThan(0);
+  await decideByHand(world, printCaseId(String(waiting[0]?.["case_id"]), String(waiting[0]?.["kind"])));
   const lines = waiting.map(({ case_id: caseId, kind, holder_id: holderId, data }) => {
     const { v } = data as { v?: Record<string, string> };
     const isHeld = BigInt(v?.["held"] ?? "0") > 0n;
@@ -204,11 +206,21 @@ async function decideAll(world: World): Promise<void> {
       occurredAt: new Date().toISOString(),
     });
   });
-  expect(lines.length).toBeGreaterThan(0);
   await publishLines(world, lines);
   await waitFor("every decision to be taken", async () => {
     await sleep(200);
     const states = await caseStates(world);
     return [...states.keys()].every((state) => !HUMAN.has(state.split(" ")[1] as string));
   });
+}
+
+/** The verb waits for its answer and ends with it: what no state listens to is refused, and so is a second thought. */
+async function decideByHand(world: World, id: string): Promise<void> {
+  const by = ["--principal", "ada", "--reason", "the provider's file"];
+  const refused = await runVerb(world, ["case", "decide", id, "--event", "ops.sleep_on_it", ...by], [1]);
+  expect(refused.stderr).toContain("invalid_state");
+  const same = ["case", "decide", id, "--event", "ops.sleep_on_it", "--key", "again", ...by];
+  await runVerb(world, same, [1]);
+  const told = await runVerb(world, ["case", id, "--json"]);
+  expect(told.stdout).toContain('"idempotencyKey":"again"');
 }
