@@ -323,6 +323,12 @@ export class Draft implements Scope {
     return null;
   }
 
+  /** An account of the holder that the case will need: opened when it is not there. */
+  meetAccount(path: string, currency: string): void {
+    const account = accountAt(this, path, currency);
+    if (typeof account === "string") this.refuse(account);
+  }
+
   openAccount(path: string, currency: string): RefusalCode | null {
     const place = this.placeOf(path);
     if (place === null) return "unknown_account";

@@ -12,6 +12,7 @@ export const NAMED_ACCOUNT = /^\{(intent\.(account|from|to)|event\.[a-z][a-z0-9_
 
 export function checkPostings(proof: Proof, flow: Flow, chart: Chart): void {
   for (const account of flow.accounts) if (account.path !== "") checkAccount(proof, chart, account);
+  for (const account of flow.accounts) checkCurrency(proof, flow, account);
   for (const posting of flow.postings) checkPosting(proof, flow, posting);
   for (const action of actionsOf(flow)) checkAction(proof, flow, chart, action);
 }
@@ -35,6 +36,27 @@ function checkAccount(proof: Proof, chart: Chart, { place, path, alias, drains }
       `${path} belongs to one holder for ever; the case's own holder is {holder}`,
     );
   }
+}
+
+/** An account of a holder has one currency, whichever line comes first. A report, a timer or another holder's answer that
+ *  found another one there could not be refused, so that its lane would stand still: a case sees to it when it opens. */
+function checkCurrency(proof: Proof, flow: Flow, { place, path, alias, currency }: FlowAccount): void {
+  if (currency !== null && !isOwnHolders(path)) {
+    const message = `${alias} is no account of the case's own holder, so it has no currency to be opened in`;
+    return proof.fails({ property: "home", place }, message);
+  }
+  if (currency !== null && !flow.currencies.some(({ symbol }) => symbol === currency)) {
+    return proof.fails({ property: "references", place }, `currency ${currency} of ${alias} is not declared`);
+  }
+  const isPosted = flow.postings.some(({ lines }) => lines.some((line) => [line.debit, line.credit].includes(alias)));
+  const meetsFacts = flow.calls.length + flow.timers.length > 0;
+  if (currency !== null || !isPosted || !meetsFacts || !isOwnHolders(path)) return;
+  const message = `${alias} lacks "currency": a later report or timer that finds the account in another one could not be refused`;
+  proof.fails({ property: "home", place }, message);
+}
+
+function isOwnHolders(path: string): boolean {
+  return path !== "" && placeholdersIn(path).join() === "holder";
 }
 
 /** The account that a path template stands for: any holder's, and any provider's, are alike. */

@@ -103,7 +103,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     needs: { opening: openingNeeds(flow), guard: guardNeeds(flow), moving: movingNeeds(flow) },
     amountSymbols: amountSymbols(flow),
     quotes: quoteVariables(flow),
-    touches: flow.accounts.map((account) => account.path).filter((path) => /^[^{]*\{holder\}[^{]*$/.test(path)),
+    touches: flow.accounts.map((account) => account.path).filter(isHoldersOwn),
   };
 }
 
@@ -170,6 +170,7 @@ function compileBind({ flow, names }: Place): (draft: Draft) => RefusalCode | nu
   const symbols = flow.currencies.map(({ symbol, from }) => ({ symbol, get: compileCurrency(from) }));
   const fields = flow.data.map(({ name, init }) => ({ name, get: compileNode(names, init.root) }));
   const paths = flow.accounts.filter(({ path }) => readsVariable(path)).map(({ path }) => compilePath(path));
+  const own = ownAccounts(flow).map(({ path, symbol }) => ({ get: compilePath(path), symbol }));
   // A copy of one object has its shape, so all cases of a flow share one: growing each by name after name costs far more.
   const empty = Object.fromEntries(fields.map(({ name }) => [name, undefined as unknown as Value]));
   return (draft) => {
@@ -177,8 +178,19 @@ function compileBind({ flow, names }: Place): (draft: Draft) => RefusalCode | nu
     for (const { symbol, get } of symbols) draft.bindCurrency(symbol, get(draft));
     for (const { name, get } of fields) draft.set(name, get(draft));
     for (const path of paths) if (isUnknown(draft, path(draft))) draft.refuse("unknown_account");
+    for (const { get, symbol } of own) draft.meetAccount(get(draft), draft.currencyOf(symbol));
     return draft.refused;
   };
+}
+
+/** Opened with the case when they are not there: an account has one currency, and a report that found another one could
+ *  not be refused. */
+function ownAccounts(flow: Flow): { readonly path: string; readonly symbol: string }[] {
+  return flow.accounts.flatMap(({ path, currency }) => (currency === null ? [] : [{ path, symbol: currency }]));
+}
+
+function isHoldersOwn(path: string): boolean {
+  return /^[^{]*\{holder\}[^{]*$/.test(path);
 }
 
 /** A path that is empty as a whole will be known later, such as where money would go back to. */

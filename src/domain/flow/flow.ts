@@ -69,6 +69,9 @@ export type FlowAccount = {
   readonly place: Place;
   readonly alias: string;
   readonly path: string;
+  /** symbol of the currency that the holder's account is in: it is opened with the case when it is not there, and a case
+   *  whose holder has it in another currency is refused. null: whatever the first line says */
+  readonly currency: string | null;
   /** must hold nothing of a case that rests (quiescent) or has ended (final) */
   readonly drains: boolean;
 };

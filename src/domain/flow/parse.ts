@@ -6,7 +6,7 @@ import type { Fault, Located, Place } from "../located.ts";
 import type { ParseExpression } from "./expression.ts";
 import type { Flow, FlowAccount, FlowDefaults, FlowException, FlowInvariant, FlowStart, FlowTimer } from "./flow.ts";
 import { FlowReading, unread } from "./flow-reading.ts";
-import { EVENT_FORM, isEventName, NAME, WORDS_JOINED } from "./names.ts";
+import { CURRENCY_SYMBOL, EVENT_FORM, isEventName, NAME, WORDS_JOINED } from "./names.ts";
 import { readCall } from "./parse-calls.ts";
 import { mustMatch, readCurrency, readData, readEventShape, readParam } from "./parse-data.ts";
 import { readPostings } from "./parse-postings.ts";
@@ -128,11 +128,13 @@ function readStart(reading: FlowReading, node: Located | undefined, fallback: Pl
 
 function readAccount(reading: FlowReading, alias: string, place: Place, node: Located): FlowAccount {
   mustMatch(reading, place, alias, NAME, WORDS_JOINED);
-  const row = reading.fields(node, `account ${alias}`, { required: ["path"], optional: ["drains"] });
+  const row = reading.fields(node, `account ${alias}`, { required: ["path"], optional: ["currency", "drains"] });
+  const currency = row?.get("currency");
   return {
     place: row?.get("path")?.place ?? place,
     alias,
     path: reading.text(row?.get("path"), "path") ?? "",
+    currency: reading.textLike(currency, "currency", CURRENCY_SYMBOL, "a currency symbol"),
     drains: reading.flag(row?.get("drains"), "drains"),
   };
 }

@@ -72,6 +72,14 @@ export class Bookings {
     return account;
   }
 
+  /** An account of the case's own holder that later events may book on: it is there from the beginning. */
+  meet(path: string, currency: string): void {
+    const place = this.#ownPlace(path);
+    if (place === null) return;
+    const account = this.#find(path, currency, place) ?? this.#open(path, currency, place, place.floorMinor);
+    if (account.currency !== currency) this.refusals.add("currency_mismatch");
+  }
+
   #find(path: string, currency: string, place: SecondPlace): SecondAccount | null {
     const key = accountKey(path, currency, place);
     return this.#ledger.accounts.get(key) ?? this.opened.get(key) ?? null;

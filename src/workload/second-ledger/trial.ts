@@ -93,6 +93,18 @@ export class Trial {
         this.#bookings.refusals.add("unknown_account");
       }
     }
+    this.#meetAccounts();
+  }
+
+  /** The holder's accounts whose currency the flow says. */
+  #meetAccounts(): void {
+    for (const [alias, account] of entriesOf(at(this.#flow.spec, "accounts"))) {
+      const symbol = at(account, "currency");
+      if (symbol === undefined) continue;
+      const path = textOf(at(account, "path"), `account ${alias}`).replace("{holder}", this.#one.holderId);
+      const name = textOf(symbol, `the currency of ${alias}`);
+      this.#bookings.meet(path, this.#one.currencies.get(name) ?? missing(`currency ${name}`));
+    }
   }
 
   #currencyFrom(from: string): string | null {
