@@ -185,7 +185,7 @@ describe("a transfer to another holder", () => {
 
   test("in the receiver's currency is changed before it leaves, and changed back as it was when it is refused", () => {
     const lanes = world();
-    const korunas = "liability:customer:" + elsewhere + ":hold";
+    const korunas = "liability:customer:" + elsewhere + ":unapplied";
     lanes.publish(transfer(here, elsewhere, 1_000, { to: korunas, settlementCurrency: "CZK" }));
     lanes.publish(transfer(here, elsewhere, 1_000, { settlementCurrency: "CZK" }));
     settle(lanes);
@@ -221,13 +221,13 @@ describe("a transfer to another holder", () => {
 
   test("at home stays one step, in another currency too", () => {
     const lanes = world();
-    const hold = `liability:customer:${here}:hold`;
+    const other = `liability:merchant:${here}:available`;
     const yen = `liability:customer:${here}:unapplied`;
-    lanes.publish(transfer(here, here, 100, { to: hold }));
+    lanes.publish(transfer(here, here, 100, { to: other }));
     lanes.publish(transfer(here, here, 100, { to: yen, settlementCurrency: "JPY" }));
     settle(lanes);
     expect(outcomesOf(lanes, here)).toEqual(["transfer.completed", "transfer.completed"]);
-    expect([balanceOf(lanes, hold), balanceOf(lanes, yen, "JPY")]).toEqual([100n, 159n]);
+    expect([balanceOf(lanes, other), balanceOf(lanes, yen, "JPY")]).toEqual([100n, 159n]);
   });
 
   test.each([

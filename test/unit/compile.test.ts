@@ -132,10 +132,7 @@ describe("the rules of all flows", () => {
   });
 
   const NEWER = HOLD_TEXT.replace("version: 1.0.0", "version: 2.0.0")
-    .replace(
-      'hold: { path: "liability:customer:{holder}:hold" }',
-      'hold: { path: "liability:customer:{holder}:unapplied" }',
-    )
+    .replace('path: "liability:customer:{holder}:hold"', 'path: "liability:customer:{holder}:unapplied"')
     .replaceAll("hold_release", "hold_void");
 
   test("leave old cases on their version: its intents are taken and its accounts read", () => {
