@@ -45,6 +45,22 @@ export const MONEY: readonly Wrong[] = [
     says: /cannot be the flow's to empty/,
   },
   {
+    property: "home",
+    what: "an account whose currency a report would find out",
+    base: "push",
+    change: [['{holder}:available", currency: S }', '{holder}:available" }']],
+    at: '"liability:merchant:{holder}:available"',
+    says: /lacks "currency": a later report or timer/,
+  },
+  {
+    property: "home",
+    what: "a currency for an account of the house",
+    base: "push",
+    change: [['path: "asset:bank:main" }', 'path: "asset:bank:main", currency: S }']],
+    at: '"asset:bank:main", currency',
+    says: /no account of the case's own holder/,
+  },
+  {
     property: "invariant",
     what: "a hold that is not released",
     isSeeded: true,
