@@ -133,11 +133,18 @@ function kinEntry(event: string, key: string): EntryStart {
   return { event, source: "k", offset: 0n, fingerprint: "", key };
 }
 
+/** The id follows from who spawns, so whoever knows that could have opened a case under it before: then the next one. */
+function freeChildId(books: Books, parent: CaseRecord, kind: string, words: readonly string[]): string {
+  let { uuid } = childCaseId(kind, parent.id, words);
+  for (let again = 1; caseOf(books, uuid) !== null; again++)
+    uuid = childCaseId(kind, parent.id, [...words, String(again)]).uuid;
+  return uuid;
+}
+
 function openChild({ books, input }: Deed, parent: CaseRecord, spawn: FollowUp & { kind: "spawn" }): CaseRecord {
   const flow = books.rules.spawned.get(spawn.flow);
   assert(flow !== undefined, `${parent.flow.ref} opens cases of ${spawn.flow}, which no flow is`);
-  const { uuid } = childCaseId(flow.caseKind, parent.id, [spawn.flow, String(spawn.child)]);
-  assert(!books.cases.has(uuid), `child ${spawn.child} of ${parent.id} is there already`);
+  const uuid = freeChildId(books, parent, flow.caseKind, [spawn.flow, String(spawn.child)]);
   const child: CaseRecord = {
     id: uuid,
     kind: flow.caseKind,

@@ -158,6 +158,16 @@ describe("a child", () => {
     ]);
   });
 
+  test("takes the next id where somebody has opened a case under the one that follows", () => {
+    const parent = parseCaseId(mother)?.uuid as string;
+    const idOf = (...words: string[]): string => formatCaseId(childCaseId("kid", parent, ["kid", "0", ...words]));
+    const guessed = { ...producing.payIn("ann", 5), caseId: idOf() };
+    expect(lane.answer(guessed)).toMatchObject({ type: "transfer.completed" });
+    expect(types(give(30, "1"))).toEqual(["mother.gave", "kid.paid", "mother.told"]);
+    expect(lane.case(idOf())?.flow.name).toBe("transfer");
+    expect(lane.case(idOf("1"))?.data).toMatchObject({ values: { amount: 30n }, parent: { uuid: parent } });
+  });
+
   test("that is refused refuses the whole event, and leaves books and cases as they were", () => {
     const before = [lane.balances(), lane.case(mother)?.data, lane.timers];
     expect(give(101, "1")).toMatchObject([

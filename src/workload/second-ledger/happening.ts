@@ -135,12 +135,20 @@ export class Happening {
     const flow = this.#world.versionOf((known) => known.name === name);
     if (flow === undefined) throw new Unreadable(`there is no flow ${name}`);
     const number = counted(one, `+${name}`) - 1;
-    const uuid = derivedId(one.uuid, [name, String(number)]);
+    const uuid = this.#freeId(one.uuid, [name, String(number)]);
     const parent = writeCaseId(one.kind, one.uuid);
     const of = { occurredAt: this.#atMicros, parent };
     this.drafts.set(uuid, { ...freshCase({ uuid, kind: flow.caseKind }, flow, one.holderId, of) });
     const remembering = becauseOf(one, "spawn");
     this.#queue.push({ uuid, given: this.#givenBy("spawn", values), remembering, alternatives: null });
+  }
+
+  /** Somebody may have opened a case under the id that follows: then the next is taken. */
+  #freeId(parentUuid: string, words: readonly string[]): string {
+    let uuid = derivedId(parentUuid, words);
+    for (let again = 1; this.#ledger.cases.has(uuid) || this.drafts.has(uuid); again++)
+      uuid = derivedId(parentUuid, [...words, String(again)]);
+    return uuid;
   }
 
   #tell(one: Draft, word: string, values: ReadonlyMap<string, GivenValue>): void {
