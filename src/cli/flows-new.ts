@@ -17,7 +17,8 @@ export function registerNew(flows: Command, context: CliContext): void {
     .command("new <NAME>")
     .description(
       "Copies a flow and its scenarios under another name, with what two flows may not share renamed: the kind of its ids, " +
-        "what opens a case of it, and outcomes that bear its name. The copy passes the checker; nothing is overwritten.",
+        "what opens a case of it, and outcomes that bear its name. It lies beside the flow in `flowsDir`, where `run` takes it " +
+        "up, and passes the checker; nothing is overwritten.",
     )
     .requiredOption("--like <NAME>", "the flow to copy")
     .action((name: string, options: Options) => newFlow(context, name, options));

@@ -13,7 +13,10 @@ export function register(program: Command, context: CliContext): void {
     .description(
       "Runs the service until SIGTERM. Several instances share the lanes; a killed one's lanes go to the others.",
     )
-    .option("--roles <ROLES>", "what this process does, separated by commas: lanes, gateways, auditor (default: lanes)")
+    .option(
+      "--roles <ROLES>",
+      "what this process does, separated by commas: lanes, gateways, rates, auditor (default: lanes)",
+    )
     .option("--instance <NAME>", "a label for logs and metrics; ownership does not depend on it")
     .option("--http-port <N>", "port of /metrics, /livez and /readyz (default: a free one, logged)")
     .action((options: RunOptions) => run(context, options));
