@@ -53,7 +53,9 @@ export async function findEnds(connection: Connection, spans: readonly Span[]): 
   const ends: LaneEnd[] = [];
   for (const head of heads) {
     if (head.reportsNext > 0n) {
-      throw new ReplayRefused(`lane ${head.lane} has taken reports of gateways too, and only intents are replayed`);
+      throw new ReplayRefused(
+        `lane ${head.lane} has taken reports too, of gateways or other lanes, and only intents are replayed`,
+      );
     }
     const to = spans.find(({ partition }) => partition === head.lane)?.to ?? 0n;
     ends.push(await findEnd(connection, head, to));
