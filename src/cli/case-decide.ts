@@ -35,8 +35,9 @@ export function registerDecide(verb: Command, context: CliContext): void {
     .summary("decide what becomes of a case that waits for a person")
     .description(
       [
-        "Publishes a named person's decision about a case and waits for its outcome. Which decisions a case takes, the state",
-        "of its flow says. Exit 1 when it is refused, or when nothing answers in time.",
+        "Publishes a named person's decision about a case and waits for its outcome. A case takes the decisions (`ops.…`) that",
+        "its flow lists for the state it is in: `case ID` tells the state, `flows diagram NAME` the ways out of it.",
+        "Exit 1 when it is refused, or when nothing answers in time.",
       ].join(" "),
     )
     .requiredOption("--event <EVENT>", "the decision, such as ops.confirm_released")

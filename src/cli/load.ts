@@ -44,7 +44,10 @@ export function register(program: Command, context: CliContext): void {
     .description("Publishes intents, in order per holder. Exit 0 when all of them are acknowledged by Kafka.")
     .option("--from <FILE>", "JSON lines, an intent each; - is stdin")
     .option("--repeat-last <K>", "send the last K lines again afterwards, the same bytes: a producer's retry")
-    .option("--profile <NAME>", `made-up intents instead: ${PROFILES.join(", ")}`)
+    .option(
+      "--profile <NAME>",
+      `made-up intents instead: ${PROFILES.join(", ")}; cards needs the roles gateways (provider script) and rates`,
+    )
     .option("--count <N>", "how many of them in all, openings of accounts included")
     .option("--seed <S>", "the same seed and run time give the same intents (default: 1)")
     .option("--holders <H>", "how many holders they belong to (default: a twentieth of the count, at most 10000)")
