@@ -15,7 +15,8 @@ export function registerCheck(flows: Command, context: CliContext): void {
     .command("check [FILES...]")
     .description(
       "Proves flow files and files of parameters sound, as `run` does before it begins: everything that is declared, or " +
-        "FILES beside it, each in the place of the declared file of its name. Exit 1 with every fault: file, line, column.",
+        "FILES beside it, each in the place of the declared file that is called like it (NAME.flow.yaml is a flow, any other " +
+        "name parameters). Exit 1 with every fault: file, line, column.",
     )
     .option("--keep", "remember beside the flows (proven.json) that they are sound, so that nothing proves them again")
     .action((files: readonly string[], options: { readonly keep?: true }) =>
