@@ -44,7 +44,7 @@ export type Judging = {
   readonly currencies: Currencies;
   /** what was believed before this tick */
   readonly book: RateSnapshot;
-  /** the highest number of the tick's feed so far, believed or not */
+  /** the highest number of the tick's feed so far: of ticks that were believed, and of jumps */
   readonly highestSeq: bigint;
 };
 

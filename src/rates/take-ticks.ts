@@ -6,7 +6,7 @@ import type { RateFeeds } from "../domain/feeds.ts";
 import type { RateRow, RateSnapshot } from "../domain/rates.ts";
 import type { Connection } from "../store/database.ts";
 import { followRates, type RateWriter, type RefusedRate, rateBookAt, writingRates } from "../store/rates.ts";
-import { judgeTick, type RefusedTick, rowOf, type Tick } from "./judge.ts";
+import { type Judgement, judgeTick, type RefusedTick, rowOf, type Tick } from "./judge.ts";
 
 /** A record of the topic: a tick, or why it is none. */
 export type TakenTick =
@@ -63,8 +63,9 @@ export async function takeTicks(
 
 type Judged = { rows: Omit<RateRow, "version">[]; refused: RefusedRate[]; dropped: number };
 
-async function judgeAll(
-  writer: RateWriter,
+/** Exported for tests. */
+export async function judgeAll(
+  writer: Pick<RateWriter, "highestSeq">,
   rules: TickRules,
   ticks: readonly TakenTick[],
   before: RateSnapshot,
@@ -74,13 +75,15 @@ async function judgeAll(
   let book = before;
   for (const taken of ticks) {
     if (taken.kind === "undecodable") {
-      judged.refused.push({ ...NO_TICK, ...taken, reason: "undecodable", asOfMs: taken.receivedAtMs });
+      const { offset, receivedAtMs, detail } = taken;
+      const why = { reason: "undecodable", detail };
+      judged.refused.push(refusedRow({ ...NO_TICK, asOfMs: receivedAtMs, receivedAtMs }, offset, why));
       continue;
     }
     const { tick, offset } = taken;
-    const highestSeq = highest.get(tick.feed) ?? (await writer.highestSeq(tick.feed));
+    const highestSeq = highest.get(tick.feed) ?? (await highestSeqOf(writer, rules, tick.feed));
     const judgement = judgeTick({ ...rules, book, highestSeq }, tick);
-    highest.set(tick.feed, tick.seq > highestSeq ? tick.seq : highestSeq);
+    highest.set(tick.feed, raises(judgement) && tick.seq > highestSeq ? tick.seq : highestSeq);
     if (judgement.kind === "dropped") judged.dropped += 1;
     else if (judgement.kind === "refused") judged.refused.push(refusedRow(tick, offset, judgement));
     else {
@@ -92,6 +95,21 @@ async function judgeAll(
   return judged;
 }
 
+/** The name of a feed that nobody declared is any text at all, and not for the database. */
+async function highestSeqOf(
+  writer: Pick<RateWriter, "highestSeq">,
+  { feeds }: TickRules,
+  feed: string,
+): Promise<bigint> {
+  return feeds.feeds.has(feed) ? await writer.highestSeq(feed) : -1n;
+}
+
+/** The number of a tick that nobody may believe counts for nothing: one wrong number, however high, would have every later
+ *  tick of its feed dropped. A jump may yet be accepted, and what comes behind it is newer. */
+function raises(judgement: Judgement): boolean {
+  return judgement.kind === "believed" || (judgement.kind === "refused" && judgement.reason === "jump");
+}
+
 /** A version has one row a pair: of several ticks in one batch the last one that was believed. */
 function isSamePair(row: Omit<RateRow, "version">, tick: Tick): boolean {
   return row.feed === tick.feed && row.base === tick.base && row.quote === tick.quote;
@@ -99,10 +117,30 @@ function isSamePair(row: Omit<RateRow, "version">, tick: Tick): boolean {
 
 const NO_TICK = { feed: "", seq: 0n, base: "", quote: "", bid: "", mid: "", ask: "" } as const;
 
+/** Three names are in the key of a row, and one of a btree has at most 2704 bytes. */
+const NAME_CHARS_MAX = 200;
+
+/** Texts are as received but for what Postgres takes in none, a NUL, and in no key, a long name: with one of these in it the
+ *  batch could never be written. */
 function refusedRow(tick: Tick, offset: bigint, why: { reason: string; detail: string }): RefusedRate {
-  const { bid, mid, ask } = tick;
-  return { ...tick, bid: bid ?? "", mid: mid ?? "", ask: ask ?? "", reason: why.reason, detail: why.detail, offset };
+  const { feed, base, quote, seq, bid, mid, ask, asOfMs, receivedAtMs } = tick;
+  return {
+    feed: printable(feed).slice(0, NAME_CHARS_MAX),
+    base: printable(base).slice(0, NAME_CHARS_MAX),
+    quote: printable(quote).slice(0, NAME_CHARS_MAX),
+    seq,
+    bid: printable(bid ?? ""),
+    mid: printable(mid ?? ""),
+    ask: printable(ask ?? ""),
+    reason: why.reason,
+    detail: printable(why.detail),
+    asOfMs,
+    receivedAtMs,
+    offset,
+  };
 }
+
+const printable = (text: string): string => text.replaceAll("\u0000", "\\0");
 
 /** Why an operator cannot accept a refused tick. */
 export class NotAcceptable extends Error {

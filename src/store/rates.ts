@@ -49,7 +49,7 @@ export async function ratesVersionAt(connection: Connection, atMs: number): Prom
 
 /** What only the holder of the lock may do, within its dbTransaction. */
 export type RateWriter = {
-  /** the highest number of a feed that was taken or refused; -1n: none yet */
+  /** the highest number of a feed that was believed, or refused as a jump; -1n: none yet */
   readonly highestSeq: (feed: string) => Promise<bigint>;
   /** writes rows as the next version
    *  @returns its number */

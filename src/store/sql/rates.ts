@@ -31,11 +31,12 @@ export const ratesVersionAt = statement(
 // Purpose: whoever writes versions stands alone until its dbTransaction ends, so that numbers become visible in order.
 export const lockRates = statement("lock_rates", `select pg_advisory_xact_lock(7001, 2)`);
 
-// Purpose: the highest number that was taken or refused of each feed. Index: rate_seq and the key of rate_refused. Rows: one.
+// Purpose: the highest number of a feed that was believed, or that came with a jump, which may yet be accepted; what else was
+// refused counts for nothing. Index: rate_seq and the key of rate_refused. Rows: one.
 export const highestSeq = statement(
   "highest_rate_seq",
   `select greatest(coalesce((select max(seq) from rate where feed = $1), -1),
-     coalesce((select max(seq) from rate_refused where feed = $1), -1)) as seq`,
+     coalesce((select max(seq) from rate_refused where feed = $1 and reason = 'jump'), -1)) as seq`,
 );
 
 // Purpose: the rates of a new version. Rows: ticks of a batch.
