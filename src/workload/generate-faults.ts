@@ -1,7 +1,7 @@
 // What goes wrong on a made-up day: what producers ask wrongly, send twice or send as rubbish. Nothing here moves money.
 
 import { BANK, type Day } from "./generate-day.ts";
-import { canPay, payIn } from "./generate-payments.ts";
+import { payIn } from "./generate-payments.ts";
 import type { Outbound } from "./load-pump.ts";
 
 const TOO_LARGE = 10n ** 39n;

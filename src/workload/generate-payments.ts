@@ -73,7 +73,7 @@ export function giveBack(day: Day): Outbound {
   return day.send(holder, day.transfer(holder, holder.hold, holder.available, minor));
 }
 
-export function canPay(holder: DayHolder, minor: bigint): boolean {
+function canPay(holder: DayHolder, minor: bigint): boolean {
   return holder.floorMinor === null || holder.availableMinor - minor >= holder.floorMinor;
 }
 
