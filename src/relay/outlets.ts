@@ -45,6 +45,8 @@ export class Outlets {
   readonly #outlets = new Map<number, Outlet>();
   #isOpen = false;
   #closed = false;
+  /** the first opening has made the outlets that there were */
+  #isMade = false;
   /** counts how often they were opened: what an earlier life still waits for changes nothing any more */
   #life = 0;
   #fail: (error: unknown) => void = () => undefined;
@@ -96,11 +98,15 @@ export class Outlets {
     for (const { toLane, next, seen } of rows) {
       // Taken and not sent: the database has lost blocks of this lane and not of the other.
       if (seen >= next) return this.#halted("tail_ahead_of_head", { toLane, seenSequence: seen, committedNext: next });
-      const outlet = this.#outlets.get(toLane) ?? this.#make(toLane, next, seen + 1n);
+      const known = this.#outlets.get(toLane);
+      // New since the first opening: its block is committed and not handed over yet, and `add` makes it where it begins.
+      if (known === undefined && this.#isMade) continue;
+      const outlet = known ?? this.#make(toLane, next, seen + 1n);
       outlet.nextToSend = seen + 1n;
       outlet.isBusy = false;
       outlet.queue.forgetBefore(outlet.nextToSend);
     }
+    this.#isMade = true;
     reach("outlets.read");
     return true;
   }

@@ -171,6 +171,19 @@ describe("whoever takes the lane next", () => {
     expect(site.partitions.get(1)).toEqual([...range(0, 6), ...range(3, 8)]);
   });
 
+  test("takes the first messages to a lane whose block was committed and not handed over as it opened anew", async () => {
+    const site = new Site();
+    const outlets = await opened(site);
+    const block = site.block({ 1: 2 });
+    expect(await outlets.open()).toBe(true);
+    void outlets.run(forever);
+    hand(outlets, block);
+    hand(outlets, site.block({ 1: 1 }));
+    await waitFor("all is sent", () => site.partitions.get(1)?.length === 3);
+    expect(site.partitions.get(1)).toEqual(range(0, 3));
+    expect(outlets.backlog).toBe(0);
+  });
+
   test("is not disturbed by an answer that an earlier life waited for", async () => {
     const site = new Site();
     const held: (() => void)[] = [];
