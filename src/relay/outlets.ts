@@ -135,15 +135,12 @@ export class Outlets {
     if (!this.#isOpen || outlet.isBusy || outlet.nextToSend >= outlet.queue.end) return;
     const life = this.#life;
     outlet.isBusy = true;
-    void this.#carryAll(outlet, life)
-      .catch((error) => {
-        if (life === this.#life) this.#fail(error);
-      })
-      .finally(() => {
-        if (life === this.#life) outlet.isBusy = false;
-      });
+    void this.#carryAll(outlet, life).catch((error) => {
+      if (life === this.#life) this.#fail(error);
+    });
   }
 
+  /** Whatever ends it before all is carried ends carrying altogether; the next opening finds every outlet at rest. */
   async #carryAll(outlet: Outlet, life: number): Promise<void> {
     const { queue, toLane } = outlet;
     const isOver = (): boolean => !this.#isOpen || life !== this.#life;
@@ -165,7 +162,7 @@ export class Outlets {
       if (!isOld) queue.published(batch.length, -1n);
       this.#parts.sent(this.#lane, toLane, batch.length);
     }
-    // With the loop's last look, not a moment later: what is added from here on has to wake it.
+    // Here alone, with the loop's last look: what is added from here on has to wake it, and by a later moment it has.
     outlet.isBusy = false;
   }
 

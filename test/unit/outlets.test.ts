@@ -117,6 +117,28 @@ describe("messages of a lane that is owned", () => {
     expect(site.partitions.get(1)).toBeUndefined();
   });
 
+  test("are sent once, whenever between two batches they are handed over", async () => {
+    const site = new Site();
+    const held: (() => void)[] = [];
+    site.sending = () => new Promise((resolve) => held.push(resolve));
+    let isFirst = true;
+    const sent = (): void => {
+      if (isFirst) queueMicrotask(() => hand(outlets, site.block({ 1: 1 })));
+      isFirst = false;
+    };
+    const outlets = await opened(site, { sent });
+    hand(outlets, site.block({ 1: 1 }));
+    held[0]?.();
+    await waitFor("the second is on its way", () => held.length === 2);
+    await new Promise((resolve) => setImmediate(resolve));
+    hand(outlets, site.block({ 1: 1 }));
+    held[1]?.();
+    await waitFor("the third is on its way", () => held.length === 3);
+    held[2]?.();
+    await waitFor("all is sent", () => outlets.backlog === 0);
+    expect(site.partitions.get(1)).toEqual(range(0, 3));
+  });
+
   test("are sent again until they are acknowledged", async () => {
     const site = new Site();
     let tries = 0;
