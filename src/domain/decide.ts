@@ -2,7 +2,15 @@
 // out. No clock, no chance, no await. Every intent gets exactly one outcome that answers it.
 
 import { assert } from "./assert.ts";
-import { type Books, type CaseRecord, caseOf, type IntentInput, NO_DATA, type TimerInput } from "./books.ts";
+import {
+  type Books,
+  type CaseRecord,
+  caseOf,
+  type IntentInput,
+  NO_DATA,
+  type TimerInput,
+  type TimerKey,
+} from "./books.ts";
 import { perform, remember } from "./decide-deed.ts";
 import { answer } from "./decide-outcomes.ts";
 import { stateOf } from "./decide-walk.ts";
@@ -54,13 +62,15 @@ function openingOf(known: CaseRecord): HistoryEntry | null {
   return first !== null && first.source === "i" ? first : null;
 }
 
-/** Fires a timer.
+/** Fires a timer, unless one before it in its block has cancelled it: a case may have several that are due at once.
  *  @throws Undecidable when the case does not wait for it, or its posting is refused */
 export function decideTimer(books: Books, input: TimerInput): void {
   const { caseId, name, dueMs } = input.timer;
   const known = caseOf(books, caseId);
-  if (known === null || known.data.timers[name] !== dueMs)
+  if (known === null || known.data.timers[name] !== dueMs) {
+    if (isGone(books, input.timer)) return;
     throw new Undecidable(`no case waits for timer ${name} of ${caseId}`);
+  }
   const event = known.flow.timerEvents.get(name) ?? "";
   const alternatives = stateOf(known).on.get(event);
   if (alternatives === undefined) throw new Undecidable(`state ${known.state} has no answer to timer.${name}`);
@@ -72,6 +82,11 @@ export function decideTimer(books: Books, input: TimerInput): void {
   const entry = { event, source: "t", offset: BigInt(dueMs), fingerprint: "", key: "" } as const;
   const code = perform(books, input, { known, cause, alternatives, entry });
   if (code !== null) throw new Undecidable(`timer.${name} of case ${known.id} is refused: ${code}`);
+}
+
+/** One that was armed anew is another: it is due after the block's now, and so behind all that are taken with it. */
+function isGone({ timersGone }: Books, { dueMs, caseId, name }: TimerKey): boolean {
+  return timersGone.some((gone) => gone.caseId === caseId && gone.name === name && gone.dueMs === dueMs);
 }
 
 function factOf(occurredAtMicros: bigint): Cause {

@@ -178,6 +178,7 @@ export type BlockRows = {
   /** versions that it decided by */
   readonly ratesVersion: bigint;
   readonly parametersVersion: bigint;
+  /** how far it has moved the position of timers: those count too that an earlier one of the block has cancelled */
   readonly timersFired: number;
   readonly cases: readonly CaseRecord[];
   readonly accounts: readonly Account[];

@@ -15,6 +15,7 @@ import { DAY_MS, DECLARED, RULES } from "../support/ledger.ts";
 import { MemoryProduction } from "../support/memory-lane.ts";
 import { RandomDay } from "../support/random-day.ts";
 import { type AuditOver, auditMemory, FLOW_FILES, secondRules } from "../support/second-audit.ts";
+import { wholeRules, wholeSecondRules } from "../support/whole-flows.ts";
 
 const SECOND = secondRules();
 const DAYS = Number(process.env["DAYS"] ?? 60);
@@ -41,6 +42,36 @@ describe("days at random, timers included", () => {
     }
     if (DAYS < 60) return;
     for (const what of EVERYTHING) expect([what, seen.has(what)]).toEqual([what, true]);
+  });
+});
+
+describe("timers of one case that are due in one block", () => {
+  const HOLD = "hold.flow.yaml";
+  const NUDGE = "        timer.nudge:\n          - { to: held }\n";
+  const LAST = "        timer.last:\n          - { to: expired }\n";
+  test.for<[string, Record<string, string>, string]>([
+    ["the first ends the wait for the others", { last: "PT15M" }, LAST],
+    ["the first arms the others anew", { nudge: "PT10M" }, NUDGE],
+    ["both", { last: "PT16M", nudge: "PT10M" }, LAST + NUDGE],
+  ])("%s", async ([, timers, answers]) => {
+    const more = Object.entries(timers).map(([name, after]) => `\n    ${name}: { after: ${after} }`);
+    const change = (name: string, text: string): string => {
+      if (name !== HOLD) return text;
+      const armed = replaceOnce(text, "timers: [expiry]", `timers: [${["expiry", ...Object.keys(timers)].join(", ")}]`);
+      const answered = replaceOnce(armed, "        timer.expiry:", `${answers}        timer.expiry:`);
+      return replaceOnce(answered, "expiry: { after: PT15M }", `expiry: { after: PT15M }${more.join("")}`);
+    };
+    const [core, second] = [wholeRules(change), wholeSecondRules(change)];
+    let cancelled = 0;
+    for (let seed = 1; seed <= 8; seed++) {
+      const lane = await new RandomDay(seed, new MemoryProduction("cust_0", core)).run(80);
+      const { found, tally } = await auditMemory(lane, { rules: second });
+      expect(found, `seed ${seed}`).toEqual({});
+      expect(tally.blocksDecided).toBe(lane.head.block);
+      const fired = lane.cases().flatMap(({ history }) => history.match(/^timer\./gm) ?? []);
+      cancelled += lane.blocks.reduce((sum, { row }) => sum + row.timers, 0) - fired.length;
+    }
+    expect(cancelled).toBeGreaterThan(0);
   });
 });
 

@@ -337,5 +337,7 @@ function nameOf({ dueMs, caseId, name }: Timer): string {
 }
 
 function byPosition(one: Timer, other: Timer): number {
-  return one.dueMs - other.dueMs || (one.caseId < other.caseId ? -1 : 1);
+  if (one.dueMs !== other.dueMs) return one.dueMs - other.dueMs;
+  const [place, otherPlace] = [`${one.caseId} ${one.name}`, `${other.caseId} ${other.name}`];
+  return place < otherPlace ? -1 : 1;
 }

@@ -14,6 +14,7 @@ import {
   RECENT_MAX,
   type SecondMessage,
   type SecondTimer,
+  timerKey,
 } from "./ledger.ts";
 import { readReport } from "./reports.ts";
 import type { SecondRules } from "./rules.ts";
@@ -26,6 +27,7 @@ export type Misfit = { readonly record: InputRecord; readonly reason: string };
 export type DecidedBlock = Gathered & {
   /** to other lanes, by lane and sequence */
   readonly sent: readonly SecondMessage[];
+  /** taken in their turn, those that were cancelled just before it included */
   readonly fired: readonly SecondTimer[];
   readonly misfits: readonly Misfit[];
   /** inputs that could not be decided anew, with why, and were believed */
@@ -55,7 +57,7 @@ export function decideBlock(rules: SecondRules, ledger: LaneLedger, taken: Block
   const world = new World(rules, { asks: by.asks, flows: taken.flows, nowMs: ledger.nowMs });
   const deciding = new Deciding(world, ledger, decided);
   try {
-    for (const timer of decided.fired) deciding.timer(timer);
+    fireAll(deciding, ledger, decided.fired);
   } catch (error) {
     decided.wrong.push({ invariant: "timers_decided_anew", text: whyUndecidable(error) });
   }
@@ -68,6 +70,15 @@ export function decideBlock(rules: SecondRules, ledger: LaneLedger, taken: Block
   }
   remember(ledger, taken, decided);
   return decided;
+}
+
+/** Those that wait as the block begins, in order; one that another before it has cancelled is passed over. */
+function fireAll(deciding: Deciding, ledger: LaneLedger, fired: readonly SecondTimer[]): void {
+  const waiting = fired.map((timer) => ledger.timers.has(timerKey(timer)));
+  for (const [index, timer] of fired.entries()) {
+    const isCancelled = waiting[index] === true && !ledger.timers.has(timerKey(timer));
+    if (!isCancelled) deciding.timer(timer);
+  }
 }
 
 function whyUndecidable(error: unknown): string {
