@@ -36,7 +36,12 @@ for (const letter of "DTjz") SECOND_OF_QUAD[letter.charCodeAt(0)] = 1;
 
 /** Whether a card number stands anywhere in the text, as it is or encoded once. */
 export function holdsCardNumber(text: string): boolean {
-  return mayHold(text) && (findCards(text).length > 0 || isEncodedCard(text));
+  return mayHold(text) && (standsPlain(text) || isEncodedCard(text));
+}
+
+/** Looks no further than the first. */
+function standsPlain(text: string): boolean {
+  return cardsIn(text).next().done === false;
 }
 
 function mayHold(text: string): boolean {
@@ -62,8 +67,7 @@ function mayHold(text: string): boolean {
 
 function isEncodedCard(text: string): boolean {
   const plain = decodedPercents(text);
-  if (plain !== text && findCards(plain).length > 0) return true;
-  return decodedBase64(text).some((decoded) => findCards(decoded).length > 0);
+  return (plain !== text && standsPlain(plain)) || decodedBase64(text).some(standsPlain);
 }
 
 // The search -------------------------------------------------------------------------------------------------------------
@@ -73,30 +77,27 @@ type Run = { readonly digits: number[]; readonly at: number[]; readonly parted: 
 
 /** The card numbers that stand in the text as it is, each with its place; of those that overlap the first. */
 export function findCards(text: string): CardFind[] {
-  const finds = findTracks(text);
-  for (const run of runsOf(blankIds(text))) findInRun(run, finds);
-  return finds.sort((one, other) => one.start - other.start);
+  return [...cardsIn(text)].sort((one, other) => one.start - other.start);
+}
+
+function* cardsIn(text: string): Generator<CardFind> {
+  yield* tracksIn(text);
+  for (const run of runsIn(blankIds(text))) yield* cardsInRun(run);
 }
 
 const TRACKS = /(?:%[A-Za-z]?(?=\d+\^)|;(?=\d+=))(\d{13,19})[\^=]/g;
 
 /** A magnetic stripe's first and second track, which nobody writes by chance: they need no check digit. */
-function findTracks(text: string): CardFind[] {
-  return [...text.matchAll(TRACKS)].map((match) => {
+function* tracksIn(text: string): Generator<CardFind> {
+  for (const match of text.matchAll(TRACKS)) {
     const lastFour = (match[1] as string).slice(-4);
-    return { scheme: "track", lastFour, start: match.index, end: match.index + match[0].length };
-  });
+    yield { scheme: "track", lastFour, start: match.index, end: match.index + match[0].length };
+  }
 }
 
-function runsOf(text: string): Run[] {
-  const runs: Run[] = [];
+function* runsIn(text: string): Generator<Run> {
   let run: Run = { digits: [], at: [], parted: [] };
   let separators = 0;
-  const close = (): void => {
-    if (run.digits.length >= NUMBER_DIGITS_MIN) runs.push(run);
-    if (run.digits.length > 0) run = { digits: [], at: [], parted: [] };
-    separators = 0;
-  };
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     const digit = digitValue(code);
@@ -105,13 +106,16 @@ function runsOf(text: string): Run[] {
       run.at.push(at);
       run.parted.push(separators > 0);
       separators = 0;
-    } else if (!isSeparator(code) || ++separators > SEPARATORS_MAX) close();
+    } else if (!isSeparator(code) || ++separators > SEPARATORS_MAX) {
+      if (run.digits.length >= NUMBER_DIGITS_MIN) yield run;
+      if (run.digits.length > 0) run = { digits: [], at: [], parted: [] };
+      separators = 0;
+    }
   }
-  close();
-  return runs;
+  if (run.digits.length >= NUMBER_DIGITS_MIN) yield run;
 }
 
-function findInRun(run: Run, finds: CardFind[]): void {
+function* cardsInRun(run: Run): Generator<CardFind> {
   const { digits, at } = run;
   for (let from = 0; from + NUMBER_DIGITS_MIN <= digits.length; from++) {
     // The longest first: a number of 19 digits is not one of 16 and three more.
@@ -119,7 +123,7 @@ function findInRun(run: Run, finds: CardFind[]): void {
       const scheme = schemeOf(digits, from, length);
       if (scheme === null || !luhnHolds(digits, from, length) || !mayStand(run, from, length)) continue;
       const lastFour = digits.slice(from + length - 4, from + length).join("");
-      finds.push({ scheme, lastFour, start: at[from] as number, end: (at[from + length - 1] as number) + 1 });
+      yield { scheme, lastFour, start: at[from] as number, end: (at[from + length - 1] as number) + 1 };
       from += length - 1;
       break;
     }
@@ -147,12 +151,13 @@ function mayStand(run: Run, from: number, length: number): boolean {
 }
 
 /** Thirteen digits are rare as cards and common in longer numbers: inside one they count only when it is longer than any
- *  card. Nothing inside a moment is a card. */
+ *  card. Nothing inside a moment is a card. Of a longer piece, which is no moment either, only so much is walked: whoever
+ *  sends a megabyte of digits would else have all of it walked for each of them. */
 function mayStandInside(run: Run, from: number, length: number): boolean {
   let first = from;
-  while (!isEdge(run, first)) first -= 1;
   let end = from + length;
-  while (!isEdge(run, end)) end += 1;
+  while (!isEdge(run, first) && end - first <= NUMBER_DIGITS_MAX) first -= 1;
+  while (!isEdge(run, end) && end - first <= NUMBER_DIGITS_MAX) end += 1;
   if (isMoment(run.digits.slice(first, end))) return false;
   return length > NUMBER_DIGITS_MIN || end - first > NUMBER_DIGITS_MAX;
 }
