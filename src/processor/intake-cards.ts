@@ -13,32 +13,41 @@ export function cardNumberIn(message: IntentMessage): string | null {
   return card === null ? null : `${card.field}: ${card.found}; ${CARD_REMEDY}`;
 }
 
-/** The same of a record that is put aside for another reason, whose bytes would be copied. */
+/** The same of a record that is put aside for another reason, whose bytes would be copied. What is written apart in its
+ *  texts may stand together in its bytes, and the other way round, so both are looked through. */
 export function cardNumberInBytes(record: InputRecord, decoder: IntentDecoder): string | null {
   const detail = `the record: what reads as a card number; ${CARD_REMEDY}`;
   if (record.key !== null && holdsCardNumber(record.key.toString("utf8"))) return detail;
   if (record.value === null) return null;
-  const texts = [record.value.toString("latin1"), record.value.toString("utf8")];
-  if (!texts.some(holdsCardNumber)) return null;
-  const amounts = amountsOf(record.value, decoder);
-  return texts.some((text) => holdsCardNumber(without(text, amounts))) ? detail : null;
+  const message = readable(record.value, decoder);
+  const card = message === null ? null : cardNumberIn(message);
+  if (card !== null) return card;
+  const rest = message === null ? record.value : withoutAmounts(record.value, message);
+  return holdsCardNumber(rest.toString("latin1")) || holdsCardNumber(rest.toString("utf8")) ? detail : null;
 }
 
-// Shorter ones are no candidates, and their digits stand in other texts too.
-const AMOUNT = /^-?\d{13,}$/;
-
-/** The amounts of an intent that can be read. What is no amount under the name of one is text. */
-function amountsOf(value: Buffer, decoder: IntentDecoder): string[] {
+function readable(value: Buffer, decoder: IntentDecoder): IntentMessage | null {
   try {
-    if (decoder.needs(value) !== null) return [];
-    const { amount, floorMinor } = decoder.decode(value);
-    return [amount?.minor ?? "", floorMinor ?? ""].filter((minor) => AMOUNT.test(minor));
+    return decoder.needs(value) === null ? decoder.decode(value) : null;
   } catch (error) {
-    if (error instanceof Undecodable) return [];
+    if (error instanceof Undecodable) return null;
     throw error;
   }
 }
 
-function without(text: string, amounts: readonly string[]): string {
-  return amounts.reduce((rest, minor) => rest.replaceAll(minor, "x"), text);
+// What is no amount under the name of one is text. Shorter ones are no candidates; Avro writes the length of these in one
+// byte.
+const AMOUNT = /^-?\d{13,62}$/;
+
+/** Each amount is taken out once, with its length before it: the same digits in a field that only the writer's schema has
+ *  are no amount. */
+function withoutAmounts(value: Buffer, { amount, floorMinor }: IntentMessage): Buffer {
+  let rest = value;
+  for (const minor of [amount?.minor ?? "", floorMinor ?? ""]) {
+    if (!AMOUNT.test(minor)) continue;
+    const written = Buffer.concat([Buffer.from([2 * minor.length]), Buffer.from(minor)]);
+    const at = rest.indexOf(written);
+    if (at >= 0) rest = Buffer.concat([rest.subarray(0, at), Buffer.from("x"), rest.subarray(at + written.length)]);
+  }
+  return rest;
 }

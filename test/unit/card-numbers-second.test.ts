@@ -3,7 +3,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { holdsCardNumber } from "../../src/domain/card-numbers.ts";
 import { holdsCardSecret } from "../../src/domain/card-secrets.ts";
+import { cardNumberInBytes } from "../../src/processor/intake-cards.ts";
+import { cardInBytes } from "../../src/workload/second-ledger/card-intake.ts";
 import { readsAsCard, readsAsSecret } from "../../src/workload/second-ledger/card-numbers.ts";
+import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
 
 const pieces = fc.constantFrom(
   ..."0123456789",
@@ -81,6 +84,26 @@ test("both find one among any bytes", () => {
     }),
     { numRuns: 1_000 },
   );
+});
+
+test("both put the same records aside, whatever digits their amounts share with their texts", () => {
+  const { encoders, decoders } = codecWith(new MemoryRegistry());
+  const digits = fc.constantFrom("4242424242424242", "2424242424242", "1111111111111111", "1", "4".repeat(62));
+  const text = fc.oneof(texts, digits);
+  let found = 0;
+  fc.assert(
+    fc.property(digits, digits, text, text, (minor, floorMinor, reference, note) => {
+      const amount = { currency: "EUR", scale: 2, minor };
+      const intent = { type: "t", holderId: "ann", occurredAt: 1n, amount, floorMinor, reference, metadata: { note } };
+      const value = encoders.intent.encode(intent);
+      const record = { offset: 1n, appendedAtMs: 1, key: null, value };
+      const first = cardNumberInBytes(record, decoders.intent) !== null;
+      if (first) found += 1;
+      return first === cardInBytes(record, decoders.intent.decode(value));
+    }),
+    { numRuns: 1_000 },
+  );
+  expect(found).toBeGreaterThan(100);
 });
 
 test("both know the names of a card's secrets", () => {

@@ -319,6 +319,21 @@ describe("a card number", () => {
     const both = bytesOf({ ...PAY_IN, amount, change: "sideways", reference: CARD });
     expect(await misfit(both)).toMatchObject({ reason: "card_number" });
   });
+
+  test.each([CARD, "2424242424242", "4242424242424"])("is not hidden by an amount of %s", async (minor) => {
+    const amount = { currency: "EUR", scale: 2, minor };
+    const bytes = bytesOf({ ...PAY_IN, amount, floorMinor: minor });
+    expect(await misfit(bytes, null)).toMatchObject({ reason: "missing_key" });
+    const named = bytesOf({ ...PAY_IN, amount, reference: CARD });
+    expect(await misfit(named, null)).toMatchObject({ reason: "card_number" });
+    const large = bytesOf({ ...PAY_IN, amount, metadata: { note: "x".repeat(65_536), number: CARD } });
+    expect(await misfit(large)).toMatchObject({ reason: "card_number" });
+    // Nor in a field that the writer's schema has and ours has not.
+    const { fields, ...rest } = JSON.parse(SCHEMAS.intent) as { fields: unknown[] };
+    registry.schemas.set(13, JSON.stringify({ ...rest, fields: [...fields, { name: "pan", type: "string" }] }));
+    const written = Buffer.concat([withSchema(13, bytes), Buffer.from([2 * CARD.length]), Buffer.from(CARD)]);
+    expect(await misfit(written, null)).toMatchObject({ reason: "card_number" });
+  });
 });
 
 /** Every text of the schema but those that are amounts, so that a new field is looked through from its first day. */

@@ -26,12 +26,12 @@ export function cardIn(message: IntentMessage): boolean {
 export function cardInBytes({ key, value }: InputRecord, message: IntentMessage | null): boolean {
   if (key !== null && readsAsCard(key.toString("utf8"))) return true;
   if (value === null) return false;
-  const amounts = [message?.amount?.minor, message?.floorMinor].filter(
-    (minor): minor is string => typeof minor === "string" && /^-?[0-9]{13,}$/.test(minor),
-  );
-  return (["latin1", "utf8"] as const).some((encoding) => {
-    let text = value.toString(encoding);
-    for (const minor of amounts) text = text.split(minor).join("x");
-    return readsAsCard(text);
-  });
+  if (message !== null && cardIn(message)) return true;
+  let bytes = value.toString("latin1");
+  for (const minor of [message?.amount?.minor, message?.floorMinor]) {
+    if (typeof minor !== "string" || !/^-?[0-9]{13,62}$/.test(minor)) continue;
+    // A text is written behind the double of its length.
+    bytes = bytes.replace(String.fromCharCode(minor.length * 2) + minor, "x");
+  }
+  return readsAsCard(bytes) || readsAsCard(Buffer.from(bytes, "latin1").toString("utf8"));
 }
