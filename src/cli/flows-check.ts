@@ -37,8 +37,11 @@ async function check(context: CliContext, files: readonly string[], keeps: boole
   if (keeps && files.length > 0) throw usageFailed(["--keep is for what is declared: give no files"]);
   const { schemasDir, flowsDir } = await context.config();
   const { loadDeclared, proveDeclared } = await import("../declared/load.ts");
+  const { flowNames } = await import("../declared/flow-files.ts");
   const { checkFiles } = await import("../declared/check-files.ts");
   if (given.length === 0) {
+    if (existsSync(flowsDir) && flowNames(flowsDir).length === 0)
+      throw usageFailed([`flowsDir: no *.flow.yaml in ${flowsDir}, so there is nothing to check`]);
     const proven = faultsTold(context, () => proveDeclared(schemasDir, flowsDir));
     const { flows, overlays } = faultsTold(context, () => loadDeclared(schemasDir, flowsDir));
     for (const flow of flows) tellSound(context, flow, overlays.has(flow.name));

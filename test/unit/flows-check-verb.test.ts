@@ -75,6 +75,15 @@ test("checks a file of parameters beside the declared flows", async () => {
   expect(stdout).toContain(`${place}: card has no parameter "overcaptur_bps"; it has: auth_validity`);
 });
 
+test("does not pass where nothing is declared", async () => {
+  for (const name of flowNames(join(schemas, "flows"))) rmSync(join(schemas, "flows", `${name}.flow.yaml`));
+  for (const argv of [[], ["--keep"]])
+    expect(await check(...argv)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`no *.flow.yaml in ${join(schemas, "flows")}`),
+    });
+});
+
 test("asks for files that are there", async () => {
   expect(await check("nothing.flow.yaml")).toMatchObject({
     code: 2,
