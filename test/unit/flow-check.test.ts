@@ -63,6 +63,24 @@ describe("refuses flows that cannot run side by side:", () => {
     ]);
   });
 
+  test("two that open on one intent by the same guard, however it is written", () => {
+    const guarded = (name: string, guard: string): CheckedFlow =>
+      read(
+        `${name}.flow.yaml`,
+        TRANSFER.replace("name: transfer,", `name: ${name}, family: transfer,`)
+          .replace(/case_kind: \w+/, `case_kind: ${name}`)
+          .replace("intent: transfer_create", `intent: transfer_create, when: "${guard}"`),
+      );
+    const messages = (...guards: readonly string[]): string[] =>
+      checkTogether(guards.map((guard, index) => guarded("abc".charAt(index).repeat(3), guard))).map(
+        ({ message }) => message,
+      );
+    expect(messages("intent.method == 'a'", "(intent.method=='a')", "intent.method == 'b'")).toEqual([
+      "together: transfer_create opens aaa (aaa.flow.yaml) when intent.method == 'a', so never bbb (bbb.flow.yaml), which has the same guard",
+    ]);
+    expect(messages("intent.method == 'a'", "intent.method == 'b'")).toEqual([]);
+  });
+
   test("a child that is not there, or is given other than it takes", () => {
     expect(checkTogether([read("card", BASES.card)]).map(({ message }) => message)).toEqual([
       "together: there is no flow refund to spawn",

@@ -5,6 +5,7 @@
 import type { Fault, Place } from "../located.ts";
 import type { CheckedFlow } from "./check.ts";
 import type { Action, Flow } from "./flow.ts";
+import { printExpression } from "./print.ts";
 import { Proof, type Where } from "./proof.ts";
 import { actionsOf } from "./walk.ts";
 
@@ -50,6 +51,7 @@ function checkOpenings(proof: Proof, flows: readonly Flow[]): void {
   }
   for (const [type, several] of openings) {
     const ordered = [...several].sort((one, other) => (one.name < other.name ? -1 : 1));
+    checkGuards(proof, type, ordered);
     for (const [index, flow] of ordered.entries()) {
       if (flow.start.kind !== "intent" || flow.start.when !== null || index === ordered.length - 1) continue;
       const behind = ordered[index + 1]?.name;
@@ -62,6 +64,21 @@ function checkOpenings(proof: Proof, flows: readonly Flow[]): void {
       const [opened] = event.startsWith("intent.") ? (openings.get(event.slice("intent.".length)) ?? []) : [];
       if (opened === undefined) continue;
       proof.fails(at(place), `${event} opens a case of ${opened.name}, so no state can wait for it`);
+    }
+  }
+}
+
+/** Whether guards exclude each other is not looked at; but of two that say the same only the first can ever open. */
+function checkGuards(proof: Proof, type: string, ordered: readonly Flow[]): void {
+  const first = new Map<string, Flow>();
+  for (const flow of ordered) {
+    if (flow.start.kind !== "intent" || flow.start.when === null) continue;
+    const guard = printExpression(flow.start.when.root);
+    const other = first.get(guard);
+    if (other === undefined) first.set(guard, flow);
+    else {
+      const message = `${type} opens ${other.name} (${other.place.file}) when ${guard}, so never ${flow.name} (${flow.place.file}), which has the same guard`;
+      proof.fails(at(flow.start.place), message);
     }
   }
 }
