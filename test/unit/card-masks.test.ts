@@ -2,6 +2,7 @@
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
+import { holdsCardNumber } from "../../src/domain/card-numbers.ts";
 import { reportOf } from "../../src/gateways/contract.ts";
 import type { CommandMessage } from "../../src/kafka/codec-messages.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
@@ -43,9 +44,25 @@ test("what a provider says in words is masked before it becomes a report, its am
     isUnasked: false,
   };
   expect(reportOf(command, answer, 0)).toMatchObject({
-    observation: "said [PAN:visa:****4242]",
+    observation: expect.stringMatching(/^hash:[0-9a-f]{32}$/),
     payload: { code: "no card [PAN:visa:****4242]", approved: "4242424242424242" },
   });
+});
+
+test("facts that a provider names by what reads as card numbers stay apart, and each the same in its case", () => {
+  const encoded = (text: string): string => Buffer.from(text).toString("base64");
+  // The first two end alike, so their masks would be one; so would be those of all that are encoded.
+  const told = ["ch_4242424242424242", "ch_4000000000024242", encoded(CARD), encoded("4111 1111 1111 1111"), "ch_1"];
+  const names = (caseId: string): string[] =>
+    told.map((observation) => {
+      const command = { holderId: "mer_7", caseId, call: "authorize", attempt: 1 } as CommandMessage;
+      return reportOf(command, { result: "ok", observation, payload: {}, afterMs: 0, isUnasked: false }, 0).observation;
+    });
+  const named = names("pay_1");
+  expect(new Set(named).size).toBe(told.length);
+  expect(names("pay_1")).toEqual(named);
+  expect(names("pay_2").filter((name) => named.includes(name))).toEqual(["ch_1"]);
+  expect(named.filter(holdsCardNumber)).toEqual([]);
 });
 
 test("a decision whose reason quotes a card is refused before it is published", async () => {
