@@ -32,6 +32,8 @@ export function readReport(
   if (homeLane(holderId, lanes) !== lane) return wrong(`its holder's home lane is ${homeLane(holderId, lanes)}`);
   const caseId = parseCaseId(message.caseId) ?? wrong("caseId is not a case id");
   if (attempt < 0) return wrong("attempt is below 0");
+  // Each without a name would be a repeat of the first.
+  if (observation === "") return wrong("observation is empty");
   const from = message.from === null ? null : originOf(message.from, lane, lanes, wrong);
   if (from !== null && !BETWEEN_LANES.includes(result)) return wrong(`between lanes there is no result ${result}`);
   const occurredAtMicros = message.occurredAt;

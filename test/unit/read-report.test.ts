@@ -5,7 +5,11 @@ import { homeLane } from "../../src/domain/holder.ts";
 import { type CaseId, parseCaseId } from "../../src/domain/ids.ts";
 import type { OriginMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
 import { readReport } from "../../src/processor/reports.ts";
-import { codecWith, MemoryRegistry, OUTCOME } from "./codec-fixtures.ts";
+import { AvroSchema } from "../../src/workload/second-ledger/avro.ts";
+import { readReport as readSecondReport } from "../../src/workload/second-ledger/reports.ts";
+import type { SecondRules } from "../../src/workload/second-ledger/rules.ts";
+import { SchemaBook } from "../../src/workload/second-ledger/schemas.ts";
+import { codecWith, MemoryRegistry, OUTCOME, SCHEMAS } from "./codec-fixtures.ts";
 
 const LANES = 8;
 const LANE = homeLane("ann", LANES);
@@ -71,6 +75,7 @@ describe("what cannot be understood is never put aside:", () => {
     ["a name that no holder can have", "holderId", () => read({ holderId: "a b" }, "a b")],
     ["a holder of another lane", "home lane", () => read({}, "ann", (LANE + 1) % LANES)],
     ["a case id that is none", "caseId", () => read({ caseId: "trf_1" })],
+    ["an observation without a name", "observation is empty", () => read({ observation: "" })],
     ["an attempt below 0", "attempt", () => read({ attempt: -1 })],
     [
       "a message of the lane to itself",
@@ -90,4 +95,17 @@ describe("what cannot be understood is never put aside:", () => {
     expect(reading).toThrow(says);
     expect(reading).toThrow("offset 7");
   });
+});
+
+test("the second ledger takes no observation without a name either", async () => {
+  const written = { schema: SCHEMAS.report, schemaType: "AVRO", referenceCount: 0 };
+  const schemas = new SchemaBook(new AvroSchema(SCHEMAS.report), async () => written);
+  const readBySecond = async (observation: string) => {
+    const value = codec.encoders.report.encode({ ...REPORT, observation });
+    await schemas.learn(value);
+    const record = { offset: 7n, appendedAtMs: 1, key: Buffer.from("ann"), value };
+    return readSecondReport({ lanes: LANES } as SecondRules, LANE, record, schemas);
+  };
+  expect(await readBySecond("o-1")).toMatchObject({ observation: "o-1" });
+  expect(await readBySecond("")).toBe("its observation has no name");
 });

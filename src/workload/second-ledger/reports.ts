@@ -30,12 +30,13 @@ export function readReport(
 ): ReportMessage | string {
   const report = record.value === null ? null : (schemas.read(record.value) as ReportMessage | null);
   if (report === null) return "it cannot be read";
-  const { holderId, attempt, result, from } = report;
+  const { holderId, attempt, result, observation, from } = report;
   if (record.key?.toString("utf8") !== holderId) return "its key is not its holder";
   if (!isHolder(holderId)) return "its holder is none";
   if (homeOf(holderId, rules.lanes) !== lane) return "its holder is at home in another lane";
   if (readCaseId(report.caseId) === null) return "its case is none";
   if (attempt < 0) return "its attempt is below 0";
+  if (observation === "") return "its observation has no name";
   if (from === null) return report;
   if (!["asked", "accepted", "refused"].includes(result)) return `between lanes there is no result ${result}`;
   if (from.lane === lane) return "a message within the lane does not travel";
