@@ -34,6 +34,7 @@ import type { Figures, Scope } from "./flow/scope.ts";
 import type { Rate } from "./fx.ts";
 import { formatCaseId, parseCaseId } from "./ids.ts";
 import type { AskedMoney, Intent } from "./intent.ts";
+import { fitsLedger } from "./money.ts";
 import type { ParamValue } from "./parameters.ts";
 import { CONSUME_EVENT, quoteFor } from "./quotes.ts";
 import { type Reason, reasonOf } from "./reasons.ts";
@@ -224,6 +225,15 @@ export class Draft implements Scope {
     this.refused = firstRefusal(this.refused, code);
   }
 
+  judgeSize(minor: bigint): void {
+    if (this.#isTooLarge(minor)) this.refuse("amount_too_large");
+  }
+
+  /** What an intent says fits; what is computed from it, by a rate, may not. A fact is not refused for that. */
+  #isTooLarge(minor: bigint): boolean {
+    return this.cause.isWish && !fitsLedger(minor);
+  }
+
   // What steps do ----------------------------------------------------------------------------------------------------
 
   bindCurrency(symbol: string, currency: string): void {
@@ -298,7 +308,7 @@ export class Draft implements Scope {
     this.followUps.push(followUp);
   }
 
-  /** One line of a posting. Refusals come in their order of precedence over both sides: unknown, same, not home,
+  /** One line of a posting. Refusals come in their order of precedence over both sides: too large, unknown, same, not home,
    *  currency, closed, frozen. Zero-amount lines are dropped. */
   post(
     posting: FlowPosting,
@@ -309,6 +319,7 @@ export class Draft implements Scope {
   ): RefusalCode | null {
     assert(minor >= 0n, `${posting.name} would post a negative amount`);
     if (minor === 0n) return null;
+    if (this.#isTooLarge(minor)) return "amount_too_large";
     const debit = accountAt(this, debitPath, currency);
     const credit = accountAt(this, creditPath, currency);
     if (debit === "unknown_account" || credit === "unknown_account") return "unknown_account";

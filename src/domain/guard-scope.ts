@@ -29,5 +29,6 @@ export function guardScope(intent: Intent): Scope {
     placeOf: nothing,
     quoteCase: nothing,
     refuse: nothing,
+    judgeSize: () => nothing("how much an event sends"),
   };
 }

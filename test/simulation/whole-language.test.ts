@@ -3,11 +3,14 @@
 
 import { describe, expect, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
+import { type RateRow, RateSnapshot } from "../../src/domain/rates.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
+import type { VersionSources } from "../../src/workload/audit/versions.ts";
 import type { LaneLedger } from "../../src/workload/second-ledger/ledger.ts";
 import { ledgerAt, takeOverCase } from "../../src/workload/second-ledger/taken-over.ts";
 import { replaceOnce } from "../support/faulty.ts";
-import { euros, Producing } from "../support/intents.ts";
+import { available, euros, Producing } from "../support/intents.ts";
 import { LANES, NOW_MS } from "../support/ledger.ts";
 import { MemoryProduction } from "../support/memory-lane.ts";
 import { auditMemory } from "../support/second-audit.ts";
@@ -94,6 +97,42 @@ const EVERYTHING = [
   "take_not_expected",
   "provider_error",
 ];
+
+test("what a rate makes too large for the ledger is refused, at home and to another holder, by both", async () => {
+  const life = [{ untilMs: NOW_MS + 60_000, quality: "fresh", extraBps: 0n, lockMaxMs: null }] as const;
+  const said = { bid: "150", mid: "150", ask: "150", seq: 1n, asOfMs: NOW_MS, receivedAtMs: NOW_MS };
+  const pair = { version: 1n, feed: "desk", priority: 1, pivot: "USD", base: "USD", quote: "JPY" };
+  const row: RateRow = { ...pair, ...said, life };
+  const rates = RateSnapshot.EMPTY.with(1n, [row]);
+  const lane = new MemoryProduction("cust_0", undefined, undefined, {
+    rates: () => rates,
+    parameters: () => NO_PARAMETERS,
+  });
+  const make = new Producing(() => NOW_MS);
+  const others = Array.from({ length: 100 }, (_, index) => `cust_${index + 1}`);
+  const neighbour = others.find((one) => homeLane(one, LANES) === lane.lane) as string;
+  const stranger = others.find((one) => homeLane(one, LANES) !== lane.lane) as string;
+  const sent = ["9".repeat(38), "9".repeat(37)].flatMap((minor) =>
+    ["cust_0", neighbour, stranger].map((holder) =>
+      make.payIn("cust_0", 1, {
+        amount: { currency: "USD", scale: 2, minor },
+        settlementCurrency: "JPY",
+        to: available(holder),
+      }),
+    ),
+  );
+  for (const one of sent) lane.append(Buffer.from(one.holderId), lane.codec.encoders.intent.encode(one), NOW_MS);
+  await lane.commit(NOW_MS);
+  const outcomes = (lane.blocks[0] as SecondBlock).outcomes.messages.map(({ value }) =>
+    lane.codec.decoders.outcome.decode(value),
+  );
+  const told = outcomes.map(({ type, reason }) => reason?.code ?? type);
+  expect(told.slice(0, 3)).toEqual(["amount_too_large", "amount_too_large", "amount_too_large"]);
+  expect(told.slice(3)).not.toContain("amount_too_large");
+  const spans = [[NOW_MS + 60_000, "fresh", 0, null] as const];
+  const versions = { rates: async () => [{ ...row, life: spans }], parameters: async () => new Map() };
+  expect((await auditMemory(lane, { versions: versions as VersionSources })).found).toEqual({});
+});
 
 type Replaced = readonly [file: string, old: string, by: string];
 

@@ -41,7 +41,9 @@ export function compileCall(names: Names, { name, to, payload, results }: FlowCa
 function payloadOf(values: readonly { readonly field: string; readonly get: Get }[], scope: Scope): Payload {
   const payload: Record<string, string> = {};
   for (const { field, get } of values) {
-    const text = textOf(get(scope));
+    const value = get(scope);
+    if (typeof value === "bigint") scope.judgeSize(value);
+    const text = textOf(value);
     if (text !== null) payload[field] = text;
   }
   return payload;

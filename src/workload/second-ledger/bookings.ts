@@ -49,9 +49,15 @@ export class Bookings {
     const { debitPath, creditPath, currency, minor } = asked;
     if (minor < 0n) throw new Unreadable(`${asked.posting} would post ${minor}`);
     if (minor === 0n) return;
+    this.judgeSize(minor);
     const [debit, credit] = [this.#side(debitPath, currency), this.#side(creditPath, currency)];
     if (debitPath === creditPath) this.refusals.add("same_account");
     if (debit !== null && credit !== null) this.lines.push({ ...asked, debit, credit });
+  }
+
+  /** A wish comes to no number that the ledger cannot hold. */
+  judgeSize(minor: bigint): void {
+    if (this.#isWish && (minor > WITHOUT_END || minor < -WITHOUT_END)) this.refusals.add("amount_too_large");
   }
 
   /** One side of a line, and what speaks against it; null when there is no such account to book on. */

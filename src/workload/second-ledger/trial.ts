@@ -274,6 +274,7 @@ export class Trial {
     const payload = new Map<string, string>();
     for (const [field, tree] of entriesOf(at(declared, "with"))) {
       const value = this.#value(tree);
+      if (typeof value === "bigint") this.#bookings.judgeSize(value);
       if (value !== null) payload.set(field, String(value));
     }
     const holder = at(declared, "holder");
