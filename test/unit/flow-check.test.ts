@@ -57,8 +57,8 @@ describe("refuses flows that cannot run side by side:", () => {
   test("one name, one kind of ids, one flow for an intent that no guard keeps apart", () => {
     const faults = checkTogether([read("a", TRANSFER), read("b", TRANSFER)]);
     expect(faults.map(({ message }) => message)).toEqual([
-      'together: "transfer" is taken by a already',
-      'together: "trf" is taken by a already',
+      'together: name "transfer" is taken by a already',
+      'together: case_kind "trf" is taken by a already',
       "together: transfer_create always opens transfer, so never transfer: of several flows only the last by name has no guard",
     ]);
   });

@@ -35,7 +35,8 @@ function checkType(proof: Proof, { outcomes }: Subject, where: Where, told: Told
   if (known === null) {
     // A family that the catalogue does not have is the flow's own, until somebody lists what others may rely on.
     if (isOutcomeName(type) && !outcomes.knows(type.split(".")[0] ?? "")) return;
-    return proof.fails(where, `"${type}" is not in the catalogue of outcomes, or not <subject>.<past tense>`);
+    const message = `"${type}" is not in the catalogue of outcomes (schemas/outcomes/catalogue.yaml), or not <subject>.<past tense>`;
+    return proof.fails(where, message);
   }
   const given = new Set(told.amounts.map(({ name }) => name));
   for (const name of known.amounts) {

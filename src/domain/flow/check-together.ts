@@ -30,14 +30,14 @@ function checkClaims(proof: Proof, flows: readonly Flow[]): void {
   for (const flow of flows) {
     const { start } = flow;
     const own = [
-      [`name ${flow.name}`, flow.name],
-      [`kind ${flow.caseKind}`, flow.caseKind],
-      ...(start.kind === "message" ? [[`message ${start.type}`, start.type]] : []),
-    ] as const;
-    for (const [claim, shown] of own) {
-      const other = claims.get(claim ?? "");
-      if (other === undefined) claims.set(claim ?? "", flow);
-      else proof.fails(at(flow.place), `"${shown}" is taken by ${other.place.file} already`);
+      `name "${flow.name}"`,
+      `case_kind "${flow.caseKind}"`,
+      ...(start.kind === "message" ? [`message "${start.type}"`] : []),
+    ];
+    for (const claim of own) {
+      const other = claims.get(claim);
+      if (other === undefined) claims.set(claim, flow);
+      else proof.fails(at(flow.place), `${claim} is taken by ${other.place.file} already`);
     }
   }
 }

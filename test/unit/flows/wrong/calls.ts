@@ -296,7 +296,7 @@ export const CALLS: readonly Wrong[] = [
     base: "transfer",
     change: [["transfer.submitted", "transfer.launched"]],
     at: "transfer.launched",
-    says: /"transfer.launched" is not in the catalogue/,
+    says: /"transfer.launched" is not in the catalogue of outcomes \(schemas\/outcomes\/catalogue\.yaml\)/,
   },
   {
     property: "outcomes",
