@@ -64,8 +64,10 @@ export class Lane implements LaneSink {
   #rowsMax: number;
   /** the record that the database refuses, once it was found */
   #refused: Misfit | null = null;
-  /** the batch cannot be written, and timers are not what is to be put aside: they go first, in a block of their own */
-  #timersAlone = false;
+  /** The batch cannot be written, and neither timers nor reports are what is to be put aside: timers go first, in a block
+   *  of their own, then reports in one of theirs. Then the intents have their turn however many reports come meanwhile:
+   *  who took those along would never come to look for the intent. */
+  #alone: "timers" | "reports" | "intents" | null = null;
   #inHand: InHand | null = null;
   /** since when the oldest waiting input may have been waiting */
   #waitingSinceMs = 0;
@@ -295,9 +297,11 @@ export class Lane implements LaneSink {
    *  database has refused. */
   #prepare(timers: readonly TimerInput[]): Batch {
     const { rules, codec, limits } = this.#parts;
-    const isTimersAlone = this.#timersAlone && timers.length > 0;
-    const reports = this.#reports.peek(isTimersAlone ? 0 : this.#rowsMax, limits.blockBytesMax);
-    const rowsLeft = isTimersAlone ? 0 : Math.max(this.#rowsMax - reports.records.length, 1);
+    const alone = this.#alone === "timers" && timers.length === 0 ? null : this.#alone;
+    const takesReports = alone === null || alone === "reports";
+    const reports = this.#reports.peek(takesReports ? this.#rowsMax : 0, limits.blockBytesMax);
+    const takesIntents = alone === null || alone === "intents";
+    const rowsLeft = takesIntents ? Math.max(this.#rowsMax - reports.records.length, 1) : 0;
     const intents = this.#intents.peek(rowsLeft, limits.blockBytesMax);
     this.#inHand = { timers, reports, intents };
     let nowMs = 0;
@@ -327,7 +331,7 @@ export class Lane implements LaneSink {
 
   #drop(): void {
     this.#refused = null;
-    this.#timersAlone = false;
+    this.#alone = this.#alone === "reports" ? "intents" : null;
     if (this.#inHand === null) return;
     this.#reports.drop(this.#inHand.reports);
     this.#intents.drop(this.#inHand.intents);
@@ -357,11 +361,14 @@ export class Lane implements LaneSink {
     const [only] = intents.records;
     const rows = reports.records.length + intents.records.length;
     if (timers.length > 0 && rows > 0) {
-      this.#timersAlone = true;
+      this.#alone = "timers";
       return null;
     }
-    const isAlone = timers.length === 0 && reports.records.length === 0 && intents.records.length === 1;
-    if (isAlone && only !== undefined && this.#refused === null) {
+    if (reports.records.length > 0 && only !== undefined) {
+      this.#alone = "reports";
+      return null;
+    }
+    if (rows === 1 && only !== undefined && this.#refused === null) {
       const detail = `the database refuses it: ${error.message}`;
       this.#refused = { kind: "misfit", record: only, reason: "invalid_field", detail };
       return null;
