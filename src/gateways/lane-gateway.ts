@@ -31,6 +31,8 @@ export interface GatewayEvents {
   failed(provider: string, op: string, error: unknown): void;
   /** a command that cannot be read is passed over: nothing can be done for it */
   unreadable(lane: number, offset: bigint, reason: string): void;
+  /** the log cannot be read from here on: nothing more of the lane reaches a provider until somebody has looked at it */
+  stuck(lane: number, offset: bigint, reason: string): void;
   answered(commands: number, reports: number): void;
   appendFailed(lane: number, error: unknown): void;
 }
@@ -81,7 +83,8 @@ export class LaneGateway implements LaneSink {
   }
 
   unreadable(_topic: string, offset: bigint, reason: string): void {
-    this.#parts.events.unreadable(this.#parts.lane, offset, reason);
+    // The reader has let go of the log; there is no offset behind the damage that it could be asked to go on from.
+    this.#parts.events.stuck(this.#parts.lane, offset, reason);
   }
 
   /** Tells what was to be told late at once. */

@@ -22,6 +22,11 @@ export function gatewayEvents(logger: Logger) {
       logger.error({ provider, op, error }, "a provider's adapter failed; what became of the call is unknown"),
     unreadable: (lane: number, offset: bigint, reason: string): void =>
       logger.error({ lane, offset, reason }, "a command cannot be read and is passed over"),
+    stuck: (lane: number, offset: bigint, reason: string): void =>
+      logger.error(
+        { lane, offset, reason },
+        "the lane's commands cannot be read from this offset on: its gateway has stopped, and no provider is asked for its cases",
+      ),
     answered: (_commands: number, _reports: number): void => undefined,
     appendFailed: (lane: number, error: unknown): void =>
       nowAndThen(`append ${lane}`, () => logger.warn({ lane, error }, "reports are not appended yet; trying again")),

@@ -139,6 +139,7 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
       notServed: (provider) => said.push(`not served ${provider}`),
       failed: (provider, op) => said.push(`failed ${provider} ${op}`),
       unreadable: (lane, offset) => said.push(`unreadable ${lane} ${offset}`),
+      stuck: (lane, offset) => said.push(`stuck ${lane} ${offset}`),
       answered: () => undefined,
       appendFailed: (lane) => said.push(`append failed ${lane}`),
     },
@@ -195,6 +196,13 @@ describe("a lane's gateway", () => {
       ["approved", 0],
     ]);
     expect(gateway.position).toBe(41n);
+  });
+
+  test("tells a log that cannot be read from a command that is passed over", () => {
+    const { gateway, said } = makeGateway([]);
+    gateway.unreadable("commands", 40n, "the batch's checksum is wrong");
+    expect(said).toEqual(["stuck 3 40"]);
+    expect(gateway.position).toBe(40n);
   });
 
   test("keeps its position in front of what could not be appended", async () => {
