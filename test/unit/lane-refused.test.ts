@@ -35,7 +35,7 @@ const REPORT = codec.encoders.report.encode({
   call: "authorize",
   attempt: 1,
   result: "approved",
-  observation: "",
+  observation: "seen",
   payload: {},
   occurredAt: 0n,
   from: null,
