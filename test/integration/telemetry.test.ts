@@ -114,6 +114,7 @@ describe("metrics over HTTP", () => {
   test("every declared metric is on the page with its meaning, and no other of ours", async () => {
     const { metrics, base } = await start();
     metrics.watchAudit(() => ({ ageSeconds: 0, seconds: 0, isGood: true, auditedTo: new Map() }));
+    metrics.watchRates(() => 3n);
     const declared = Object.values(METRICS).map(({ name, meaning }) => `# HELP ${name} ${meaning}`);
     const shown = (await scrape(base)).split("\n").filter((line) => line.startsWith("# HELP millrace_"));
     expect(shown.toSorted()).toEqual(declared.toSorted());
