@@ -100,15 +100,20 @@ function somePass(name: FailpointName): number {
   return 1 + Math.floor(random() * (PASSES[name.split(".")[0] as string] ?? 1));
 }
 
-async function tellToStop(world: World, doomed: Doomed): Promise<void> {
+async function untilItHasLanes(world: World, doomed: Doomed): Promise<void> {
   const own = await doomed.process();
   await waitFor(`${doomed.name} to have lanes`, async () => [...(await owners(world)).values()].includes(own));
+}
+
+async function tellToStop(world: World, doomed: Doomed): Promise<void> {
+  await untilItHasLanes(world, doomed);
   await untilMoving(world);
   doomed.send("SIGTERM");
 }
 
-/** Timers that fall due in every lane a second later. */
-async function placeHolds(world: World): Promise<void> {
+/** Timers that fall due in every lane a second later: no earlier than it has lanes, or another fires them all. */
+async function placeHolds(world: World, doomed: Doomed): Promise<void> {
+  await untilItHasLanes(world, doomed);
   const holders = Array.from({ length: HOLDERS_WITH_TIMERS }, (_, at) => `hold_${Math.floor(random() * 1e9)}_${at}`);
   const lines = holders.map((holder) => [openLine(holder), transferLine(holder, 500, "in"), holdLine(holder, 300)]);
   await publishLines(world, lines.flat());
