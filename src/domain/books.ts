@@ -32,6 +32,8 @@ export type Account = {
   changed: boolean;
 };
 
+export type KeyUse = { readonly key: string; readonly sinceMs: number };
+
 export type CaseData = {
   /** bound currency symbols: `{ S: "EUR" }` */
   readonly currencies: Readonly<Record<string, string>>;
@@ -41,6 +43,8 @@ export type CaseData = {
   readonly timers: Record<string, number>;
   /** how often each call was made, by its name, and how many children of each flow were opened, by `+<flow>` */
   readonly attempts: Record<string, number>;
+  /** by call, the idempotency key that it was made under last, and when it was made under that for the first time */
+  readonly keys: Record<string, KeyUse>;
   /** the case that opened this one; of the same holder */
   readonly parent: { readonly kind: string; readonly uuid: string } | null;
   /** the one result that `end` gave it */
@@ -53,6 +57,7 @@ export const NO_DATA: CaseData = Object.freeze({
   values: Object.freeze({}),
   timers: Object.freeze({}),
   attempts: Object.freeze({}),
+  keys: Object.freeze({}),
   parent: null,
   ended: null,
 });
@@ -244,6 +249,8 @@ export type Command = {
   readonly readOnly: boolean;
   /** later than that it is only asked about, never executed */
   readonly notAfterMicros: bigint;
+  /** how long the provider may take before what it says counts as unknown */
+  readonly timeoutMs: number;
   /** amounts as digits of minor units */
   readonly payload: Readonly<Record<string, string>>;
   readonly sequence: bigint;

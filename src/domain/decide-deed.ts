@@ -171,6 +171,7 @@ type Mark = {
   readonly data: CaseData;
   readonly values: Readonly<Record<string, Value | undefined>>;
   readonly attempts: Readonly<Record<string, number>>;
+  readonly keys: CaseData["keys"];
   readonly history: string;
   readonly changed: boolean;
 };
@@ -189,6 +190,7 @@ function markOf(books: Books, draft: Draft): Mark {
     data,
     values: draft.before(),
     attempts: { ...data.attempts },
+    keys: { ...data.keys },
     history,
     changed,
   };
@@ -205,9 +207,10 @@ function undo(books: Books, { draft, mark }: Done): void {
   if (known.history === "" && known.isNew && draft.cause.intent === null) books.cases.delete(known.id);
   restore(data.values, mark.values);
   restore(data.attempts, { ...missing(data.attempts), ...mark.attempts });
+  restore(data.keys, { ...missing(data.keys), ...mark.keys });
 }
 
-function missing(now: Readonly<Record<string, number>>): Record<string, undefined> {
+function missing(now: Readonly<Record<string, unknown>>): Record<string, undefined> {
   return Object.fromEntries(Object.keys(now).map((name) => [name, undefined]));
 }
 

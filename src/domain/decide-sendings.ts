@@ -16,7 +16,7 @@ export function send(draft: Draft, input: Input): void {
   }
 }
 
-function command(draft: Draft, { call, attempt, payload, to }: Sending, input: Input): void {
+function command(draft: Draft, { call, attempt, payload, to, notAfterMs }: Sending, input: Input): void {
   const { books } = draft;
   assert(call.to.kind === "gateway", "a command goes to a gateway");
   books.commands.push({
@@ -28,7 +28,8 @@ function command(draft: Draft, { call, attempt, payload, to }: Sending, input: I
     attempt,
     idempotencyKey: to,
     readOnly: call.to.readOnly,
-    notAfterMicros: BigInt(books.nowMs + call.to.timeoutMs) * 1000n,
+    notAfterMicros: BigInt(notAfterMs) * 1000n,
+    timeoutMs: call.to.timeoutMs,
     payload,
     sequence: books.commandsNext,
     traceparent: input.kind === "intent" ? input.intent.traceparent : null,

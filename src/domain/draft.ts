@@ -11,6 +11,7 @@ import {
   type CaseRecord,
   caseOf,
   holderAccountOf,
+  type KeyUse,
   NO_DATA,
   naturalBalance,
   type OutcomeAmount,
@@ -76,6 +77,10 @@ export type Sending = {
   readonly payload: Payload;
   /** the idempotency key, or the holder that a message goes to */
   readonly to: string;
+  /** since when the call has been made under this key; null where nothing is said of how long a provider knows it */
+  readonly keySinceMs: number | null;
+  /** later than that it is only asked about; of no meaning for a message */
+  readonly notAfterMs: number;
 };
 
 type Change = { account: Account; floorMinor: bigint | null; status: Account["status"] };
@@ -272,10 +277,25 @@ export class Draft implements Scope {
   send(call: CompiledCall): RefusalCode | null {
     const earlier = this.sendings?.filter((one) => one.call === call).length ?? 0;
     const attempt = (this.known.data.attempts[call.name] ?? 0) + earlier + 1;
-    const to = call.to.kind === "gateway" ? call.to.key(this) : call.to.holder(this);
+    const payload = call.payload(this);
     this.sendings ??= [];
-    this.sendings.push({ call, attempt, to, payload: call.payload(this) });
+    if (call.to.kind === "message") {
+      this.sendings.push({ call, attempt, payload, to: call.to.holder(this), keySinceMs: null, notAfterMs: 0 });
+      return null;
+    }
+    const to = call.to.key(this);
+    const lifetimeMs = call.to.keyLifetimeMs?.(this) ?? null;
+    const keySinceMs = lifetimeMs === null ? null : this.#keySince(call.name, to);
+    const notAfterMs = (keySinceMs ?? this.nowMs) + (lifetimeMs ?? call.to.timeoutMs);
+    this.sendings.push({ call, attempt, payload, to, keySinceMs, notAfterMs });
     return null;
+  }
+
+  /** A provider counts from when it was given the key, which is never before the first command with it: a repeat long after
+   *  may find that the key is forgotten, and would be a second effect. */
+  #keySince(call: string, key: string): number {
+    const last = this.known.data.keys[call];
+    return last?.key === key ? last.sinceMs : this.nowMs;
   }
 
   spawn(flow: string, event: EventFields, currencies: Readonly<Record<string, string>>): RefusalCode | null {
@@ -407,6 +427,7 @@ export class Draft implements Scope {
       values,
       timers,
       attempts: this.#attempts(),
+      keys: this.#keys(),
       parent: data.parent,
       ended: this.#ended,
     };
@@ -420,6 +441,17 @@ export class Draft implements Scope {
     if (this.followUps !== null)
       for (const one of this.followUps) if (one.kind === "spawn") counted[`+${one.flow}`] = one.child + 1;
     return counted;
+  }
+
+  #keys(): Record<string, KeyUse> {
+    const { keys } = this.known.data;
+    let kept = keys;
+    for (const { call, to, keySinceMs } of this.sendings ?? []) {
+      if (keySinceMs === null) continue;
+      if (kept === NO_DATA.keys) kept = {};
+      kept[call.name] = { key: to, sinceMs: keySinceMs };
+    }
+    return kept;
   }
 
   /** Forgets the accounts that only this event would have opened. */

@@ -1,9 +1,10 @@
 // What a gateway to a payment provider is: commands of a lane go in, reports about them come out.
 //
 // Commands come at least once. So a provider executes each idempotency key once, whoever asks how often, and says the same
-// of it ever after. A command behind its deadline, and one that only asks, is never executed: it is asked about. A provider
-// that cannot tell says `unknown`, which every call of a flow has among its results; an error or a time-out is `unknown`
-// too, never a decline.
+// of it for as long as it knows the key. That is the deadline of a command (`notAfter`), counted by its case from when the
+// key was new: a command that waited is executed within it. Behind it, and for one that only asks, nothing is executed: it
+// is asked about. A provider that cannot tell says `unknown`, which every call of a flow has among its results; an error or
+// a time-out is `unknown` too, never a decline.
 //
 // An answer's observation names the fact, not the message that told it: the same when a status query, a webhook and a
 // repeat tell of it, another when the provider says something new. The case absorbs what it knows.
@@ -35,9 +36,30 @@ export interface Provider {
 
 export const UNKNOWN = "unknown";
 
+/** For how long a provider is waited for where the command says nothing. */
+const PATIENCE_MS = 30_000;
+
 /** @returns whether a provider may do what the command says, or only be asked about it */
 export function mayExecute(command: CommandMessage, nowMs: number): boolean {
   return !command.readOnly && BigInt(Math.trunc(nowMs)) * 1000n <= command.notAfter;
+}
+
+/** What is said of a command whose provider takes longer than the call's timeout is that it is not known: behind it the
+ *  lane's other commands wait. What the provider says later nobody listens to; the case asks again.
+ *  @throws whatever the provider's adapter threw in time */
+export async function inTime(
+  command: CommandMessage,
+  answering: Promise<readonly Answer[]>,
+): Promise<readonly Answer[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const impatience = new Promise<readonly Answer[]>((resolve) => {
+    timer = setTimeout(() => resolve([unknownAnswer(command)]), command.timeoutMs || PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([answering, impatience]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What is said of a command whose provider cannot be asked. */

@@ -9,7 +9,7 @@
 import type { Codec } from "../kafka/codec.ts";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord, LaneSink, RawRecord, Run } from "../kafka/port.ts";
-import { type Answer, mayExecute, type Provider, reportOf, unknownAnswer } from "./contract.ts";
+import { type Answer, inTime, mayExecute, type Provider, reportOf, unknownAnswer } from "./contract.ts";
 
 export type LaneGatewayParts = {
   readonly lane: number;
@@ -170,7 +170,7 @@ export class LaneGateway implements LaneSink {
     };
     try {
       const answers = mayExecute(command, Date.now()) ? provider.execute(command) : provider.ask(command);
-      return answers instanceof Promise ? answers.catch(failed) : answers;
+      return answers instanceof Promise ? inTime(command, answers).catch(failed) : answers;
     } catch (error) {
       return failed(error);
     }

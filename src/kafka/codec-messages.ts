@@ -106,6 +106,8 @@ export type CommandMessage = {
   readonly traceparent: string | null;
   readonly op: string;
   readonly readOnly: boolean;
+  /** 0 in a command from before there was this field */
+  readonly timeoutMs: number;
 };
 
 export type ReportMessage = {

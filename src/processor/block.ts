@@ -256,8 +256,9 @@ function casesOf(rules: Rules, rows: readonly CaseRow[]): Map<string, CaseRecord
     );
     const { id, kind, holderId, state, history, occurredAtMicros } = row;
     // A case's data is changed in place, and a block that turns out to need more is decided again from the rows as they were.
-    const { values, timers, attempts } = row.data;
-    const data = { ...row.data, values: { ...values }, timers: { ...timers }, attempts: { ...attempts } };
+    const { values, timers, attempts, keys } = row.data;
+    const copies = { values: { ...values }, timers: { ...timers }, attempts: { ...attempts }, keys: { ...keys } };
+    const data = { ...row.data, ...copies };
     cases.set(id, { id, kind, flow, holderId, state, data, history, occurredAtMicros, isNew: false, changed: false });
   }
   return cases;

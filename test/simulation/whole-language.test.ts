@@ -163,7 +163,18 @@ const ERRAND = "errand.flow.yaml";
 describe("a core that decides otherwise is found, and what is wrong is named:", () => {
   test.for<[string, Replaced, string, RegExp]>([
     ["another key", [ERRAND, "{case}/take/{data.seq}", "{case}/take"], "commands_decided_anew", /says idempotencyKey/],
-    ["another deadline", [ERRAND, "timeout: PT10S", "timeout: PT11S"], "commands_decided_anew", /says notAfter/],
+    [
+      "another deadline",
+      [ERRAND, "key_lifetime: { duration: true, default: PT45S }", "key_lifetime: { duration: true, default: PT46S }"],
+      "commands_decided_anew",
+      /says notAfter/,
+    ],
+    [
+      "a call with less patience",
+      [ERRAND, "timeout: PT10S", "timeout: PT9S"],
+      "commands_decided_anew",
+      /says timeoutMs/,
+    ],
     ["another payload", [ERRAND, "last: data.last }", "last: true }"], "commands_decided_anew", /says payload/],
     [
       "a call that moves something as one that asks",

@@ -110,13 +110,15 @@ export class MemoryLane {
   }
 
   /** Decides intents as one block and keeps it. */
-  decide(messages: readonly NewIntent[], appendedAtMs = NOW_MS): Decided[] {
-    return this.block((books) =>
-      messages.map((message) => {
-        const from = books.outcomes.length;
-        const result = decideIntent(books, inputOf(message, this.#next.offset++, appendedAtMs));
-        return { result, outcomes: books.outcomes.slice(from) };
-      }),
+  decide(messages: readonly NewIntent[], appendedAtMs = NOW_MS, nowMs = NOW_MS): Decided[] {
+    return this.block(
+      (books) =>
+        messages.map((message) => {
+          const from = books.outcomes.length;
+          const result = decideIntent(books, inputOf(message, this.#next.offset++, appendedAtMs));
+          return { result, outcomes: books.outcomes.slice(from) };
+        }),
+      nowMs,
     );
   }
 
@@ -218,8 +220,8 @@ export class MemoryLane {
 }
 
 function copyOf(one: CaseRecord): CaseRecord {
-  const { currencies, values, timers, attempts, parent, ended } = one.data;
-  const copy = { currencies: { ...currencies }, values: { ...values }, timers: { ...timers } };
+  const { currencies, values, timers, attempts, keys, parent, ended } = one.data;
+  const copy = { currencies: { ...currencies }, values: { ...values }, timers: { ...timers }, keys: { ...keys } };
   return { ...one, data: { ...copy, attempts: { ...attempts }, parent, ended } };
 }
 

@@ -63,6 +63,7 @@ describe("what is written is read back", () => {
       commandId: text,
       idempotencyKey: text,
       notAfter: long,
+      timeoutMs: fc.nat(),
       traceparent: fc.option(text),
       op: text,
       readOnly: fc.boolean(),

@@ -114,7 +114,7 @@ spec:
     forced: { title: f, forced: true, in: [x], lines: [[own, fees, S, x]] }
     both:   { title: b, in: [x, y], lines: [[bank, own, S, x], [own, fees, S, y]] }
   calls:
-    ask:  { op: rnd.ask, key: "{case}/{data.k}", timeout: PT5S, with: { n: data.n, seen: data.seen }, results: { yes: psp.yes, no: psp.no, unknown: psp.unknown } }
+    ask:  { op: rnd.ask, key: "{case}/{data.k}", key_lifetime: P1D, timeout: PT5S, with: { n: data.n, seen: data.seen }, results: { yes: psp.yes, no: psp.no, unknown: psp.unknown } }
     look: { op: rnd.look, read_only: true, timeout: PT5S, results: { yes: psp.yes, no: psp.no } }
   timers: { soon: { after: params.soon, anchor: data.seen } }
   defaults: { alarms: { psp.yes: not_expected } }

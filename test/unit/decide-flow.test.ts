@@ -1,10 +1,11 @@
 // What each action and rule of the flow language does when it runs.
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Outcome } from "../../src/domain/books.ts";
+import type { CaseData, Outcome } from "../../src/domain/books.ts";
 import { Undecidable } from "../../src/domain/decide.ts";
 import { parseHistory } from "../../src/domain/history.ts";
 import { neededFields } from "../../src/domain/rules.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
+import { readData, writeData } from "../../src/store/case-data.ts";
 import { CardLane } from "../support/card-lane.ts";
 import { available, BANK } from "../support/intents.ts";
 import { intentOf, NOW_MS, producing } from "../support/ledger.ts";
@@ -50,6 +51,7 @@ spec:
     ask:
       op: shop.ask
       key: "{case}/ask/{data.a}"
+      key_lifetime: P1D
       timeout: PT20S
       with: { amount: data.amount, currency: S, mode: data.mode, since: data.since, good: "data.a == 1" }
       results: { ok: psp.ok, no: psp.no, unknown: psp.unknown }
@@ -288,7 +290,8 @@ describe("a call", () => {
         attempt: 1,
         idempotencyKey: `${id}/ask/1`,
         readOnly: false,
-        notAfterMicros: BigInt(NOW_MS + 20_000) * 1000n,
+        notAfterMicros: BigInt(NOW_MS + 86_400_000) * 1000n,
+        timeoutMs: 20_000,
         sequence: 0n,
       },
     ]);
@@ -305,6 +308,41 @@ describe("a call", () => {
       [1, 2n],
     ]);
     expect(lane.case(id)?.data.attempts).toEqual({ ask: 2 });
+  });
+
+  test("is good for as long as its key is known, counted from the first command with that key", () => {
+    const again = "- { do: [{ emit: order.again }], to: asking }";
+    const other = again.replace("{ emit: order.again }", '{ emit: order.again }, { set: { a: "data.a + 1" } }');
+    lane = new CardLane(
+      rulesWith(
+        ORDER.replace("data.entered > params.limit", "data.entered > 9").replace(
+          again,
+          `${again}
+        intent.shop_other:
+          ${other}`,
+        ),
+      ),
+    );
+    const id = opened();
+    const at = (ms: number, type: string): void => {
+      lane.decide([intent("ann", type, { caseId: id, idempotencyKey: `${ms}` })], NOW_MS, NOW_MS + ms);
+    };
+    at(1_000, "shop_again");
+    at(2_000, "shop_other");
+    at(3_000, "shop_again");
+    const sinceMs = lane.commands.map(({ notAfterMicros }) => Number(notAfterMicros / 1000n) - 86_400_000 - NOW_MS);
+    expect(sinceMs).toEqual([0, 0, 2_000, 2_000]);
+    expect(lane.case(id)?.data.keys).toEqual({ ask: { key: `${id}/ask/2`, sinceMs: NOW_MS + 2_000 } });
+    expect(readData(JSON.parse(writeData(lane.case(id)?.data as CaseData) as string))).toEqual(lane.case(id)?.data);
+  });
+
+  test("of a version that says nothing of its key is good for its timeout, as it always was", () => {
+    lane = new CardLane(rulesWith(ORDER.replace("      key_lifetime: P1D\n", "")));
+    const id = opened();
+    lane.decide([intent("ann", "shop_again", { caseId: id, idempotencyKey: "1" })], NOW_MS, NOW_MS + 1_000);
+    const lastMs = lane.commands.map(({ notAfterMicros }) => Number(notAfterMicros / 1000n) - NOW_MS);
+    expect(lastMs).toEqual([20_000, 21_000]);
+    expect(lane.case(id)?.data.keys).toEqual({});
   });
 
   test("that only asks has no key", () => {

@@ -26,7 +26,7 @@ spec:
     given:  { money: S, init: 0 }
     told:   { money: S, init: 0 }
   calls:
-    ask: { op: mother.ask, key: "{case}", timeout: PT1S, results: { go: psp.go, unknown: psp.unknown } }
+    ask: { op: mother.ask, key: "{case}", key_lifetime: P1D, timeout: PT1S, results: { go: psp.go, unknown: psp.unknown } }
   states:
     opened:
       kind: initial

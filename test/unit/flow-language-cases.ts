@@ -44,6 +44,7 @@ spec:
     ask:
       op: parcel.ask
       key: "{case}/ask/{data.tried}"
+      key_lifetime: params.validity
       timeout: PT20S
       with: { amount: data.amount, currency: S, first: "data.tried == 1" }
       results: { ok: psp.done, unknown: psp.unknown }
@@ -297,6 +298,7 @@ const PARTS: readonly FormCase[] = [
     "op: a.b",
     /unknown key "op"/,
   ],
+  ["a timeout of a day", "text", "timeout: PT5S", "timeout: P1D", "P1D", /at most PT1H/],
   ["a timeout of a month", "form", "timeout: PT5S", "timeout: P1M", "P1M", /without years or months/],
   ["a timer of a number", "form", "after: PT30S", "after: 30", "30 }\n  defaults", /after must be an ISO 8601/],
   [

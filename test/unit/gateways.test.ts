@@ -13,6 +13,8 @@ import { LaneGateway } from "../../src/gateways/lane-gateway.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
 import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
 import type { RawRecord } from "../../src/kafka/port.ts";
+import { CardLane } from "../support/card-lane.ts";
+import { intent } from "../support/unchecked.ts";
 import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
 
 const codec = codecWith(new MemoryRegistry());
@@ -31,6 +33,7 @@ function command(change: Partial<CommandMessage> = {}): CommandMessage {
     attempt: 1,
     idempotencyKey: `${caseId}/auth/1`,
     notAfter: BigInt(Date.now()) * 1000n + AN_HOUR_MICROS,
+    timeoutMs: 20_000,
     payload: { amount: "1001", currency: "EUR", token: "tok_1", provider: "script", seq: "1" },
     traceparent: null,
     op: "card.authorize",
@@ -219,6 +222,42 @@ describe("a lane's gateway", () => {
     give(command({ notAfter: BigInt(Date.now() - 1) * 1000n }), command({ readOnly: true }));
     await sleep(20);
     expect(reports.map(({ result }) => result)).toEqual(["asked", "asked"]);
+  });
+
+  test("makes the calls of a backlog that is older than their timeout, while their keys are known", async () => {
+    const lane = new CardLane();
+    const decidedMs = Date.now() - 3_600_000;
+    for (const holderId of ["mer_1", "mer_2"]) {
+      const amount = { currency: "EUR", scale: 2, minor: "1001" };
+      const payment = { type: "payment_create", method: "card", provider: "script", tokenRef: "tok_1", amount };
+      lane.decide([intent(holderId, payment.type, { ...payment, settlementCurrency: "EUR" })], decidedMs, decidedMs);
+    }
+    const waited = lane.commands.map(({ notAfterMicros: notAfter, ...one }) => ({
+      ...one,
+      lane: 3,
+      block: 1n,
+      notAfter,
+    }));
+    expect(waited.map(({ call, timeoutMs }) => [call, timeoutMs])).toEqual([
+      ["authorize", 20_000],
+      ["authorize", 20_000],
+    ]);
+    const { reports, give } = makeGateway([answering("script", { result: "approved", afterMs: 0 })]);
+    give(...waited);
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["approved", "approved"]);
+  });
+
+  test("waits for a provider no longer than the call says, and goes on with the next command", async () => {
+    const never = new Promise<never>(() => undefined);
+    const slow: Provider = { name: "slow", execute: () => never, ask: () => [] };
+    const { reports, give, gateway } = makeGateway([slow, answering("script", { result: "approved", afterMs: 0 })]);
+    give(command({ payload: { provider: "slow" }, timeoutMs: 30 }), command());
+    await sleep(10);
+    expect(reports).toEqual([]);
+    await sleep(60);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown", "approved"]);
+    expect(gateway.position).toBe(42n);
   });
 
   test("calls unknown what a provider that is not served, or one that fails, would have said", async () => {

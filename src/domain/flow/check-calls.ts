@@ -27,6 +27,9 @@ function checkCall(proof: Proof, { place, name, to, results }: FlowCall): void {
     proof.fails(where, `the call ${name} moves something and does not say what "unknown" becomes`);
   }
   const values = (to.key ?? []).flatMap((part) => (part.kind === "value" ? [part.value.root] : []));
+  if (to.keyLifetime === null) {
+    proof.fails(where, `the call ${name} moves something and does not say for how long its key is known: key_lifetime`);
+  }
   if (to.key === null) proof.fails(where, `the call ${name} moves something and has no key`);
   else if (!values.some((root) => root.kind === "name" && root.path[0] === "case" && root.path[1] !== "holder")) {
     proof.fails(where, `the key of ${name} does not name the case: two cases would share it`);

@@ -3,6 +3,7 @@
 import { assert } from "../assert.ts";
 import { textOf } from "./compile-events.ts";
 import { compileNode } from "./compile-expression.ts";
+import type { Expression } from "./expression.ts";
 import type { FlowCall, KeyPart } from "./flow.ts";
 import type { Get, Names, Scope } from "./scope.ts";
 
@@ -17,6 +18,9 @@ export type CompiledCall = {
         readonly readOnly: boolean;
         /** "" for a call that only asks */
         readonly key: (scope: Scope) => string;
+        /** for how long, counted from the first command with its key, a command may be executed; null: within its timeout,
+         *  counted from itself */
+        readonly keyLifetimeMs: ((scope: Scope) => number) | null;
         readonly timeoutMs: number;
       }
     | { readonly kind: "message"; readonly type: string; readonly holder: (scope: Scope) => string };
@@ -31,7 +35,7 @@ export function compileCall(names: Names, { name, to, payload, results }: FlowCa
     name,
     to:
       to.kind === "gateway"
-        ? { ...to, key: compileKey(names, to.key ?? []) }
+        ? { ...to, key: compileKey(names, to.key ?? []), keyLifetimeMs: compileLifetime(names, to.keyLifetime) }
         : { kind: "message", type: to.type, holder: compileNode(names, to.holder.root) as (scope: Scope) => string },
     payload: (scope) => payloadOf(values, scope),
     results: new Map(results.map(({ result, event }) => [result, event])),
@@ -47,6 +51,12 @@ function payloadOf(values: readonly { readonly field: string; readonly get: Get 
     if (text !== null) payload[field] = text;
   }
   return payload;
+}
+
+function compileLifetime(names: Names, lifetime: Expression | null): ((scope: Scope) => number) | null {
+  if (lifetime === null) return null;
+  const get = compileNode(names, lifetime.root);
+  return (scope) => Number(get(scope) as bigint);
 }
 
 function compileKey(names: Names, parts: readonly KeyPart[]): (scope: Scope) => string {

@@ -125,6 +125,9 @@ export type CallTarget =
       readonly readOnly: boolean;
       /** template over case data: `{case}/auth/{data.attempt}`; null for a call that only asks */
       readonly key: readonly KeyPart[] | null;
+      /** for how long the provider knows a key that it has been given; null for a call that only asks, and in versions kept
+       *  from before there was such a thing, whose commands are executed within their timeout alone */
+      readonly keyLifetime: Expression | null;
       /** how long the provider may take before its answer counts as unknown */
       readonly timeoutMs: number;
     }

@@ -8,8 +8,10 @@ import { DURATION_FORM, type FlowReading, isUnread, unread } from "./flow-readin
 import { isEventName, NAME, OPERATION, WORDS_JOINED } from "./names.ts";
 import { mustMatch } from "./parse-data.ts";
 
-const GATEWAY_KEYS = { required: ["op", "timeout", "results"], optional: ["key", "read_only", "with"] };
+const GATEWAY_KEYS = { required: ["op", "timeout", "results"], optional: ["key", "key_lifetime", "read_only", "with"] };
 const MESSAGE_KEYS = { required: ["message", "holder", "results"], optional: ["with"] };
+
+const TIMEOUT_MAX_MS = 3_600_000;
 
 export function readCall(reading: FlowReading, name: string, place: Place, node: Located): FlowCall {
   mustMatch(reading, place, name, NAME, WORDS_JOINED);
@@ -44,11 +46,16 @@ function readGateway(reading: FlowReading, place: Place, name: string, row: Fiel
     reading.fault(key.place, `call ${name} only asks: nothing is done twice by asking twice, so it takes no key`);
   if (row !== null && !readOnly && key === undefined)
     reading.fault(place, `call ${name} lacks "key", by which its repeats are known; or it says read_only: true`);
+  const lifetime = row?.get("key_lifetime");
+  if (lifetime !== undefined && readOnly)
+    reading.fault(lifetime.place, `call ${name} only asks: it has no key, which a provider could forget`);
   return {
     kind: "gateway",
     op: reading.textLike(row?.get("op"), "op", OPERATION, "words joined by dots, such as card.authorize") ?? "",
     readOnly,
     key: key === undefined || readOnly ? null : readKey(reading, key),
+    keyLifetime:
+      lifetime === undefined || readOnly ? null : reading.expression(lifetime, "key_lifetime", { kind: "duration" }),
     timeoutMs: readTimeoutMs(reading, row?.get("timeout")),
   };
 }
@@ -58,6 +65,11 @@ function readTimeoutMs(reading: FlowReading, node: Located | undefined): number 
   const ms = text === null ? null : parseDurationMs(text);
   if (text !== null && ms === null && node !== undefined)
     reading.fault(node.place, `timeout must be ${DURATION_FORM}; found ${JSON.stringify(text)}`);
+  if (ms !== null && ms > TIMEOUT_MAX_MS && node !== undefined)
+    reading.fault(
+      node.place,
+      `timeout must be at most PT1H, because a lane waits for it; found ${JSON.stringify(text)}`,
+    );
   return ms ?? 0;
 }
 

@@ -114,9 +114,12 @@ class Typing implements Typed {
       const events = [...(this.#calledBy.get(name) ?? [])];
       const reach = { ...BY_ITSELF, events };
       this.#values(payload, reach);
-      if (to.kind === "message") this.#give(to.holder, "holder", "text", reach);
-      else
-        for (const part of to.key ?? []) if (part.kind === "value") this.#give(part.value, "key", "value", BY_ITSELF);
+      if (to.kind === "message") {
+        this.#give(to.holder, "holder", "text", reach);
+        continue;
+      }
+      for (const part of to.key ?? []) if (part.kind === "value") this.#give(part.value, "key", "value", BY_ITSELF);
+      if (to.keyLifetime !== null) this.#give(to.keyLifetime, "key_lifetime", { kind: "duration" }, BY_ITSELF);
     }
   }
 

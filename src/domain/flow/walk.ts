@@ -49,11 +49,12 @@ export function expressionsOf(action: Action): readonly Expression[] {
   return named;
 }
 
-/** Expressions of a call: payload, key, and for a message its holder. */
+/** Expressions of a call: payload, key and its lifetime, and for a message its holder. */
 export function expressionsOfCall({ to, payload }: FlowCall): readonly Expression[] {
   const named = payload.map(({ value }) => value);
   if (to.kind === "message") return [...named, to.holder];
-  return [...named, ...(to.key ?? []).flatMap((part) => (part.kind === "value" ? [part.value] : []))];
+  const key = (to.key ?? []).flatMap((part) => (part.kind === "value" ? [part.value] : []));
+  return [...named, ...key, ...(to.keyLifetime === null ? [] : [to.keyLifetime])];
 }
 
 /** Who an event comes from. A wish can be refused, a fact cannot. */

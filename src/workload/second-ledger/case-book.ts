@@ -19,6 +19,8 @@ export type SecondCase = {
   timers: ReadonlyMap<string, number>;
   /** how often each call was made, and under `+<flow>` how many children it opened */
   attempts: ReadonlyMap<string, number>;
+  /** the key that each call was made under last, and since when, in milliseconds */
+  keys: ReadonlyMap<string, readonly [key: string, sinceMs: number]>;
   /** the id of the case that opened this one, as it is written */
   readonly parent: string | null;
   /** the result that it ended with */
@@ -49,6 +51,7 @@ export function freshCase(
     values: new Map(),
     timers: new Map(),
     attempts: new Map(),
+    keys: new Map(),
     ended: null,
     history: [],
     isDataKnown: true,
@@ -153,33 +156,35 @@ function packed(one: SecondCase): string {
 
 // What it holds -----------------------------------------------------------------------------------------------------------
 
-export type CaseHeld = Pick<SecondCase, "currencies" | "values" | "timers" | "attempts" | "parent" | "ended">;
+export type CaseHeld = Pick<SecondCase, "currencies" | "values" | "timers" | "attempts" | "keys" | "parent" | "ended">;
 
-/** As it is kept: c currencies, v numbers by their digits, w words, truths and what is not known, t timers, a attempts, p the
- *  parent, e the result. Each part only when it is not empty. */
+/** As it is kept: c currencies, v numbers by their digits, w words, truths and what is not known, t timers, a attempts, k the
+ *  keys of calls, p the parent, e the result. Each part only when it is not empty. */
 export type StoredData = {
   readonly c?: Record<string, string>;
   readonly v?: Record<string, string>;
   readonly w?: Record<string, string | boolean | null>;
   readonly t?: Record<string, number>;
   readonly a?: Record<string, number>;
+  readonly k?: Record<string, readonly [string, number]>;
   readonly p?: string;
   readonly e?: string;
 };
 
-export function readData({ c = {}, v = {}, w = {}, t = {}, a = {}, p, e }: StoredData): CaseHeld {
+export function readData({ c = {}, v = {}, w = {}, t = {}, a = {}, k = {}, p, e }: StoredData): CaseHeld {
   const numbers = Object.entries(v).map(([name, digits]): [string, Value] => [name, BigInt(digits)]);
   return {
     currencies: new Map(Object.entries(c)),
     values: new Map<string, Value>([...numbers, ...Object.entries(w)]),
     timers: new Map(Object.entries(t)),
     attempts: new Map(Object.entries(a)),
+    keys: new Map(Object.entries(k)),
     parent: p ?? null,
     ended: e ?? null,
   };
 }
 
-export function dataOf({ currencies, values, timers, attempts, parent, ended }: CaseHeld): StoredData {
+export function dataOf({ currencies, values, timers, attempts, keys, parent, ended }: CaseHeld): StoredData {
   const numbers = [...values].filter(([, value]) => typeof value === "bigint");
   const words = [...values].filter(([, value]) => typeof value !== "bigint");
   const parts = {
@@ -188,6 +193,7 @@ export function dataOf({ currencies, values, timers, attempts, parent, ended }: 
     w: new Map(words),
     t: timers,
     a: attempts,
+    k: keys,
   };
   const kept = Object.entries(parts).filter(([, part]) => part.size > 0);
   const data = Object.fromEntries(kept.map(([name, part]) => [name, Object.fromEntries<unknown>(part)]));

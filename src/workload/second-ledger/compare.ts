@@ -163,6 +163,7 @@ const COMMAND_FIELDS = [
   "idempotencyKey",
   "readOnly",
   "notAfter",
+  "timeoutMs",
   "payload",
   "traceparent",
 ] as const;

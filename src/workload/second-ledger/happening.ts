@@ -37,6 +37,8 @@ export type Told = Emitted & { readonly one: SecondCase; readonly turn: number; 
 export type Called = Extract<Asked, { what: "call" | "message" }> & {
   readonly one: SecondCase;
   readonly attempt: number;
+  /** since when it is made under its key, in milliseconds; else now */
+  readonly sinceMs: number;
 };
 
 /** Whose event it is, and when it happened. */
@@ -115,9 +117,13 @@ export class Happening {
   #ask(one: Draft, asked: Asked): void {
     switch (asked.what) {
       case "call":
-      case "message":
-        this.calls.push({ ...asked, one, attempt: counted(one, asked.name) });
+      case "message": {
+        const { nowMs } = this.#ledger;
+        const isTimed = asked.what === "call" && asked.lifetimeMs !== null;
+        const sinceMs = isTimed ? keySince(one, asked, nowMs) : nowMs;
+        this.calls.push({ ...asked, one, attempt: counted(one, asked.name), sinceMs });
         break;
+      }
       case "spawn":
         this.#spawn(one, asked.flow, asked.values);
         break;
@@ -181,6 +187,15 @@ function counted(one: Draft, name: string): number {
   const count = (one.attempts.get(name) ?? 0) + 1;
   one.attempts = new Map([...one.attempts, [name, count]]);
   return count;
+}
+
+/** A key that stays is as old as the first call with it.
+ *  @returns since when the call is made under its key */
+function keySince(one: Draft, { name, key }: Extract<Asked, { what: "call" }>, nowMs: number): number {
+  const last = one.keys.get(name);
+  const sinceMs = last?.[0] === key ? last[1] : nowMs;
+  one.keys = new Map([...one.keys, [name, [key, sinceMs]]]);
+  return sinceMs;
 }
 
 /** The time of the case that asks, and the first 80 bits of a hash over its id and words, each led by its length. */

@@ -125,7 +125,7 @@ function keepCase(ledger: LaneLedger, gathered: Gathered, draft: SecondCase): vo
 // What is asked of others -------------------------------------------------------------------------------------------------
 
 function commandOf(ledger: LaneLedger, { intent }: Cause, called: Extract<Called, { what: "call" }>): SecondCommand {
-  const { one, name, attempt, payload, key } = called;
+  const { one, name, attempt, payload, key, lifetimeMs, sinceMs } = called;
   const declared = at(one.flow.spec, "calls", name);
   const caseId = writeCaseId(one.kind, one.uuid);
   const timeout = durationMs(textOf(at(declared, "timeout"), `the timeout of ${name}`)) ?? 0n;
@@ -138,7 +138,8 @@ function commandOf(ledger: LaneLedger, { intent }: Cause, called: Extract<Called
     attempt,
     idempotencyKey: key,
     readOnly: at(declared, "read_only") === true,
-    notAfter: (BigInt(ledger.nowMs) + timeout) * 1_000n,
+    notAfter: (BigInt(sinceMs) + (lifetimeMs ?? timeout)) * 1_000n,
+    timeoutMs: Number(timeout),
     payload: Object.fromEntries(payload),
     traceparent: intent?.traceparent ?? null,
   };

@@ -64,6 +64,7 @@ export type SecondCommand = {
   readonly idempotencyKey: string;
   readonly readOnly: boolean;
   readonly notAfter: bigint;
+  readonly timeoutMs: number;
   readonly payload: Readonly<Record<string, string>>;
   readonly traceparent: string | null;
 };

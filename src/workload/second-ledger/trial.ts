@@ -29,6 +29,8 @@ export type Asked =
       readonly name: string;
       readonly payload: ReadonlyMap<string, string>;
       readonly key: string;
+      /** null where the flow says nothing of it */
+      readonly lifetimeMs: bigint | null;
     }
   | {
       readonly what: "message";
@@ -283,7 +285,10 @@ export class Trial {
       this.asks.push({ what: "message", name, payload, to });
     } else {
       const key = at(declared, "key");
-      this.asks.push({ what: "call", name, payload, key: key === undefined ? "" : this.#filled(textOf(key, "a key")) });
+      const filled = key === undefined ? "" : this.#filled(textOf(key, "a key"));
+      const lifetime = at(declared, "key_lifetime");
+      const lifetimeMs = lifetime === undefined ? null : whole(this.#value(lifetime, DURATION));
+      this.asks.push({ what: "call", name, payload, key: filled, lifetimeMs });
     }
   }
 

@@ -53,6 +53,14 @@ export const CALLS: readonly Wrong[] = [
   },
   {
     property: "calls",
+    what: "a key that may be forgotten at any time",
+    base: "push",
+    change: [['key: "{case}/close"\n      key_lifetime: P1D\n', 'key: "{case}/close"\n']],
+    at: "close_charge:\n      op",
+    says: /close_charge moves something and does not say for how long its key is known/,
+  },
+  {
+    property: "calls",
     what: "a key that all cases share",
     isSeeded: true,
     base: "push",
