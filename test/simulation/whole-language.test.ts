@@ -263,21 +263,35 @@ describe("a core that decides otherwise is found, and what is wrong is named:", 
 });
 
 describe("a flow that does not keep what it promises is found, though both decide by it:", () => {
-  test.for<[string, Replaced, string, RegExp]>([
+  const FEE_STAYS: Replaced = [ERRAND, "        - [clearing, fees, S, fee]\n", ""];
+  test.for<[string, readonly Replaced[], string, RegExp]>([
     [
       "a fee that stays on the clearing account",
-      [ERRAND, "        - [clearing, fees, S, fee]\n", ""],
+      [FEE_STAYS],
       "draining_accounts_empty",
-      /on clearing, which drains/,
+      /in done holds -\d+ \w+ on clearing, which drains/,
+    ],
+    [
+      "a fee that stays on the clearing account of a case that ends with it",
+      [
+        FEE_STAYS,
+        [
+          ERRAND,
+          "done:\n      kind: quiescent\n      timers: [late]\n      events:\n        timer.late: [{ to: closed }]\n",
+          "done: { kind: final }\n",
+        ],
+      ],
+      "draining_accounts_empty",
+      /in done holds -\d+ \w+ on clearing, which drains/,
     ],
     [
       "money held and not counted",
-      [ERRAND, "held: event.approved, set_at", "held: 0, set_at"],
+      [[ERRAND, "held: event.approved, set_at", "held: 0, set_at"]],
       "flow_invariants_hold",
       /bal\(hold, S\) == -data.held, and it is -\d+, not 0/,
     ],
   ])("%s", async ([, replaced, invariant, said]) => {
-    const change = replacing(replaced);
+    const change = replacing(...replaced);
     const rules = wholeRules(change);
     expect(await foundOf(invariant, said, { rules }, wholeSecondRules(change))).toMatch(said);
   });

@@ -109,6 +109,7 @@ export class SecondAudit {
       const isQuiet = rules.flows.some((flow) => given.row.flows.includes(flow.number) && hearsOthers(flow));
       const believed = believedOf(given, taken, isQuiet ? [null] : outcomes);
       believeBlock(rules, this.#ledger, this.#of.standing, believed, this.#changes);
+      this.#ledger.cases.rest();
       return this.#notDecided();
     }
     const flows = this.#parts.rules.flows.filter(({ number }) => given.row.flows.includes(number));
@@ -174,6 +175,8 @@ export class SecondAudit {
     for (const { uuid } of decided.touched) this.touched.add(uuid);
     this.#work.tally.inputsBelieved += BigInt(decided.believed.length);
     this.#tell(`lane ${this.#lane} block ${row.block}: `, [...decided.wrong, ...differences]);
+    // Not before: a case that has come to its end is judged with what it holds, which nobody remembers behind that.
+    ledger.cases.rest();
   }
 
   #tell(place: string, differences: readonly Difference[]): void {

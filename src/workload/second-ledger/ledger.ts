@@ -168,7 +168,6 @@ export const RECENT_MAX = 100;
 /** Notes a block behind all others. */
 export function noteBlock(ledger: LaneLedger, block: bigint, fired: number): void {
   ledger.block = block;
-  ledger.cases.rest();
   ledger.recent.push({ nowMs: ledger.nowMs, fired });
   if (ledger.recent.length > RECENT_MAX) ledger.recent.shift();
 }
