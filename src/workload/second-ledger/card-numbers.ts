@@ -2,7 +2,9 @@
 
 export function readsAsCard(text: string): boolean {
   if (text.length < 13) return false;
-  return readingsOf(text).some((reading) => holdsTrack(reading) || holdsNumber(lettersForIds(reading)));
+  return readingsOf(text).some(
+    (reading) => countDigits(reading) >= 13 && (holdsTrack(reading) || holdsNumber(lettersForIds(reading))),
+  );
 }
 
 const SECRET_NAMES = ["cvv", "cvv2", "cvc", "cvc2", "cid", "csc", "cav2"];
@@ -19,7 +21,9 @@ export function readsAsSecret(name: string, value: string): boolean {
 const THREE_DIGITS = /[MNO][DTjz][AEIMQUYcgk][w-z0-5]/;
 
 function readingsOf(text: string): string[] {
-  const readings = [text, text.replace(/%[0-9a-fA-F]{2}/g, (code) => String.fromCharCode(parseInt(code.slice(1), 16)))];
+  const readings = [text];
+  if (text.includes("%"))
+    readings.push(text.replace(/%[0-9a-fA-F]{2}/g, (code) => String.fromCharCode(parseInt(code.slice(1), 16))));
   for (const stretch of text.match(/[A-Za-z0-9+/_-]{18,}/g) ?? []) {
     if (!THREE_DIGITS.test(stretch)) continue;
     for (const skipped of [0, 1, 2, 3]) {
@@ -114,14 +118,26 @@ const SEPARATOR =
   /[\u0000\t\n\r +./_\-\u00a0\u00ad\u00b7\u1680\u2000-\u200d\u2010-\u2015\u2022\u202f\u205f\u2060\u2212\u3000\ufeff]/;
 const SCRIPTS = ["0", "\u0660", "\u06f0", "\u0966", "\uff10"].map((zero) => zero.charCodeAt(0));
 
+/** Null when it is none. */
+function digitOf(code: number): number | null {
+  const zero = code < 0x80 ? 0x30 : SCRIPTS.find((first) => code >= first && code <= first + 9);
+  return zero === undefined || code < zero || code > zero + 9 ? null : code - zero;
+}
+
+/** Most texts have too few for any card number, and nothing more is to be asked of those. */
+function countDigits(text: string): number {
+  let digits = 0;
+  for (let at = 0; at < text.length; at++) if (digitOf(text.charCodeAt(at)) !== null) digits += 1;
+  return digits;
+}
+
 function stretches(text: string): Digit[][] {
   const all: Digit[][] = [[]];
   let gap = 0;
   for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    const zero = SCRIPTS.find((first) => code >= first && code <= first + 9);
-    if (zero !== undefined) {
-      all.at(-1)?.push({ value: code - zero, gap });
+    const value = digitOf(text.charCodeAt(at));
+    if (value !== null) {
+      all.at(-1)?.push({ value, gap });
       gap = 0;
     } else {
       gap += 1;

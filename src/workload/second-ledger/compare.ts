@@ -5,7 +5,7 @@ import type { CommandMessage, DeadLetterMessage, OutcomeMessage, ReportMessage }
 import type { LineRow, QuarantineRow } from "../../store/audit.ts";
 import type { DecidedBlock, Misfit } from "./block.ts";
 import { readCaseId } from "./case-ids.ts";
-import { endOf, judgeHeld } from "./holdings.ts";
+import { endOf, isEnding, judgeHeld } from "./holdings.ts";
 import type { Difference, SecondInvariant } from "./invariants.ts";
 import type { LaneLedger, SecondCommand, SecondLine, SecondMessage, SecondOutcome } from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
@@ -110,6 +110,7 @@ function judgeHeldBy(ledger: LaneLedger, uuid: string): Difference[] {
 function judgeEnds(ledger: LaneLedger, outcomes: BlockWritten["outcomes"]): Difference[] {
   const wrong: Difference[] = [];
   for (const message of outcomes.flatMap((one) => one?.message ?? [])) {
+    if (!isEnding(message.type)) continue;
     const uuid = readCaseId(message.caseId)?.uuid ?? "";
     const known = ledger.cases.look(uuid);
     const end = known === undefined ? null : endOf(known.flow, message.type);
@@ -249,6 +250,7 @@ function compareMessages<Message extends { readonly holderId: string }>(
     if (!isPlaced) differs(`${place} says lane ${message.lane}, sequence ${message.sequence}, block ${message.block}`);
     if (key !== null && key !== expected.holderId) differs(`${place} lies under key ${key}, not ${expected.holderId}`);
     for (const field of fields) {
+      if (message[field] === expected[field]) continue;
       const [theirs, ours] = [shown(message[field]), shown(expected[field])];
       if (theirs !== ours) differs(`${place} says ${String(field)} ${theirs}; decided anew ${ours}`);
     }

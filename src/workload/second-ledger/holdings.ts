@@ -117,10 +117,15 @@ function heldOn({ accountsById }: LaneLedger, known: SecondCase, template: strin
   return sums;
 }
 
+/** Whether an outcome may be one by which a case ends. */
+export function isEnding(type: string): boolean {
+  return /\.(failed|canceled|expired)$/.test(type);
+}
+
 /** The word of an outcome by which a case of a flow ends: `payment.failed` ends it as failed. Null for flows that say such an
  *  outcome otherwise than by `end`. */
 export function endOf({ family, spec }: SecondFlow, type: string): string | null {
-  const word = type.startsWith(`${family}.`) ? type.slice(family.length + 1) : "";
-  if (!["failed", "canceled", "expired"].includes(word)) return null;
+  if (!isEnding(type) || !type.startsWith(`${family}.`)) return null;
+  const word = type.slice(family.length + 1);
   return JSON.stringify(at(spec, "states") ?? null).includes(`"end":"${word}"`) ? word : null;
 }

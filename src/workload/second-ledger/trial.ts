@@ -83,7 +83,9 @@ export class Trial {
       if (!this.#world.rules.scales.has(currency)) this.#bookings.refusals.add("unknown_currency");
       this.#one.currencies = new Map([...this.#one.currencies, [symbol, currency]]);
     }
-    for (const [name, field] of entriesOf(at(this.#flow.spec, "data"))) this.#keep(name, this.#begin(field));
+    const values = new Map(this.#one.values);
+    this.#one.values = values; // what begins later may look at what has begun
+    for (const [name, field] of entriesOf(at(this.#flow.spec, "data"))) values.set(name, this.#begin(field));
     for (const [alias, account] of entriesOf(at(this.#flow.spec, "accounts"))) {
       const template = textOf(at(account, "path"), `account ${alias}`);
       const isOfVariable = [...template.matchAll(/\{([^}]+)\}/g)].some(
@@ -126,10 +128,6 @@ export class Trial {
       fieldOf(this.#given.intent, init.split(".").slice(1)) === undefined;
     if (otherwise !== undefined && isUnsaid) return plainValue(field, otherwise);
     return this.#value(init ?? null, field);
-  }
-
-  #keep(name: string, value: Value): void {
-    this.#one.values = new Map([...this.#one.values, [name, value]]);
   }
 
   /** Goes from state to state until one waits, doing what stands on the way.
@@ -243,7 +241,7 @@ export class Trial {
     const news = entriesOf(at(action, "set")).map(([name, tree]) => {
       return [name, this.#value(tree, at(this.#flow.spec, "data", name))] as const;
     });
-    for (const [name, value] of news) this.#keep(name, value);
+    this.#one.values = new Map([...this.#one.values, ...news]);
   }
 
   #emit(action: Tree): void {
