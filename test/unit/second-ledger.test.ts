@@ -15,10 +15,8 @@ import { firstOf, reasonOf as refusedReason, saidReason } from "../../src/worklo
 import { SchemaBook, schemaIdIn } from "../../src/workload/second-ledger/schemas.ts";
 import { DECLARED, producing } from "../support/ledger.ts";
 import { ownRegistry } from "../support/memory-lane.ts";
-import { secondRules } from "../support/second-audit.ts";
+import { SECOND_RULES as RULES } from "../support/second-audit.ts";
 import { CHANNEL, changed, codecWith, IDS, SCHEMAS } from "./codec-fixtures.ts";
-
-const RULES = secondRules();
 
 test("case ids are read and written the same, and nonsense is nonsense to both", () => {
   const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 32, maxLength: 32 });
