@@ -13,7 +13,7 @@ import type { OutgoingMessages, OutgoingTopic } from "../store/blocks.ts";
 import { BEGUN_ANEW } from "../store/outbox.ts";
 import { judgeTail, type TailJudgement } from "./cursor.ts";
 import { isOutage } from "./outage.ts";
-import { OutgoingQueue } from "./outgoing-queue.ts";
+import { missingIn, OutgoingQueue } from "./outgoing-queue.ts";
 import { Outlets, type OutletsParts } from "./outlets.ts";
 
 export type PublishedMark = { readonly sequence: bigint; readonly offset: bigint; readonly producerId: bigint };
@@ -232,8 +232,10 @@ export class LaneRelay {
     for (let next = from; next < until; ) {
       const page = await this.#parts.store.messages(this.#lane, topic, next, until, PAGE);
       if (this.#closed) return false;
-      if (page[0]?.sequence !== next) {
-        this.#parts.halt(this.#lane, "outbox_gap", { topic: this.#parts.topics[topic], missingSequence: next, until });
+      const missing = missingIn(page, next);
+      if (missing !== null) {
+        const evidence = { topic: this.#parts.topics[topic], missingSequence: missing, until };
+        this.#parts.halt(this.#lane, "outbox_gap", evidence);
         return false;
       }
       loaded.push(...page);

@@ -11,7 +11,7 @@ import type { OutgoingRecord } from "../kafka/port.ts";
 import type { CrossingMessages } from "../store/blocks.ts";
 import type { CrossingMessage, Outlet as OutletRow } from "../store/crossing.ts";
 import { isOutage } from "./outage.ts";
-import { OutgoingQueue } from "./outgoing-queue.ts";
+import { missingIn, OutgoingQueue } from "./outgoing-queue.ts";
 
 export type OutletsParts = {
   /** where each outlet of the lane stands, by the database */
@@ -150,8 +150,9 @@ export class Outlets {
         ? await this.#page(outlet)
         : queue.peek(this.#parts.batchRecordsMax, this.#parts.batchBytesMax);
       if (isOver()) return;
-      if (batch[0]?.sequence !== outlet.nextToSend) {
-        this.#halted("outbox_gap", { toLane, missingSequence: outlet.nextToSend, until: queue.begin });
+      const missing = missingIn(batch, outlet.nextToSend);
+      if (missing !== null) {
+        this.#halted("outbox_gap", { toLane, missingSequence: missing, until: queue.begin });
         return;
       }
       reach("outlet.due");
