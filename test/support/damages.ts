@@ -80,7 +80,8 @@ const LINES: readonly Damage[] = [
   ],
   [
     "a line moved to another lane",
-    `update line set lane = ${OTHER} where ${LINE}`,
+    // Further back as well: where both lanes' blocks of one number were of one moment, its place would be taken.
+    `update line set lane = ${OTHER}, index = index + 100000 where ${LINE}`,
     {
       digest_chain: `lane ${OTHER} block`,
       balances_equal_lines: `lane ${OTHER}: account`,
