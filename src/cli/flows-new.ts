@@ -56,6 +56,8 @@ async function newFlow(context: CliContext, name: string, { like }: Options): Pr
     throw new CommandFailed(EXIT.failed, [why, ...faults.map(printFault)].join("\n"));
   }
   for (const one of written) context.out.row({ file: one.file, like }, `${one.file} written`);
+  if (renamed.opens === null)
+    context.out.note(`no flow opens a case of ${name} yet, so its scenarios are still to be told: none was copied`);
 }
 
 /** What is wrong with the copy among the others; what is wrong with those is not its fault. */

@@ -111,7 +111,21 @@ describe("flows test", () => {
   test("lists the ways that no scenario takes", async () => {
     rmSync(join(flows, "account_open.scenarios.yaml"));
     const { stdout } = await millrace("flows", "test", "account_open");
-    expect(stdout).toContain("0 of 0 scenarios");
+    expect(stdout).toContain("no scenarios, though a case of it is opened by intent.account_open, 0 of ");
+    rmSync(join(flows, "refund.scenarios.yaml"));
+    expect((await millrace("flows", "test", "refund")).stdout).toContain(
+      "though a case of it is opened by card, 0 of ",
+    );
+    rmSync(join(flows, "transfer_in.scenarios.yaml"));
+    const asked = await millrace("flows", "test", "transfer_in");
+    expect(asked.stdout).toContain("though a case of it is opened by transfer, 0 of ");
+  });
+
+  test("says of a copy that no flow opens why it has no scenarios", async () => {
+    const made = await millrace("flows", "new", "rebate", "--like", "refund");
+    expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining("no flow opens a case of rebate yet") });
+    const { stdout } = await millrace("flows", "test", "rebate");
+    expect(stdout).toMatch(/^rebate: no scenarios, as no flow opens a case of it yet, 0 of \d+ ways taken$/m);
   });
 
   test("says where a file of scenarios cannot be read", async () => {
