@@ -1,5 +1,6 @@
 // Transfers from one holder to another, made up from a seed. Every holder gets an account and some money first; nobody
-// ever sends more than that, whatever came in meanwhile, so every transfer is accepted on a ledger that is new to them.
+// ever sends more than that, whatever came in meanwhile, so every transfer is accepted on a ledger that is new to them. With a
+// share of FX every other holder has another currency, and what goes to one of those is changed, if there is a rate.
 
 import type { NewIntent } from "../kafka/codec-messages.ts";
 import { CaseIds, type GenerateParts, type GeneratePlan, Holders, microsOf } from "./generate.ts";
@@ -8,9 +9,12 @@ import type { Outbound, Source } from "./load-pump.ts";
 
 const CHUNK = 500;
 const BANK = "asset:bank:main";
-const CURRENCY = "EUR";
+/** of holders by turns; the first alone where nothing is changed */
+const CURRENCIES = ["EUR", "USD"] as const;
 const SCALE = 2;
 const AMOUNT_MAX = 50_000;
+/** what is changed must come to something */
+const CHANGED_MIN = 100;
 const FUNDS = 10_000_000_000_000n;
 
 /** Intents before the first transfer, a holder. */
@@ -45,30 +49,50 @@ export class PeerTransfers implements Source {
     if (number < holders) return this.#send(number, "acc", { type: "account_open", ...this.#opened(number) });
     if (number < OPENING * holders) return this.#transfer(number, number - holders, BANK, null, FUNDS);
     const from = this.#pick(this.#random);
-    const minor = BigInt(1 + this.#random.below(AMOUNT_MAX));
-    return this.#transfer(number, from, null, this.#other(from), minor);
+    const to = this.#receiver(from);
+    const min = this.#currencyOf(to) === this.#currencyOf(from) ? 1 : CHANGED_MIN;
+    return this.#transfer(number, from, null, to, BigInt(min + this.#random.below(AMOUNT_MAX)));
+  }
+
+  #currencyOf(holder: number): string {
+    return CURRENCIES[this.#fxPercent === 0 ? 0 : holder % CURRENCIES.length] as string;
+  }
+
+  get #fxPercent(): number {
+    return this.#plan.fxPercent ?? 0;
   }
 
   /** Some other holder; the same one where there is no other. */
-  #other(from: number): number {
-    const to = this.#pick(this.#random);
-    return to === from ? (from + 1) % this.#plan.holders : to;
+  #receiver(from: number): number {
+    const { holders } = this.#plan;
+    const picked = this.#pick(this.#random);
+    const next = picked === from ? (from + 1) % holders : picked;
+    if (this.#fxPercent === 0) return next;
+    const isChanged = this.#random.happens(this.#fxPercent / 100);
+    const isWanted = (to: number): boolean =>
+      to !== from && (this.#currencyOf(to) !== this.#currencyOf(from)) === isChanged;
+    // Currencies go by turns, so the next few have one that will do, or few holders have none.
+    const nearby = [0, 1, 2, 3].map((step) => (next + step) % holders);
+    return nearby.find(isWanted) ?? next;
   }
 
   #opened(holder: number): Partial<NewIntent> {
-    return { sourceId: "open", account: this.#holders.paths[holder] as string, currency: CURRENCY };
+    return { sourceId: "open", account: this.#holders.paths[holder] as string, currency: this.#currencyOf(holder) };
   }
 
   /** @param fromPath of the house; null is the holder's own account
    *  @param to       another holder; null is the holder's own account */
   #transfer(number: number, holder: number, fromPath: string | null, to: number | null, minor: bigint): Outbound {
     const own = this.#holders.paths[holder] as string;
+    const currency = this.#currencyOf(holder);
+    const settlementCurrency = to === null ? currency : this.#currencyOf(to);
     return this.#send(holder, "trf", {
       type: "transfer_create",
       sourceId: `t-${number}`,
       from: fromPath ?? own,
       to: to === null ? own : (this.#holders.paths[to] as string),
-      amount: { currency: CURRENCY, scale: SCALE, minor: minor.toString() },
+      amount: { currency, scale: SCALE, minor: minor.toString() },
+      ...(settlementCurrency === currency ? {} : { settlementCurrency }),
     });
   }
 

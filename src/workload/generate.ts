@@ -18,6 +18,8 @@ export type GeneratePlan = {
   readonly runAtMs: number;
   /** intents a second: the distance of their times */
   readonly rate: number;
+  /** of `p2p`: so many of a hundred transfers go to a holder of another currency; none when left out */
+  readonly fxPercent?: number;
 };
 
 export type GenerateParts = {

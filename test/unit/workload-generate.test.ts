@@ -93,6 +93,37 @@ describe("transfers", () => {
   });
 });
 
+describe("transfers from holder to holder", () => {
+  /** holders' currencies, and of what follows the openings how much is changed */
+  async function changedOf(change: Partial<GeneratePlan>) {
+    const intents = decodable(await generate("p2p", change));
+    const opened = intents.filter(({ type }) => type === "account_open");
+    const own = new Map(opened.map(({ account, currency }) => [account, currency]));
+    const sent = intents.filter(({ from, type }) => type === "transfer_create" && from !== "asset:bank:main");
+    for (const { from, to, amount, settlementCurrency } of sent) {
+      expect([own.get(from), own.get(to)]).toEqual([amount?.currency, settlementCurrency ?? amount?.currency]);
+      expect(from).not.toBe(to);
+    }
+    const changed = sent.filter(({ settlementCurrency }) => settlementCurrency !== null);
+    expect(changed.every(({ amount }) => BigInt(amount?.minor ?? 0) >= 100n)).toBe(true);
+    return { currencies: new Set(own.values()), share: changed.length / sent.length };
+  }
+
+  test("have one currency, unless a share of them is to be changed", async () => {
+    expect(await changedOf({})).toEqual({ currencies: new Set(["EUR"]), share: 0 });
+    const some = await changedOf({ fxPercent: 30 });
+    expect(some.currencies).toEqual(new Set(["EUR", "USD"]));
+    expect(some.share).toBeGreaterThan(0.27);
+    expect(some.share).toBeLessThan(0.33);
+    expect((await changedOf({ fxPercent: 100, holders: 51 })).share).toBe(1);
+  });
+
+  test("make do with few holders", async () => {
+    expect((await changedOf({ fxPercent: 50, holders: 2 })).share).toBe(1);
+    expect((await changedOf({ fxPercent: 50, holders: 3 })).share).toBeGreaterThan(0.4);
+  });
+});
+
 describe("a mixed day", () => {
   test("holds repeats, conflicts, records without key, in the wrong lane and of rubbish", async () => {
     const all = await generate("mixed", { count: 20_000 });
