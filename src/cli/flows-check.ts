@@ -3,7 +3,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { DeclaredFaults } from "../declared/load.ts";
+import type { Config } from "../config.ts";
+import type { Declared, DeclaredFaults } from "../declared/load.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import type { FlowFault } from "../domain/flow/proof.ts";
 import { type Fault, printFault } from "../domain/located.ts";
@@ -19,23 +20,31 @@ export function registerCheck(flows: Command, context: CliContext): void {
         "name parameters). Exit 1 with every fault: file, line, column.",
     )
     .option("--keep", "remember beside the flows (proven.json) that they are sound, so that nothing proves them again")
-    .action((files: readonly string[], options: { readonly keep?: true }) =>
-      check(context, files, options.keep === true),
-    );
+    .option(
+      "--registered",
+      "also hold what is declared against every version in the database that is not declared any more: its cases go on " +
+        "by it, and open and tell what is declared now",
+    )
+    .action((files: readonly string[], options: CheckOptions) => check(context, files, options));
   withExamples(
     verb,
     "millrace flows check",
     "millrace flows check drafts/card.flow.yaml drafts/card.yaml",
     "millrace flows check --keep",
+    "millrace flows check --registered",
   );
 }
 
-async function check(context: CliContext, files: readonly string[], keeps: boolean): Promise<void> {
+type CheckOptions = { readonly keep?: true; readonly registered?: true };
+
+async function check(context: CliContext, files: readonly string[], options: CheckOptions): Promise<void> {
   const given = files.map((file) => resolve(context.io.workingDir, file));
   const missing = given.filter((file) => !existsSync(file));
   if (missing.length > 0) throw usageFailed(missing.map((file) => `${file}: does not exist`));
-  if (keeps && files.length > 0) throw usageFailed(["--keep is for what is declared: give no files"]);
-  const { schemasDir, flowsDir } = await context.config();
+  for (const option of ["keep", "registered"] as const)
+    if (options[option] && files.length > 0) throw usageFailed([`--${option} is for what is declared: give no files`]);
+  const config = await context.config();
+  const { schemasDir, flowsDir } = config;
   const { loadDeclared, proveDeclared } = await import("../declared/load.ts");
   const { flowNames } = await import("../declared/flow-files.ts");
   const { checkFiles } = await import("../declared/check-files.ts");
@@ -43,9 +52,12 @@ async function check(context: CliContext, files: readonly string[], keeps: boole
     if (existsSync(flowsDir) && flowNames(flowsDir).length === 0)
       throw usageFailed([`flowsDir: no *.flow.yaml in ${flowsDir}, so there is nothing to check`]);
     const proven = faultsTold(context, () => proveDeclared(schemasDir, flowsDir));
-    const { flows, overlays } = faultsTold(context, () => loadDeclared(schemasDir, flowsDir));
-    for (const flow of flows) tellSound(context, flow, overlays.has(flow.name));
-    if (keeps) (await import("../declared/proven.ts")).writeProven(flowsDir, proven);
+    const declared = faultsTold(context, () => loadDeclared(schemasDir, flowsDir));
+    const kept = options.registered ? await keptFlows(context, config, declared) : [];
+    for (const flow of declared.flows) tellSound(context, flow, declared.overlays.has(flow.name));
+    for (const { name, version } of kept)
+      context.out.row({ flow: name, version, ok: true, kept: true }, `${name}@${version}: kept for its cases, fits`);
+    if (options.keep) (await import("../declared/proven.ts")).writeProven(flowsDir, proven);
     return;
   }
   tellFaults(
@@ -53,6 +65,16 @@ async function check(context: CliContext, files: readonly string[], keeps: boole
     faultsTold(context, () => checkFiles(schemasDir, flowsDir, given)),
   );
   for (const file of given) context.out.row({ file, ok: true }, `${file}: sound`);
+}
+
+/** Versions that only their cases live by. */
+async function keptFlows(context: CliContext, config: Config, declared: Declared): Promise<readonly Flow[]> {
+  const { databaseUrl } = await context.addresses(config);
+  const { loadKept } = await import("../declared/load.ts");
+  const { readFlowVersions } = await import("../store/setup.ts");
+  const { withDatabase } = await import("./database.ts");
+  const registered = await withDatabase({ config, databaseUrl, verb: "flows check", mode: "read" }, readFlowVersions);
+  return faultsTold(context, () => loadKept(declared, registered));
 }
 
 function tellSound({ out }: CliContext, { name, version, exceptions }: Flow, overlaid: boolean): void {

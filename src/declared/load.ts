@@ -6,13 +6,14 @@ import { basename, join, resolve } from "node:path";
 import { Chart, parseChart } from "../domain/accounts.ts";
 import { Currencies, parseCurrencies } from "../domain/currencies.ts";
 import { type CheckedFlow, readFlow, readKeptFlow, type Surroundings } from "../domain/flow/check.ts";
-import type { Shares } from "../domain/flow/check-shares.ts";
+import { checkKept } from "../domain/flow/check-kept.ts";
+import { NO_SHARES, type Shares } from "../domain/flow/check-shares.ts";
 import { checkTogether } from "../domain/flow/check-together.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
 import { OutcomeCatalogue, parseOutcomes } from "../domain/outcomes.ts";
 import type { Overlays } from "../domain/parameters.ts";
-import { parseParameters } from "../domain/parameters-parse.ts";
+import { checkEarlierVersions, parseParameters } from "../domain/parameters-parse.ts";
 import { parseExpression } from "./cel.ts";
 import { readLocatedCsv } from "./csv.ts";
 import { NOTHING_PROVEN, type Proven, type ProvenFlow, proofDigest, readProven } from "./proven.ts";
@@ -21,6 +22,8 @@ import { readLocatedYaml } from "./yaml.ts";
 export type Declared = {
   /** checked, in the order of their file names */
   readonly flows: readonly Flow[];
+  /** what each of them asks of those beside it, by name */
+  readonly shares: ReadonlyMap<string, Shares>;
   /** what is laid over the defaults of their parameters */
   readonly overlays: Overlays;
   readonly chart: Chart;
@@ -56,14 +59,16 @@ export function loadDeclared(schemasDir: string, flowsDir: string = join(schemas
   const currencies = loadCurrencies(faults, schemasDir);
   const files = filesIn(faults, flowsDir, FLOW_ENDING);
   const proofs = { known: readProven(flowsDir), standOn: standOn(schemasDir) };
-  const flows = loadFlows(faults, files, { chart, outcomes }, proofs).map(({ flow }) => flow);
+  const checked = loadFlows(faults, files, { chart, outcomes }, proofs);
+  const flows = checked.map(({ flow }) => flow);
   const overlays = loadParameters(faults, parametersDir(schemasDir, flowsDir), flows);
   const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
   const messageSchemas = Object.fromEntries(
     messages.map((file) => [basename(file, MESSAGE_ENDING), readText(faults, file) ?? ""]),
   );
   if (faults.length > 0) throw new DeclaredFaults(faults);
-  return { flows, overlays, chart, outcomes, currencies, messageSchemas };
+  const shares = new Map(checked.map((one) => [one.flow.name, one.shares]));
+  return { flows, shares, overlays, chart, outcomes, currencies, messageSchemas };
 }
 
 /** `parameters` in the schemas beside the flows; flows of another folder keep theirs in `parameters` within it. */
@@ -233,3 +238,29 @@ export function loadFlowText(name: string, text: string, chart: Chart): Flow {
   if (flow === null || faults.length > 0) throw new DeclaredFaults(faults);
   return flow;
 }
+
+/** A version of a flow as it is registered. */
+export type FlowText = { readonly name: string; readonly version: string; readonly source: string };
+
+/** The versions among `registered` that are not declared any more and cases may live by, held against what is declared.
+ *  @throws DeclaredFaults with all that does not fit them, overlays of parameters included */
+export function loadKept(declared: Declared, registered: readonly FlowText[]): readonly Flow[] {
+  const { flows, shares, chart, outcomes, overlays } = declared;
+  const isDeclared = ({ name, version }: FlowText): boolean =>
+    flows.some((flow) => flow.name === name && flow.version === version);
+  const faults: Fault[] = [];
+  const kept = registered
+    .filter((one) => !isDeclared(one))
+    .flatMap(({ name, version, source }) => {
+      const file = readLocatedYaml(`${name}@${version}`, source);
+      const { flow, faults: own } = readKeptFlow(file, chart, parseExpression);
+      faults.push(...own.map((fault) => ({ ...fault, message: `${fault.message}; ${PUT_BACK}` })));
+      return flow ?? [];
+    });
+  const today = flows.map((flow) => ({ flow, shares: shares.get(flow.name) ?? NO_SHARES }));
+  faults.push(...checkKept(kept, today, { chart, outcomes }), ...checkEarlierVersions(overlays, flows, kept));
+  if (faults.length > 0) throw new DeclaredFaults(faults);
+  return kept;
+}
+
+const PUT_BACK = "cases still live by this version, which nothing can change: put back what it needs";

@@ -126,15 +126,20 @@ function readValue(reading: Reading, { key, keyPlace, value: node }: LocatedEntr
 
 /** A table takes the place of the default as a whole, so it has to say all that the default says. */
 function checkTable(reading: Reading, node: Located, { name, default: own }: FlowParam, value: ParamValue): void {
-  if (typeof own !== "object" || typeof value !== "object" || own === null || value === null) return;
-  const lacking = Object.keys(own).filter((word) => !Object.hasOwn(value, word));
+  const lacking = lackingWords(own, value);
   if (lacking.length === 0) return;
   const why = "a table takes the place of the default as a whole";
   reading.fault(node.place, `parameter ${name} lacks ${lacking.join(", ")}, which the default has: ${why}`);
 }
 
+/** Words of a table's default that a value for it does not say. */
+function lackingWords(own: FlowParam["default"], value: ParamValue): string[] {
+  if (typeof own !== "object" || typeof value !== "object" || own === null || value === null) return [];
+  return Object.keys(own).filter((word) => !Object.hasOwn(value, word));
+}
+
 /** Cases stay on the version of the flow that they began with, and read the same overlays: what an earlier version calls
- *  by the same name must be of the same type. */
+ *  by the same name must be of the same type, and a table must have the words that it has there. */
 export function checkEarlierVersions(
   overlays: Overlays,
   current: readonly Flow[],
@@ -144,9 +149,18 @@ export function checkEarlierVersions(
   for (const flow of earlier) {
     for (const param of flow.params) {
       const newer = current.find(({ name }) => name === flow.name)?.params.find(({ name }) => name === param.name);
-      if (newer === undefined || isSameType(newer, param) || !isLaid(overlays.get(flow.name), param.name)) continue;
-      const why = `was of another type in ${flow.name}@${flow.version}, whose cases read the same overlays`;
-      faults.push({ place: newer.place, message: `parameter ${param.name} ${why}: give it another name` });
+      const laid = laidOver(overlays.get(flow.name), param.name);
+      if (newer === undefined || laid.length === 0) continue;
+      const whose = `${flow.name}@${flow.version}, whose cases read the same overlays`;
+      const lacking = new Set(laid.flatMap((value) => lackingWords(param.default, value)));
+      if (!isSameType(newer, param)) {
+        const message = `parameter ${param.name} was of another type in ${whose}: give it another name`;
+        faults.push({ place: newer.place, message });
+      } else if (lacking.size > 0) {
+        const words = [...lacking].join(", ");
+        const message = `an overlay of ${param.name} lacks ${words}, which the default has in ${whose}: say it there`;
+        faults.push({ place: newer.place, message });
+      }
     }
   }
   return faults;
@@ -156,6 +170,7 @@ function isSameType(newer: FlowParam, earlier: FlowParam): boolean {
   return JSON.stringify(newer.type) === JSON.stringify(earlier.type);
 }
 
-function isLaid(overlays: FlowOverlays | undefined, name: string): boolean {
-  return WHOSE.some((whose) => [...(overlays?.[whose].values() ?? [])].some((values) => Object.hasOwn(values, name)));
+function laidOver(overlays: FlowOverlays | undefined, name: string): readonly ParamValue[] {
+  const all = WHOSE.flatMap((whose) => [...(overlays?.[whose].values() ?? [])]);
+  return all.flatMap((values) => (Object.hasOwn(values, name) ? [values[name] as ParamValue] : []));
 }

@@ -9,7 +9,7 @@ import { checkTogether } from "../../src/domain/flow/check-together.ts";
 import { placeOf, replaceOnce, SHIPPED_FLOWS, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { BASES } from "./flows/wrong/wrong.ts";
 
-const { hold: HOLD, transfer: TRANSFER } = BASES;
+const { hold: HOLD, transfer: TRANSFER, transfer_in: TRANSFER_IN } = BASES;
 
 const declared = loadDeclared(SHIPPED_SCHEMAS);
 
@@ -55,7 +55,7 @@ describe("refuses flows that cannot run side by side:", () => {
     readFlow(readLocatedYaml(name, text), declared, parseExpression).checked as CheckedFlow;
 
   test("one name, one kind of ids, one flow for an intent that no guard keeps apart", () => {
-    const faults = checkTogether([read("a", TRANSFER), read("b", TRANSFER)]);
+    const faults = checkTogether([read("a", TRANSFER), read("b", TRANSFER), read("c", TRANSFER_IN)]);
     expect(faults.map(({ message }) => message)).toEqual([
       'together: name "transfer" is taken by a already',
       'together: case_kind "trf" is taken by a already',
@@ -72,9 +72,10 @@ describe("refuses flows that cannot run side by side:", () => {
           .replace("intent: transfer_create", `intent: transfer_create, when: "${guard}"`),
       );
     const messages = (...guards: readonly string[]): string[] =>
-      checkTogether(guards.map((guard, index) => guarded("abc".charAt(index).repeat(3), guard))).map(
-        ({ message }) => message,
-      );
+      checkTogether([
+        read("in", TRANSFER_IN),
+        ...guards.map((guard, index) => guarded("abc".charAt(index).repeat(3), guard)),
+      ]).map(({ message }) => message);
     expect(messages("intent.method == 'a'", "(intent.method=='a')", "intent.method == 'b'")).toEqual([
       "together: transfer_create opens aaa (aaa.flow.yaml) when intent.method == 'a', so never bbb (bbb.flow.yaml), which has the same guard",
     ]);
@@ -96,6 +97,36 @@ describe("refuses flows that cannot run side by side:", () => {
       'together: refund is opened without "number", which its spawn event carries',
       'together: refund takes no "seq" when it is spawned',
     ]);
+  });
+
+  test("a message that nobody takes, or that lacks what its receiver takes", () => {
+    const messages = (transfer: string, ...others: readonly string[]): string[] =>
+      checkTogether([transfer, ...others].map((text, index) => read(String(index), text))).map(
+        ({ message }) => message,
+      );
+    expect(messages(TRANSFER, TRANSFER_IN)).toEqual([]);
+    expect(messages(TRANSFER)).toEqual(["together: no flow starts on the message transfer_credit that credit sends"]);
+    expect(messages(replaceOnce(TRANSFER, "account: intent.to, ", ""), TRANSFER_IN)).toEqual([
+      'together: credit sends no "account" along, which transfer_in takes from transfer_credit',
+    ]);
+    expect(messages(replaceOnce(TRANSFER, "account: intent.to, ", "account: data.net, "), TRANSFER_IN)).toEqual([
+      'together: credit sends "account" as money of M, where a text is taken',
+    ]);
+    expect(messages(replaceOnce(TRANSFER, ", currency: M", ""), TRANSFER_IN)).toEqual([
+      'together: credit sends no "currency" along, by which transfer_in knows M (event.amount)',
+    ]);
+  });
+
+  test("a child that tells other than its parent reads", () => {
+    const told = BASES.refund.replaceAll(
+      "{ tell: failed, amount: data.amount",
+      "{ tell: failed, amount: data.provider",
+    );
+    const faults = checkTogether([read("card", BASES.card), read("refund", told)]).map(({ message }) => message);
+    expect(faults.length).toBeGreaterThan(0);
+    expect(new Set(faults)).toEqual(
+      new Set(['together: refund tells "failed" with "amount" as a text, where money of S is taken']),
+    );
   });
 
   test("one takes what the other has set aside and relies on", () => {
@@ -129,7 +160,7 @@ spec:
 
   test("an event that opens cases of another flow", () => {
     const hold = HOLD.replace("intent.hold_capture", "intent.transfer_create");
-    const [fault, ...more] = checkTogether([read("a", TRANSFER), read("b", hold)]);
+    const [fault, ...more] = checkTogether([read("a", TRANSFER), read("b", hold), read("c", TRANSFER_IN)]);
     expect(more).toEqual([]);
     expect(fault?.message).toMatch(/intent\.transfer_create opens a case of transfer/);
     expect(`${fault?.place.line}:${fault?.place.column}`).toBe(placeOf(hold, "intent.transfer_create"));

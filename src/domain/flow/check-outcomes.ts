@@ -2,31 +2,36 @@
 // leaves the case where it says; and the names that the core gives to refusals and repeats stay the core's.
 // Property "answers": every accepted intent causes an outcome.
 
-import { isOutcomeName } from "../outcomes.ts";
-import type { NamedExpression } from "./flow.ts";
+import { isOutcomeName, type OutcomeCatalogue } from "../outcomes.ts";
+import type { Flow, NamedExpression } from "./flow.ts";
 import type { Proof, Where } from "./proof.ts";
 import type { Passage } from "./prove/analysis.ts";
-import { donePassages, faultOf, partOf, type Subject } from "./subject.ts";
+import { donePassages, faultOf, ownersOf, partOf, type Subject } from "./subject.ts";
 import { actionsOf, isWish } from "./walk.ts";
 
 export function checkOutcomes(proof: Proof, subject: Subject): void {
-  const { flow, owners } = subject;
-  for (const action of actionsOf(flow)) {
-    if (action.kind !== "emit" && action.kind !== "end") continue;
-    const type = action.kind === "emit" ? action.type : `${flow.family}.${action.result}`;
-    const where: Where = { property: "outcomes", place: action.place, ...partOf(owners.get(action)) };
-    const amounts = action.kind === "emit" ? action.amounts : [];
-    checkType(proof, subject, where, { type, amounts, hasCode: action.code !== null });
-  }
+  checkTypes(proof, subject.flow, subject.outcomes);
   for (const passage of donePassages(subject)) {
     checkRests(proof, subject, passage);
     checkAnswer(proof, subject, passage);
   }
 }
 
+/** By the catalogue alone: what each outcome is called and carries. */
+export function checkTypes(proof: Proof, flow: Flow, outcomes: OutcomeCatalogue): void {
+  const owners = ownersOf(flow);
+  for (const action of actionsOf(flow)) {
+    if (action.kind !== "emit" && action.kind !== "end") continue;
+    const type = action.kind === "emit" ? action.type : `${flow.family}.${action.result}`;
+    const where: Where = { property: "outcomes", place: action.place, ...partOf(owners.get(action)) };
+    const amounts = action.kind === "emit" ? action.amounts : [];
+    checkType(proof, outcomes, where, { type, amounts, hasCode: action.code !== null });
+  }
+}
+
 type Told = { readonly type: string; readonly amounts: readonly NamedExpression[]; readonly hasCode: boolean };
 
-function checkType(proof: Proof, { outcomes }: Subject, where: Where, told: Told): void {
+function checkType(proof: Proof, outcomes: OutcomeCatalogue, where: Where, told: Told): void {
   const { type, hasCode } = told;
   if (type.startsWith("intent.") || type.endsWith(".rejected")) {
     return proof.fails(where, `"${type}" is what the core answers to refused and repeated intents`);

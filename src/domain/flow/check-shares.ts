@@ -51,6 +51,8 @@ export type Shares = {
   readonly oversteps: readonly Share[];
 };
 
+export const NO_SHARES: Shares = { relies: [], oversteps: [] };
+
 export function sharesOf(subject: Subject): Shares {
   const relies = new Map<string, Share>();
   const oversteps = new Map<string, Share>();
@@ -64,4 +66,11 @@ export function sharesOf(subject: Subject): Shares {
     }
   }
   return { relies: [...relies.values()], oversteps: [...oversteps.values()] };
+}
+
+/** Where others take more than their own of what a flow relies on. */
+export function overstepped({ relies }: Shares, others: readonly { readonly shares: Shares }[]): Share[] {
+  return relies.flatMap(({ path }) =>
+    others.flatMap(({ shares }) => shares.oversteps.filter((one) => one.path === path).slice(0, 1)),
+  );
 }

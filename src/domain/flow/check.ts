@@ -23,7 +23,7 @@ import { checkOutcomes } from "./check-outcomes.ts";
 import { checkPostings } from "./check-postings.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkRetries } from "./check-retries.ts";
-import { isSetAside, type Shares, sharesOf } from "./check-shares.ts";
+import { isSetAside, NO_SHARES, type Shares, sharesOf } from "./check-shares.ts";
 import { checkStates } from "./check-states.ts";
 import { checkUse } from "./check-use.ts";
 import type { ParseExpression } from "./expression.ts";
@@ -71,11 +71,21 @@ export function readKeptFlow(
   return { flow: faults.length === 0 ? flow : null, faults };
 }
 
+/** What a kept version asks of the flows beside it. Only one that books on money which is set aside has to be followed. */
+export function sharesOfKept(flow: Flow, { chart, outcomes }: Surroundings): Shares {
+  if (!flow.accounts.some(({ path }) => isSetAside(chart, path))) return NO_SHARES;
+  const analysis = analysed(() => analyse(flow, settingOf({ chart, outcomes }), []));
+  if (analysis === null) return NO_SHARES;
+  return sharesOf({ flow, chart, outcomes, types: typeFlow(flow).types, analysis, owners: ownersOf(flow) });
+}
+
+function settingOf({ chart, outcomes }: Surroundings): Parameters<typeof analyse>[1] {
+  return { successes: outcomes.successes, isSetAside: (path) => isSetAside(chart, path) };
+}
+
 function inOrder(faults: readonly (Fault | FlowFault)[]): (Fault | FlowFault)[] {
   return [...faults].sort(({ place: one }, { place: other }) => one.line - other.line || one.column - other.column);
 }
-
-const NO_SHARES: Shares = { relies: [], oversteps: [] };
 
 export function checkFlow(
   flow: Flow,
@@ -102,7 +112,7 @@ function checkNames(proof: Proof, flow: Flow, chart: Chart): Typed {
 type Behaviour = { readonly proof: Proof; readonly shares: Shares };
 
 function checkBehaviour(flow: Flow, { chart, outcomes }: Surroundings, typed: Typed): Behaviour {
-  const setting = { successes: outcomes.successes, isSetAside: (path: string) => isSetAside(chart, path) };
+  const setting = settingOf({ chart, outcomes });
   const attempt = (splitting: readonly string[]): Behaviour | null => {
     const analysis = analysed(() => analyse(flow, setting, splitting));
     if (analysis === null) return null;
