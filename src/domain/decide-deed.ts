@@ -7,11 +7,12 @@ import { emitAll, type Input, occurredAtOf } from "./decide-outcomes.ts";
 import { send } from "./decide-sendings.ts";
 import { answersTo, begin, enter, type Walked, walk } from "./decide-walk.ts";
 import { type Cause, Draft, type FollowUp, NO_AMOUNTS } from "./draft.ts";
-import type { CompiledAlternative } from "./flow/compile.ts";
+import { type CompiledAlternative, compileAlarm } from "./flow/compile.ts";
 import type { Value } from "./flow/expression.ts";
 import { appendText, type EntryStart, formatWith } from "./history.ts";
 import { childCaseId, formatCaseId } from "./ids.ts";
 import type { RefusalCode } from "./refusals.ts";
+import { Undecidable } from "./undecidable.ts";
 
 /** More events in a row than any flows set off: a child tells its parent, whose answer opens another child … */
 const FOLLOW_UPS_MAX = 64;
@@ -33,6 +34,23 @@ export function perform(books: Books, input: Input, happening: Happening): Refus
   if (typeof moved !== "string" && draft.followUps !== null) return carryOut(input, happening, draft, moved);
   // The common case: an event that sets nothing off cannot fail any more once it is settled.
   return settle(draft, moved, happening.entry, { input, from: 0, asked: "asked" });
+}
+
+/** Nothing of a fact is done whose numbers the ledger cannot hold: the case remembers it, and somebody must look. */
+const TOO_LARGE = compileAlarm("amount_too_large");
+
+/** Decides what cannot be refused: a timer, a report, an answer.
+ *  @throws Undecidable when it is refused all the same, for anything but the size of a number */
+export function performFact(
+  books: Books,
+  input: Input,
+  happening: Happening & { readonly alternatives: readonly CompiledAlternative[] },
+): void {
+  const code = perform(books, input, happening);
+  if (code === null) return;
+  const again = code === "amount_too_large" ? perform(books, input, { ...happening, alternatives: TOO_LARGE }) : code;
+  const { entry, known } = happening;
+  if (again !== null) throw new Undecidable(`${entry.event} of case ${known.id} is refused: ${again}`);
 }
 
 type Settling = { readonly input: Input; readonly from: number; readonly asked: "asked" | "set off" };

@@ -2,7 +2,7 @@
 // money that has left somewhere else, so none is put aside: what cannot be decided halts the lane.
 
 import { type Books, type CaseRecord, caseOf, NO_DATA, type Report, type ReportInput } from "./books.ts";
-import { perform, remember } from "./decide-deed.ts";
+import { perform, performFact, remember } from "./decide-deed.ts";
 import { emitAll } from "./decide-outcomes.ts";
 import { answersTo } from "./decide-walk.ts";
 import { Draft, NO_AMOUNTS } from "./draft.ts";
@@ -35,8 +35,7 @@ function takeResult(books: Books, input: ReportInput): void {
   const { occurredAtMicros, attempt } = report;
   const cause = { intent: null, event, currencies: null, occurredAtMicros, attempt, isWish: false };
   const entry = { event: name, source, offset, fingerprint: "", key: report.observation };
-  const code = perform(books, input, { known, cause, alternatives: answersTo(known, name), entry });
-  if (code !== null) throw new Undecidable(`${name} of case ${known.id} is refused: ${code}`);
+  performFact(books, input, { known, cause, alternatives: answersTo(known, name), entry });
 }
 
 /** The event that a result becomes: the call is one of the flow's, was made that often, and has such a result. */

@@ -11,7 +11,7 @@ import {
   type TimerInput,
   type TimerKey,
 } from "./books.ts";
-import { perform, remember } from "./decide-deed.ts";
+import { perform, performFact, remember } from "./decide-deed.ts";
 import { answer } from "./decide-outcomes.ts";
 import { stateOf } from "./decide-walk.ts";
 import type { Cause } from "./draft.ts";
@@ -80,8 +80,7 @@ export function decideTimer(books: Books, input: TimerInput): void {
   books.timersGone.push(input.timer);
   const cause = factOf(BigInt(dueMs) * 1000n);
   const entry = { event, source: "t", offset: BigInt(dueMs), fingerprint: "", key: "" } as const;
-  const code = perform(books, input, { known, cause, alternatives, entry });
-  if (code !== null) throw new Undecidable(`timer.${name} of case ${known.id} is refused: ${code}`);
+  performFact(books, input, { known, cause, alternatives, entry });
 }
 
 /** One that was armed anew is another: it is due after the block's now, and so behind all that are taken with it. */

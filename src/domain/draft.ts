@@ -230,13 +230,9 @@ export class Draft implements Scope {
     this.refused = firstRefusal(this.refused, code);
   }
 
-  judgeSize(minor: bigint): void {
-    if (this.#isTooLarge(minor)) this.refuse("amount_too_large");
-  }
-
-  /** What an intent says fits; what is computed from it, by a rate, may not. A fact is not refused for that. */
-  #isTooLarge(minor: bigint): boolean {
-    return this.cause.isWish && !fitsLedger(minor);
+  /** What an intent or a report says fits; a sum, or what a rate makes of it, may not. */
+  judgeSize(value: Value): void {
+    if (typeof value === "bigint" && !fitsLedger(value)) this.refuse("amount_too_large");
   }
 
   // What steps do ----------------------------------------------------------------------------------------------------
@@ -253,6 +249,7 @@ export class Draft implements Scope {
   }
 
   set(name: string, value: Value): void {
+    this.judgeSize(value);
     this.#changed ??= {};
     this.#changed[name] = value;
     if (name === "tenant" || name === "provider") this.#overlay = undefined;
@@ -339,7 +336,7 @@ export class Draft implements Scope {
   ): RefusalCode | null {
     assert(minor >= 0n, `${posting.name} would post a negative amount`);
     if (minor === 0n) return null;
-    if (this.#isTooLarge(minor)) return "amount_too_large";
+    if (!fitsLedger(minor)) return "amount_too_large";
     const debit = accountAt(this, debitPath, currency);
     const credit = accountAt(this, creditPath, currency);
     if (debit === "unknown_account" || credit === "unknown_account") return "unknown_account";

@@ -81,6 +81,7 @@ const TABLE = {
   position_limit: ["fx", "soft", "us"],
   schema: ["validation", "final", "merchant"],
   amount_too_small: ["validation", "final", "merchant"],
+  amount_too_large: ["validation", "final", "merchant"],
   amount_exceeds_authorization: ["validation", "final", "merchant"],
   amount_exceeds_refundable: ["validation", "final", "merchant"],
   currency_unsupported: ["validation", "final", "merchant"],

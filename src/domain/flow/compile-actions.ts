@@ -155,7 +155,9 @@ function compileEmit(context: Context, action: Extract<Action, { kind: "emit" }>
     const told: Record<string, OutcomeAmount> = {};
     for (const { name, get, symbol } of amounts) {
       const currency = draft.currencyOf(symbol);
-      told[name] = { currency, scale: draft.scaleOf(currency), minor: (get(draft) as bigint).toString() };
+      const minor = get(draft) as bigint;
+      draft.judgeSize(minor);
+      told[name] = { currency, scale: draft.scaleOf(currency), minor: minor.toString() };
     }
     draft.emit(action.type, told, code === null ? null : reasonOf(code(draft) as string));
     return null;
@@ -181,7 +183,11 @@ function compileValues(names: Names, given: readonly NamedExpression[]): (draft:
   const values = given.map(({ name, value }) => ({ name, get: compileNode(names, value.root) }));
   return (draft) => {
     const made: Record<string, Value> = {};
-    for (const { name, get } of values) made[name] = get(draft);
+    for (const { name, get } of values) {
+      const value = get(draft);
+      draft.judgeSize(value);
+      made[name] = value;
+    }
     return made;
   };
 }

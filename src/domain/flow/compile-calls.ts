@@ -46,7 +46,7 @@ function payloadOf(values: readonly { readonly field: string; readonly get: Get 
   const payload: Record<string, string> = {};
   for (const { field, get } of values) {
     const value = get(scope);
-    if (typeof value === "bigint") scope.judgeSize(value);
+    scope.judgeSize(value);
     const text = textOf(value);
     if (text !== null) payload[field] = text;
   }

@@ -23,6 +23,9 @@ export type CompiledAlternative = {
   readonly to: number | "stay";
 };
 
+/** The end of the year 9999: what would be due later is due then. */
+const LATEST_MS = 253_402_300_799_999n;
+
 /** When it is due, in milliseconds since the epoch, for a state entered at `nowMs`. */
 export type CompiledTimer = { readonly name: string; readonly dueMs: (draft: Draft) => number };
 
@@ -151,14 +154,15 @@ function compileTimer({ flow, names }: Place, name: string): CompiledTimer {
   return {
     name,
     dueMs: (draft) => {
-      const from = anchor(draft) as bigint | null;
-      const dueMs = (from === null ? draft.nowMs : Number(from)) + Number(after(draft) as bigint);
-      return Math.max(dueMs, draft.nowMs + 1);
+      const from = (anchor(draft) as bigint | null) ?? BigInt(draft.nowMs);
+      const dueMs = from + ((after(draft) as bigint | null) ?? 0n);
+      return Math.max(Number(dueMs < LATEST_MS ? dueMs : LATEST_MS), draft.nowMs + 1);
     },
   };
 }
 
-function compileAlarm(code: string): CompiledAlternative[] {
+/** What an event does that only raises `ops.attention` with a code. */
+export function compileAlarm(code: string): CompiledAlternative[] {
   const step: Step = (draft) => {
     draft.alarm(code);
     return null;

@@ -39,8 +39,8 @@ export interface Scope {
   readonly nowMs: number;
   /** Refuses the event for a reason that only showed while a value was computed. */
   refuse(code: RefusalCode): void;
-  /** Refuses what somebody asks for when it would go out with a number that the ledger cannot hold. */
-  judgeSize(minor: bigint): void;
+  /** Refuses an event that would keep, tell or send a number of more digits than the ledger holds. */
+  judgeSize(value: Value): void;
 }
 
 export type Get = (scope: Scope) => Value;

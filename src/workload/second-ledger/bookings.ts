@@ -2,6 +2,7 @@
 // applies is noted; nothing is booked here.
 
 import { placeOf, type SecondPlace } from "./chart.ts";
+import type { Value } from "./evaluate.ts";
 import type { SecondIntent } from "./intent.ts";
 import { accountKey, balanceOf, type LaneLedger, type SecondAccount } from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
@@ -55,9 +56,10 @@ export class Bookings {
     if (debit !== null && credit !== null) this.lines.push({ ...asked, debit, credit });
   }
 
-  /** A wish comes to no number that the ledger cannot hold. */
-  judgeSize(minor: bigint): void {
-    if (this.#isWish && (minor > WITHOUT_END || minor < -WITHOUT_END)) this.refusals.add("amount_too_large");
+  /** Nothing comes to a number that the ledger cannot hold. */
+  judgeSize(value: Value): void {
+    if (typeof value !== "bigint") return;
+    if (value > WITHOUT_END || value < -WITHOUT_END) this.refusals.add("amount_too_large");
   }
 
   /** One side of a line, and what speaks against it; null when there is no such account to book on. */

@@ -6,7 +6,7 @@ import { readCaseId } from "./case-ids.ts";
 import { placeOf } from "./chart.ts";
 import { printOf } from "./fingerprint.ts";
 import { answersTo, factAnswers, type SecondFlow } from "./flows.ts";
-import { Happening, type Remembering, type Turn } from "./happening.ts";
+import { Happening, type HappeningOf, type Remembering, type Turn } from "./happening.ts";
 import { homeOf } from "./homes.ts";
 import { eventOf } from "./intake.ts";
 import type { SecondIntent } from "./intent.ts";
@@ -173,15 +173,10 @@ export class Deciding {
     const remembering: Remembering = { event, source: "t", offset: BigInt(dueMs), print: "", key: "" };
     const atMs = BigInt(dueMs);
     const given: Given = { intent: null, event: { name: event, fields: new Map(), currencies: new Map(), atMs } };
-    const happening = new Happening(this.#world, this.#ledger, {
-      holderId: known.holderId,
-      isWish: false,
-      atMicros: atMs * 1_000n,
-    });
-    const code = happening.run({ uuid, given, remembering, alternatives });
-    if (code !== null) throw new Undecidable(`timer ${name} of ${uuid} is refused: ${code}`);
+    const of = { holderId: known.holderId, isWish: false, atMicros: atMs * 1_000n };
+    const done = this.#fact(of, { uuid, given, remembering, alternatives });
     const stem = `t-${this.#ledger.lane}-${uuid}-${name}-${dueMs}`;
-    this.#keep(happening, { stem, intent: null, occurredAt: atMs * 1_000n });
+    this.#keep(done, { stem, intent: null, occurredAt: atMs * 1_000n });
   }
 
   // Reports -------------------------------------------------------------------------------------------------------------
@@ -199,15 +194,22 @@ export class Deciding {
     if (isRemembered(known, report.observation)) return;
     const event = this.#eventOf(known.flow, result.event, report);
     const remembering = rememberingOf(given, result.event);
-    const happening = this.#happening(report, false);
     const alternatives = factAnswers(known, result.event);
-    const code = happening.run({ uuid, given: { intent: null, event }, remembering, alternatives });
-    if (code !== null) throw new Undecidable(`${result.event} of case ${uuid} is refused: ${code}`);
-    this.#keep(happening, { stem: given.stem, intent: null, occurredAt: report.occurredAt });
+    const of = { holderId: report.holderId, isWish: false, atMicros: report.occurredAt };
+    const done = this.#fact(of, { uuid, given: { intent: null, event }, remembering, alternatives });
+    this.#keep(done, { stem: given.stem, intent: null, occurredAt: report.occurredAt });
   }
 
-  #happening({ holderId, occurredAt }: ReportMessage, isWish: boolean): Happening {
-    return new Happening(this.#world, this.#ledger, { holderId, isWish, atMicros: occurredAt });
+  /** What cannot be refused. Where it comes to a number that is too large, all that becomes of it is that somebody is told. */
+  #fact(of: HappeningOf, turn: Turn): Happening {
+    const happening = new Happening(this.#world, this.#ledger, of);
+    const code = happening.run(turn);
+    if (code === null) return happening;
+    if (code !== "amount_too_large")
+      throw new Undecidable(`${turn.remembering.event} of ${turn.uuid} is refused: ${code}`);
+    const told = new Happening(this.#world, this.#ledger, of);
+    told.run({ ...turn, alternatives: [{ do: [{ emit: "ops.attention", code }], to: "stay" }] });
+    return told;
   }
 
   #eventOf(flow: SecondFlow, name: string, report: ReportMessage): EventGiven {
@@ -232,7 +234,8 @@ export class Deciding {
     const fresh = freshCase(id, flow, report.holderId, { occurredAt: report.occurredAt, parent: null });
     this.#ledger.cases.set(fresh);
     const remembering = rememberingOf(given, event.name);
-    const happening = this.#happening(report, true);
+    const { holderId, occurredAt } = report;
+    const happening = new Happening(this.#world, this.#ledger, { holderId, isWish: true, atMicros: occurredAt });
     const code = happening.run({ uuid: id.uuid, given: { intent: null, event }, remembering, alternatives: null });
     const cause = { stem, intent: null, occurredAt: report.occurredAt };
     if (code === null) this.#keep(happening, cause);

@@ -85,7 +85,11 @@ export class Trial {
     }
     const values = new Map(this.#one.values);
     this.#one.values = values; // what begins later may look at what has begun
-    for (const [name, field] of entriesOf(at(this.#flow.spec, "data"))) values.set(name, this.#begin(field));
+    for (const [name, field] of entriesOf(at(this.#flow.spec, "data"))) {
+      const value = this.#begin(field);
+      this.#bookings.judgeSize(value);
+      values.set(name, value);
+    }
     for (const [alias, account] of entriesOf(at(this.#flow.spec, "accounts"))) {
       const template = textOf(at(account, "path"), `account ${alias}`);
       const isOfVariable = [...template.matchAll(/\{([^}]+)\}/g)].some(
@@ -169,11 +173,12 @@ export class Trial {
     for (const timer of itemsOf(at(this.#flow.spec, "states", state, "timers"))) {
       const name = textOf(timer, "a timer's name");
       const declared = at(this.#flow.spec, "timers", name);
-      const after = Number(whole(this.#value(at(declared, "after") ?? missing(`timer ${name}`), DURATION)));
+      const after = whole(this.#value(at(declared, "after") ?? missing(`timer ${name}`), DURATION));
       const anchor = at(declared, "anchor");
       const from = anchor === undefined ? null : this.#value(anchor);
-      const dueMs = from === null ? nowMs + after : Number(whole(from)) + after;
-      due.set(name, dueMs > nowMs ? dueMs : nowMs + 1);
+      const dueMs = (from === null ? BigInt(nowMs) : whole(from)) + after;
+      if (dueMs <= BigInt(nowMs)) due.set(name, nowMs + 1);
+      else due.set(name, Number(dueMs > END_OF_9999 ? END_OF_9999 : dueMs));
     }
     return due;
   }
@@ -241,13 +246,16 @@ export class Trial {
     const news = entriesOf(at(action, "set")).map(([name, tree]) => {
       return [name, this.#value(tree, at(this.#flow.spec, "data", name))] as const;
     });
+    for (const [, value] of news) this.#bookings.judgeSize(value);
     this.#one.values = new Map([...this.#one.values, ...news]);
   }
 
   #emit(action: Tree): void {
     const amounts = entriesOf(at(action, "amounts")).map(([name, tree]) => {
       const symbol = this.#symbol(tree) ?? entriesOf(at(this.#flow.spec, "currencies"))[0]?.[0] ?? "";
-      return { name, minor: whole(this.#value(tree)), currency: this.#currency(symbol) };
+      const minor = whole(this.#value(tree));
+      this.#bookings.judgeSize(minor);
+      return { name, minor, currency: this.#currency(symbol) };
     });
     this.emitted.push({ type: textOf(at(action, "emit"), "an outcome's type"), code: this.#code(action), amounts });
   }
@@ -274,7 +282,7 @@ export class Trial {
     const payload = new Map<string, string>();
     for (const [field, tree] of entriesOf(at(declared, "with"))) {
       const value = this.#value(tree);
-      if (typeof value === "bigint") this.#bookings.judgeSize(value);
+      this.#bookings.judgeSize(value);
       if (value !== null) payload.set(field, String(value));
     }
     const holder = at(declared, "holder");
@@ -319,7 +327,9 @@ export class Trial {
     return new Map(
       given.map(([name, tree]) => {
         const symbol = this.#symbol(tree);
-        return [name, { value: this.#value(tree), currency: symbol === null ? null : this.#currency(symbol) }];
+        const value = this.#value(tree);
+        this.#bookings.judgeSize(value);
+        return [name, { value, currency: symbol === null ? null : this.#currency(symbol) }];
       }),
     );
   }
@@ -393,6 +403,7 @@ function currencyOf({ fields, currencies }: EventGiven, field: string): string |
 }
 
 const STEPS_MAX = 100;
+const END_OF_9999 = BigInt(Date.UTC(9999, 11, 31, 23, 59, 59, 999));
 const DURATION: Tree = { duration: true };
 
 function missing(what: string): never {
