@@ -8,7 +8,7 @@ import { readScenarioFiles } from "../../src/workload/scenarios/files.ts";
 import type { ScenarioFile } from "../../src/workload/scenarios/scenario.ts";
 import { parseScenarios } from "../../src/workload/scenarios/scenario-parse.ts";
 import { runSuite } from "../../src/workload/scenarios/suite.ts";
-import { SHIPPED_SCHEMAS } from "../support/faulty.ts";
+import { replaceOnce, SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { DECLARED } from "../support/ledger.ts";
 import { ROOT } from "../support/source.ts";
 
@@ -38,4 +38,17 @@ describe.each(results)("$flow", ({ faults: found, untaken }) => {
   test("has no way that no scenario takes", () => {
     expect(untaken.map(({ name }) => name)).toEqual([]);
   });
+});
+
+test("tells a fault once, however many scenarios go on from where it stands", () => {
+  const file = join(FLOWS, "card.scenarios.yaml");
+  const text = replaceOnce(readFileSync(file, "utf8"), "state: authorizing", "state: authorized");
+  const { file: wrong } = parseScenarios(readLocatedYaml(file, text));
+  const [broken] = runSuite(DECLARED, new Map([["card", wrong as ScenarioFile]])).filter(({ flow }) => flow === "card");
+  const [fault, ...others] = (broken?.faults ?? []).filter(({ message }) => !message.includes("needs no reason"));
+  expect(others).toEqual([]);
+  expect(fault?.message).toMatch(/^a payment is asked for: step 1: the case is authorizing, expected authorized \(/);
+  const [, more = ""] = /\((\d+) more go on from there and were not run\)$/.exec(fault?.message ?? "") ?? [];
+  expect(Number(more)).toBeGreaterThan(10);
+  expect(broken?.failed).toBe(Number(more) + 1);
 });

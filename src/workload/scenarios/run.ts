@@ -20,32 +20,37 @@ export type ScenarioWorld = {
 
 /** @param flow the one that the scenario's file tells of
  *  @param told the scenarios of that file, for one that goes on from another
- *  @returns what is wrong, nothing when all is as expected; the scenario ends with the first step that is not */
+ *  @returns what is wrong, nothing when all is as expected; the scenario ends with the first step that is not. What is wrong
+ *           in one that it goes on from bears that one's name, alike for all that go on from it */
 export function runScenario(
   world: ScenarioWorld,
   flow: Flow,
   scenario: Scenario,
   told: readonly Scenario[] = [],
 ): readonly Fault[] {
-  const faults: Fault[] = [];
   const chain = chainOf(scenario, told);
   const lane = new ScenarioLane(world.rules);
-  for (const account of chain.flatMap(({ given }) => given.accounts)) {
-    if (lane.open(account) === null) {
-      faults.push({ place: account.place, message: `the chart has no account ${account.path}` });
-    }
-  }
+  const unopened = chain.map(({ given }) => openAccounts(lane, given.accounts));
   const run = new Run(world, lane, chain[0] ?? scenario);
   const rates: GivenRate[] = [];
   const parameters: GivenParameter[] = [];
-  for (const { given, steps } of chain) {
+  for (const [index, { name, given, steps }] of chain.entries()) {
+    const faults = [...(unopened[index] ?? [])];
     rates.push(...given.rates);
     parameters.push(...given.parameters);
     lane.rates = ratesOf(rates, faults);
     lane.parameters = parametersOf(flow, parameters, faults);
     for (const step of steps) if (faults.length === 0) faults.push(...run.step(step));
+    if (faults.length > 0) return faults.map(({ place, message }) => ({ place, message: `${name}: ${message}` }));
   }
-  return faults.map(({ place, message }) => ({ place, message: `${scenario.name}: ${message}` }));
+  return [];
+}
+
+function openAccounts(lane: ScenarioLane, accounts: Scenario["given"]["accounts"]): Fault[] {
+  return accounts.flatMap((account) => {
+    if (lane.open(account) !== null) return [];
+    return [{ place: account.place, message: `the chart has no account ${account.path}` }];
+  });
 }
 
 /** A scenario behind those that it goes on from, the first one first. */

@@ -4,7 +4,7 @@ import type { Chart } from "../../domain/accounts.ts";
 import type { Currencies } from "../../domain/currencies.ts";
 import { compileFlow } from "../../domain/flow/compile.ts";
 import type { Flow } from "../../domain/flow/flow.ts";
-import type { Fault } from "../../domain/located.ts";
+import { type Fault, printFault } from "../../domain/located.ts";
 import { makeRules } from "../../domain/rules.ts";
 import { type Way, watched, waysOf } from "./coverage.ts";
 import { runScenario, type ScenarioWorld } from "./run.ts";
@@ -15,7 +15,7 @@ export type SuiteGiven = { readonly flows: readonly Flow[]; readonly chart: Char
 export type FlowResult = {
   readonly flow: string;
   readonly scenarios: number;
-  /** failed scenarios by their faults */
+  /** of failed scenarios, each once however many go on from where it stands */
   readonly faults: readonly Fault[];
   readonly failed: number;
   readonly ways: number;
@@ -42,11 +42,29 @@ export function runSuite(given: SuiteGiven, files: ReadonlyMap<string, ScenarioF
     return {
       flow: flow.name,
       scenarios,
-      faults: [...faults.flat(), ...wrong],
+      faults: [...once(faults), ...wrong],
       failed: faults.filter((one) => one.length > 0).length + wrong.length,
       ways: ways.length,
       untaken: ways.filter(({ name }) => !taken.has(name) && !excuses.has(name)),
       excused: excuses.size,
+    };
+  });
+}
+
+/** Each fault with how many scenarios beside its own it keeps from being run. */
+function once(ofScenarios: readonly (readonly Fault[])[]): Fault[] {
+  const found = new Map<string, { readonly fault: Fault; times: number }>();
+  for (const faults of ofScenarios) {
+    for (const [text, fault] of new Map(faults.map((one) => [printFault(one), one]))) {
+      const known = found.get(text);
+      if (known === undefined) found.set(text, { fault, times: 1 });
+      else known.times += 1;
+    }
+  }
+  return [...found.values()].map(({ fault: { place, message }, times }) => {
+    return {
+      place,
+      message: times === 1 ? message : `${message} (${times - 1} more go on from there and were not run)`,
     };
   });
 }
