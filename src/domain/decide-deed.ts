@@ -7,15 +7,13 @@ import { emitAll, type Input, occurredAtOf } from "./decide-outcomes.ts";
 import { send } from "./decide-sendings.ts";
 import { answersTo, begin, enter, type Walked, walk } from "./decide-walk.ts";
 import { type Cause, Draft, type FollowUp, NO_AMOUNTS } from "./draft.ts";
+import { FOLLOW_UPS_MAX } from "./flow/check-rounds.ts";
 import { type CompiledAlternative, compileAlarm } from "./flow/compile.ts";
 import type { Value } from "./flow/expression.ts";
 import { appendText, type EntryStart, formatWith } from "./history.ts";
 import { childCaseId, formatCaseId } from "./ids.ts";
 import type { RefusalCode } from "./refusals.ts";
 import { Undecidable } from "./undecidable.ts";
-
-/** More events in a row than any flows set off: a child tells its parent, whose answer opens another child … */
-const FOLLOW_UPS_MAX = 64;
 
 /** What happens to a case. */
 export type Happening = {
@@ -103,7 +101,10 @@ function carryOut(input: Input, happening: Happening, draft: Draft, moved: Walke
   const refused = settleNext(deed, draft, moved, happening.entry, "asked");
   if (refused !== null) return refused;
   for (let taken = 0; taken < deed.queue.length; taken++) {
-    assert(taken < FOLLOW_UPS_MAX, `${happening.known.flow.ref} sets off more than ${FOLLOW_UPS_MAX} events`);
+    assert(
+      taken < FOLLOW_UPS_MAX,
+      `${happening.known.flow.ref} sets off more than the ${FOLLOW_UPS_MAX} events that are checked`,
+    );
     const code = follow(deed, deed.queue[taken] as Deed["queue"][number]);
     if (code === null) continue;
     for (const done of deed.done.reverse()) undo(books, done);

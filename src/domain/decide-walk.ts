@@ -3,11 +3,9 @@
 import { assert } from "./assert.ts";
 import type { Books, CaseRecord } from "./books.ts";
 import type { Draft } from "./draft.ts";
+import { CHOICES_MAX } from "./flow/check-states.ts";
 import type { CompiledAlternative, CompiledFlow, CompiledState } from "./flow/compile.ts";
 import { firstRefusal, type RefusalCode } from "./refusals.ts";
-
-/** More choice states in a row than any checked flow has: the checker refuses cycles of them. */
-const CHOICES_MAX = 32;
 
 export type Walked = { readonly to: number; readonly left: boolean };
 

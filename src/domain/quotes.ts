@@ -16,8 +16,8 @@ import { quotient } from "./rounding.ts";
  *  digits of the payment's case). */
 export const CONSUME_EVENT = "quote.consume";
 
-/** Currency symbols and variables that a flow must have to be a quote: the holder gives G and receives R. */
-const FAMILY = "quote";
+/** Flows whose cases are quotes: with currency symbols G, which the holder gives, and R, which it receives. */
+export const QUOTE_FAMILY = "quote";
 const ACTIVE = "active";
 
 export type Quote = {
@@ -59,7 +59,7 @@ export type QuoteUse = {
 /** The quote behind a case if this use of it is allowed now, else why not: a mismatch goes before an end. A quote is good
  *  until its timer has fired, so whatever was in time is honoured however late it is decided. */
 export function quoteFor(known: QuoteCase | null, use: QuoteUse): Quote | QuoteRefusal {
-  if (known === null || known.holderId !== use.holderId || known.flow.family !== FAMILY) return "quote_mismatch";
+  if (known === null || known.holderId !== use.holderId || known.flow.family !== QUOTE_FAMILY) return "quote_mismatch";
   const { currencies, values } = known.data;
   if (currencies["G"] !== use.from || currencies["R"] !== use.to) return "quote_mismatch";
   const by = String(values["by"] ?? "");

@@ -37,6 +37,10 @@ function flowOf(file: string, text: string): Flow {
   return flow;
 }
 
+export function wholeFlows(change: Change): readonly Flow[] {
+  return texts.map(({ file, text }) => flowOf(file, change(basename(file), text)));
+}
+
 /** Only what is changed is read anew: most tests change one flow of many. */
 export function wholeRules(change: Change = AS_IT_IS): Rules {
   const flows = texts.map(({ file, text }, index) => {

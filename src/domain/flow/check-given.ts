@@ -38,7 +38,9 @@ type Given = {
   readonly types: ReturnType<typeof typeFlow>["types"];
 };
 
-const asIs = (name: string): string => `leave ${name} as it is for them, and declare the changed flow by another name`;
+/** What closes a gap to a flow that has changed. */
+export const asIs = (name: string): string =>
+  `leave ${name} as it is for them, and declare the changed flow by another name`;
 
 // Children ----------------------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@
 
 import type { Fault, Place } from "../located.ts";
 import { type CheckedFlow, type Surroundings, sharesOfKept } from "./check.ts";
-import { gapsOf } from "./check-given.ts";
+import { asIs, gapsOf } from "./check-given.ts";
 import { checkTypes } from "./check-outcomes.ts";
+import { roundsOf } from "./check-rounds.ts";
 import { overstepped } from "./check-shares.ts";
 import type { Flow } from "./flow.ts";
 import { Proof } from "./proof.ts";
@@ -30,6 +31,12 @@ export function checkKept(
     }
     checkCatalogue(proof, flow, surroundings);
     checkShares(proof, flow, today, surroundings);
+  }
+  for (const { flow, place, what, flows: all } of roundsOf(flows, kept)) {
+    const old = kept.find((one) => all.has(one));
+    if (old === undefined) continue; // it goes round without any kept version
+    const line = flow === old ? place : old.place;
+    proof.fails({ property: "together", place }, `${what}; ${livedBy(old, line)}: ${asIs(flow.name)}`);
   }
   return proof.faults;
 }

@@ -60,7 +60,12 @@ export function checkReferences(proof: Proof, flow: Flow): void {
       checkEvent(proof, names, flow, place, event);
     }
   }
-  for (const action of actionsOf(flow)) useOfAction(names, action);
+  for (const action of actionsOf(flow)) {
+    useOfAction(names, action);
+    if (action.kind !== "tell" || flow.start.kind === "spawn") continue;
+    const message = `nobody hears "${action.word}": ${flow.name} does not start on a spawn, so its cases have no parent`;
+    proof.fails({ property: "references", place: action.place }, message);
+  }
 }
 
 function checkPlaceholders(proof: Proof, flow: Flow, place: Place, path: string): void {

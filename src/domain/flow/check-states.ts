@@ -5,6 +5,9 @@ import type { Alternative, Flow, FlowState, StateKind } from "./flow.ts";
 import type { Proof } from "./proof.ts";
 import { stateNamed } from "./walk.ts";
 
+/** More states in a row that do not wait an event does not pass. */
+export const CHOICES_MAX = 32;
+
 /** The core's own: the status of a refused create, and of an intent without a case. `stay` is no state at all. */
 const RESERVED = ["rejected", "none", "stay"];
 
@@ -31,6 +34,7 @@ export function checkStates(proof: Proof, flow: Flow): void {
     checkTimers(proof, flow, state);
     checkCircle(proof, flow, state);
   }
+  checkRows(proof, flow);
 }
 
 function checkKind(proof: Proof, state: FlowState): void {
@@ -108,5 +112,24 @@ function checkCircle(proof: Proof, flow: Flow, state: FlowState): void {
       }
       if (next !== undefined && !passed.has(next)) passed.set(next, [...way, next.name]);
     }
+  }
+}
+
+/** How many states an event passes without waiting, at most. Circles, which pass any number, are told of elsewhere. */
+function checkRows(proof: Proof, flow: Flow): void {
+  const rows = new Map<FlowState, number>();
+  const rowFrom = (state: FlowState | undefined): number => {
+    if (state === undefined || state.always.length === 0) return 0;
+    const known = rows.get(state);
+    if (known !== undefined) return known;
+    rows.set(state, 0);
+    const row = 1 + Math.max(...state.always.map(({ to }) => rowFrom(stateNamed(flow, to))));
+    rows.set(state, row);
+    return row;
+  };
+  for (const state of flow.states) {
+    if (rowFrom(state) !== CHOICES_MAX + 1) continue; // where the row becomes too long, and not at each before it
+    const message = `${state.name} is the first of ${CHOICES_MAX + 1} states in a row that do not wait; at most ${CHOICES_MAX} are passed`;
+    proof.fails({ property: "choice", place: state.place }, message);
   }
 }

@@ -1,10 +1,11 @@
 // Property "together": flows that run side by side. Of several flows that open on one intent type, guards tell which; a
 // message opens one; an id's kind names one flow. Whoever opens a child or sends a message gives what it needs and is told
-// what it waits for (check-given.ts). And no flow takes what another has set aside.
+// what it waits for (check-given.ts). Nothing goes round by itself (check-rounds.ts), and no flow takes what another has set aside.
 
 import type { Fault, Place } from "../located.ts";
 import type { CheckedFlow } from "./check.ts";
 import { gapsOf } from "./check-given.ts";
+import { roundsOf } from "./check-rounds.ts";
 import { overstepped } from "./check-shares.ts";
 import type { Flow } from "./flow.ts";
 import { printExpression } from "./print.ts";
@@ -18,6 +19,7 @@ export function checkTogether(checked: readonly CheckedFlow[]): readonly Fault[]
   for (const flow of flows) {
     for (const { own, what } of gapsOf(flow, flows)) proof.fails(at(own), what);
   }
+  for (const { place, what } of roundsOf(flows)) proof.fails(at(place), what);
   checkShares(proof, checked);
   return proof.faults;
 }

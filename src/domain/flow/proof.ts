@@ -5,7 +5,7 @@ import type { Fault, Place } from "../located.ts";
 import type { FlowException } from "./flow.ts";
 
 /** Raised whenever the checker comes to ask for more: proofs of an earlier one do not count then. */
-export const CHECKER_REVISION = 1;
+export const CHECKER_REVISION = 2;
 
 /** Every property has its wrong flows in test/unit/flows/wrong, under this name. */
 export const PROPERTIES = {

@@ -7,6 +7,19 @@ const HUNDRED = Array.from({ length: 60 }, () => "data.amount").join(" + ");
 export const NAMES: readonly Wrong[] = [
   {
     property: "references",
+    what: "a word for a parent that no case of it has",
+    base: "transfer_in",
+    change: [
+      [
+        "            - { post: P17b",
+        "            - { tell: received, amount: data.amount }\n            - { post: P17b",
+      ],
+    ],
+    at: "received, amount",
+    says: /nobody hears "received": transfer_in does not start on a spawn/,
+  },
+  {
+    property: "references",
     what: "a state that is not there",
     base: "transfer",
     change: [["to: completed", "to: complete"]],

@@ -2,7 +2,23 @@
 
 import type { Wrong } from "./wrong.ts";
 
+/** One behind the other, and then on to where it went before. */
+const ROW = Array.from({ length: 32 }, (_, at) => {
+  return `    row_${at}: { kind: choice, always: [{ to: ${at === 31 ? "received" : `row_${at + 1}`} }] }\n`;
+}).join("");
+
 export const STATES: readonly Wrong[] = [
+  {
+    property: "choice",
+    what: "more choices in a row than an event passes",
+    base: "transfer_in",
+    change: [
+      ["          to: received\n", "          to: row_0\n"],
+      ["    received:\n", `${ROW}    received:\n`],
+    ],
+    at: "requested:",
+    says: /requested is the first of 33 states in a row that do not wait; at most 32 are passed/,
+  },
   {
     property: "kinds",
     what: "a final state that waits for a timer",
