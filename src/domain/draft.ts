@@ -29,6 +29,7 @@ import {
 import type { CompiledCall, Payload } from "./flow/compile-calls.ts";
 import type { EventFields } from "./flow/compile-events.ts";
 import { WITHOUT_FLOOR } from "./flow/compile-functions.ts";
+import { momentOf } from "./flow/duration.ts";
 import type { Value } from "./flow/expression.ts";
 import type { FlowPosting } from "./flow/flow.ts";
 import type { Figures, Scope } from "./flow/scope.ts";
@@ -283,7 +284,7 @@ export class Draft implements Scope {
     const to = call.to.key(this);
     const lifetimeMs = call.to.keyLifetimeMs?.(this) ?? null;
     const keySinceMs = lifetimeMs === null ? null : this.#keySince(call.name, to);
-    const notAfterMs = (keySinceMs ?? this.nowMs) + (lifetimeMs ?? call.to.timeoutMs);
+    const notAfterMs = momentOf(BigInt(keySinceMs ?? this.nowMs) + (lifetimeMs ?? BigInt(call.to.timeoutMs)));
     this.sendings.push({ call, attempt, payload, to, keySinceMs, notAfterMs });
     return null;
   }

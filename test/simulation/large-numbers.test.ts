@@ -12,6 +12,7 @@ import { euros, Producing } from "../support/intents.ts";
 import { LANES, NOW_MS } from "../support/ledger.ts";
 import { MemoryProduction } from "../support/memory-lane.ts";
 import { auditMemory } from "../support/second-audit.ts";
+import { type Change, wholeRules, wholeSecondRules } from "../support/whole-flows.ts";
 
 const MOST = "9".repeat(38);
 const HOLDER = "mer_1";
@@ -32,10 +33,14 @@ class Lane {
   #nowMs = NOW_MS;
   #keys = 0;
 
-  constructor() {
+  readonly #change: Change | undefined;
+
+  /** @param change to one of the flows of whole-flows; without it the shipped ones */
+  constructor(change?: Change) {
+    this.#change = change;
     const rates = RateSnapshot.EMPTY.with(1n, [RATE]);
     const versions = { rates: () => rates, parameters: () => NO_PARAMETERS };
-    this.#lane = new MemoryProduction(HOLDER, undefined, undefined, versions);
+    this.#lane = new MemoryProduction(HOLDER, change && wholeRules(change), undefined, versions);
     expect(homeLane(HOLDER, LANES)).toBe(this.#lane.lane);
   }
 
@@ -71,10 +76,18 @@ class Lane {
     return this.#lane.standing().timers.map(({ name, dueAt }) => `${name} ${dueAt}`);
   }
 
+  /** Until when the latest command may be executed. */
+  deadline(): string {
+    const value = this.#lane.blocks.at(-1)?.commands.messages.at(-1)?.value;
+    const micros = value === undefined ? 0n : this.#lane.codec.decoders.command.decode(value).notAfter;
+    return new Date(Number(micros / 1_000n)).toISOString();
+  }
+
   async differs(): Promise<Record<string, string>> {
     const spans = [[UNTIL_MS, "fresh", 0, null] as const];
     const versions = { rates: async () => [{ ...RATE, life: spans }], parameters: async () => new Map() };
-    return (await auditMemory(this.#lane, { versions: versions as VersionSources })).found;
+    const rules = this.#change === undefined ? {} : { rules: wholeSecondRules(this.#change) };
+    return (await auditMemory(this.#lane, { ...rules, versions: versions as VersionSources })).found;
   }
 }
 
@@ -155,5 +168,17 @@ test("a timer that would be due beyond every calendar is due at the end of the l
   const lane = new Lane();
   await authorized(lane, {}, { occurredAt: 2n ** 63n - 1n });
   expect(lane.timers()).toContain("expiry 9999-12-31T23:59:59.999Z");
+  expect(await lane.differs()).toEqual({});
+});
+
+test("a key that is known for longer than any calendar lasts is used until the end of the last year", async () => {
+  const lane = new Lane((name, text) =>
+    name === "errand.flow.yaml"
+      ? text.replaceAll("key_lifetime: params.key_lifetime", "key_lifetime: params.key_lifetime * 9000000000000000")
+      : text,
+  );
+  await lane.intent(make.payIn(HOLDER, 5_000));
+  await lane.intent({ type: "errand_create", caseId: make.caseId("ern"), amount: euros(100) });
+  expect(lane.deadline()).toBe("9999-12-31T23:59:59.999Z");
   expect(await lane.differs()).toEqual({});
 });

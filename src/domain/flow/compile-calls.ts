@@ -20,7 +20,7 @@ export type CompiledCall = {
         readonly key: (scope: Scope) => string;
         /** for how long, counted from the first command with its key, a command may be executed; null: within its timeout,
          *  counted from itself */
-        readonly keyLifetimeMs: ((scope: Scope) => number) | null;
+        readonly keyLifetimeMs: ((scope: Scope) => bigint) | null;
         readonly timeoutMs: number;
       }
     | { readonly kind: "message"; readonly type: string; readonly holder: (scope: Scope) => string };
@@ -53,10 +53,8 @@ function payloadOf(values: readonly { readonly field: string; readonly get: Get 
   return payload;
 }
 
-function compileLifetime(names: Names, lifetime: Expression | null): ((scope: Scope) => number) | null {
-  if (lifetime === null) return null;
-  const get = compileNode(names, lifetime.root);
-  return (scope) => Number(get(scope) as bigint);
+function compileLifetime(names: Names, lifetime: Expression | null): ((scope: Scope) => bigint) | null {
+  return lifetime === null ? null : (compileNode(names, lifetime.root) as (scope: Scope) => bigint);
 }
 
 function compileKey(names: Names, parts: readonly KeyPart[]): (scope: Scope) => string {

@@ -11,6 +11,7 @@ import { compileNode, compileTest } from "./compile-expression.ts";
 import { compilePath, readsVariable, symbolsOf } from "./compile-names.ts";
 import { amountSymbols, guardNeeds, movingNeeds, type Needs, openingNeeds } from "./compile-needs.ts";
 import { quoteVariables } from "./compile-quotes.ts";
+import { momentOf } from "./duration.ts";
 import type { Value } from "./expression.ts";
 import type { Alternative, Flow, FlowStart, FlowState } from "./flow.ts";
 import type { Get, Names, Test } from "./scope.ts";
@@ -22,9 +23,6 @@ export type CompiledAlternative = {
   readonly steps: readonly Step[];
   readonly to: number | "stay";
 };
-
-/** The end of the year 9999: what would be due later is due then. */
-const LATEST_MS = 253_402_300_799_999n;
 
 /** When it is due, in milliseconds since the epoch, for a state entered at `nowMs`. */
 export type CompiledTimer = { readonly name: string; readonly dueMs: (draft: Draft) => number };
@@ -155,8 +153,7 @@ function compileTimer({ flow, names }: Place, name: string): CompiledTimer {
     name,
     dueMs: (draft) => {
       const from = (anchor(draft) as bigint | null) ?? BigInt(draft.nowMs);
-      const dueMs = from + ((after(draft) as bigint | null) ?? 0n);
-      return Math.max(Number(dueMs < LATEST_MS ? dueMs : LATEST_MS), draft.nowMs + 1);
+      return Math.max(momentOf(from + ((after(draft) as bigint | null) ?? 0n)), draft.nowMs + 1);
     },
   };
 }

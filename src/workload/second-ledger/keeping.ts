@@ -20,7 +20,7 @@ import {
 } from "./ledger.ts";
 import { type Cause, emittedOutcome } from "./outcomes.ts";
 import { at, textOf, Unreadable } from "./tree.ts";
-import { durationMs } from "./values.ts";
+import { durationMs, notBehind9999 } from "./values.ts";
 import type { World } from "./world.ts";
 
 /** Not numbered yet. */
@@ -138,7 +138,7 @@ function commandOf(ledger: LaneLedger, { intent }: Cause, called: Extract<Called
     attempt,
     idempotencyKey: key,
     readOnly: at(declared, "read_only") === true,
-    notAfter: (BigInt(sinceMs) + (lifetimeMs ?? timeout)) * 1_000n,
+    notAfter: BigInt(notBehind9999(BigInt(sinceMs) + (lifetimeMs ?? timeout))) * 1_000n,
     timeoutMs: Number(timeout),
     payload: Object.fromEntries(payload),
     traceparent: intent?.traceparent ?? null,

@@ -11,7 +11,7 @@ import type { SecondIntent } from "./intent.ts";
 import { quoteUuid, whyNotQuote } from "./quotes.ts";
 import { type Around, type EventGiven, fieldOf, type Known, namedIn, symbolOf } from "./scope.ts";
 import { at, entriesOf, itemsOf, type Tree, textOf, Unreadable } from "./tree.ts";
-import { literalOf, plainValue } from "./values.ts";
+import { literalOf, notBehind9999, plainValue } from "./values.ts";
 import type { World } from "./world.ts";
 
 /** An amount with the currency that it is in, by a name. */
@@ -178,7 +178,7 @@ export class Trial {
       const from = anchor === undefined ? null : this.#value(anchor);
       const dueMs = (from === null ? BigInt(nowMs) : whole(from)) + after;
       if (dueMs <= BigInt(nowMs)) due.set(name, nowMs + 1);
-      else due.set(name, Number(dueMs > END_OF_9999 ? END_OF_9999 : dueMs));
+      else due.set(name, notBehind9999(dueMs));
     }
     return due;
   }
@@ -403,7 +403,6 @@ function currencyOf({ fields, currencies }: EventGiven, field: string): string |
 }
 
 const STEPS_MAX = 100;
-const END_OF_9999 = BigInt(Date.UTC(9999, 11, 31, 23, 59, 59, 999));
 const DURATION: Tree = { duration: true };
 
 function missing(what: string): never {

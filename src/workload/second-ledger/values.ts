@@ -68,3 +68,9 @@ export function kindOf(type: Tree | undefined): string {
   if (typeof type === "string") return type;
   return ["money", "int", "bool", "enum", "text", "time"].find((kind) => at(type, kind) !== undefined) ?? "";
 }
+
+/** A moment in milliseconds since the epoch; later than the last one of that year there is none. */
+export function notBehind9999(ms: bigint): number {
+  const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+  return ms > BigInt(last) ? last : Number(ms);
+}
