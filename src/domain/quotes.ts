@@ -18,7 +18,8 @@ export const CONSUME_EVENT = "quote.consume";
 
 /** Flows whose cases are quotes: with currency symbols G, which the holder gives, and R, which it receives. */
 export const QUOTE_FAMILY = "quote";
-const ACTIVE = "active";
+/** The state in which a quote is good. */
+export const ACTIVE = "active";
 
 export type Quote = {
   readonly from: string;
@@ -65,21 +66,15 @@ export function quoteFor(known: QuoteCase | null, use: QuoteUse): Quote | QuoteR
   const by = String(values["by"] ?? "");
   if (by !== "" && by !== use.by) return "quote_mismatch";
   if (known.state !== ACTIVE) return "quote_expired";
-  const amount = (name: string): bigint => {
-    const value = values[name];
-    assert(typeof value === "bigint" && value >= 0n, `a quote has ${name}`);
-    return value;
-  };
-  const quote: Quote = {
-    from: use.from,
-    to: use.to,
-    gives: amount("gives"),
-    taken: amount("taken"),
-    receives: amount("receives"),
-    spread: amount("spread"),
-    by,
-  };
+  const { gives, taken, receives, spread } = values;
+  if (!isAmount(gives) || !isAmount(taken) || !isAmount(receives) || !isAmount(spread)) return "quote_mismatch";
+  if (gives === 0n) return "quote_mismatch"; // of nothing there is no part
+  const quote: Quote = { from: use.from, to: use.to, gives, taken, receives, spread, by };
   return use.minor < 0n || quote.taken + use.minor > quote.gives ? "quote_mismatch" : quote;
+}
+
+function isAmount(value: Value | undefined): value is bigint {
+  return typeof value === "bigint" && value >= 0n;
 }
 
 /** The next piece of a quote.

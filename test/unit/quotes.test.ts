@@ -31,6 +31,14 @@ describe("a quote is used", () => {
     expect(quoteFor(null, USE)).toBe("quote_mismatch");
   });
 
+  test("only when it keeps all that is read of it, and is a quote of something", () => {
+    const { gives: _gone, ...lacking } = CASE.data.values;
+    expect(quoteFor({ ...CASE, data: { ...CASE.data, values: lacking } }, USE)).toBe("quote_mismatch");
+    expect(quoteFor(quoted({ spread: -1n }), USE)).toBe("quote_mismatch");
+    expect(quoteFor(quoted({ receives: "much" }), USE)).toBe("quote_mismatch");
+    expect(quoteFor(quoted({ gives: 0n }), { ...USE, minor: 0n })).toBe("quote_mismatch");
+  });
+
   test("by one payment alone", () => {
     expect(quoteFor(quoted({ taken: 4_000n, by: "aa" }), { ...USE, minor: 6_000n })).toMatchObject({ taken: 4_000n });
     expect(quoteFor(quoted({ taken: 4_000n, by: "aa" }), { ...USE, by: "bb", minor: 1n })).toBe("quote_mismatch");

@@ -21,6 +21,7 @@ import { checkInvariants } from "./check-invariants.ts";
 import { checkMessages } from "./check-messages.ts";
 import { checkOutcomes } from "./check-outcomes.ts";
 import { checkPostings } from "./check-postings.ts";
+import { checkQuotes } from "./check-quotes.ts";
 import { checkReferences } from "./check-references.ts";
 import { checkRetries } from "./check-retries.ts";
 import { isSetAside, NO_SHARES, type Shares, sharesOf } from "./check-shares.ts";
@@ -96,6 +97,7 @@ export function checkFlow(
   const typed = checkNames(proof, flow, surroundings.chart);
   if (isReadable) checkUse(proof, flow);
   if (isReadable) checkStates(proof, flow);
+  if (isReadable) checkQuotes(proof, flow);
   if (!isReadable || proof.faults.length > 0) return { faults: proof.faults, shares: NO_SHARES };
   const { proof: behaviour, shares } = checkBehaviour(flow, surroundings, typed);
   return { faults: withExceptions(behaviour, flow.exceptions), shares };

@@ -40,7 +40,7 @@ export function typeFlow(flow: Flow): Typed {
   return typing;
 }
 
-type WantedKind = "money" | "value" | "text" | "any";
+type WantedKind = "money" | "value" | "known" | "text" | "any";
 type Wanted = ValueType | WantedKind;
 type Lets = Map<string, ExpressionType>;
 /** What can be read at a place, and what the guard before it has settled. */
@@ -118,7 +118,7 @@ class Typing implements Typed {
         this.#give(to.holder, "holder", "text", reach);
         continue;
       }
-      for (const part of to.key ?? []) if (part.kind === "value") this.#give(part.value, "key", "value", BY_ITSELF);
+      for (const part of to.key ?? []) if (part.kind === "value") this.#give(part.value, "key", "known", BY_ITSELF);
       if (to.keyLifetime !== null) this.#give(to.keyLifetime, "key_lifetime", { kind: "duration" }, BY_ITSELF);
     }
   }
@@ -232,6 +232,7 @@ function misfitOfKind(type: ExpressionType, wanted: WantedKind): string | null {
   const isFit: Record<WantedKind, boolean> = {
     any: type.kind !== "list" && type.kind !== "null" && type.kind !== "amounts",
     value: type.kind !== "list" && type.kind !== "record" && type.kind !== "amounts",
+    known: !["list", "record", "amounts", "time", "null"].includes(type.kind),
     text: type.kind === "text" || type.kind === "word",
     money: type.kind === "money",
   };
@@ -239,6 +240,7 @@ function misfitOfKind(type: ExpressionType, wanted: WantedKind): string | null {
   const needed: Record<WantedKind, string> = {
     any: "a value",
     value: "a single value",
+    known: "a value that is always known",
     text: "a text",
     money: "money, so that its currency is known",
   };

@@ -21,14 +21,18 @@ export function whyNotQuote(known: SecondCase | undefined, use: QuoteUse): strin
   const by = known.values.get("by") ?? "";
   if (by !== "" && by !== use.by) return "quote_mismatch";
   if (known.state !== "active") return "quote_expired";
-  return use.minor < 0n || use.minor > held(known, "gives") - held(known, "taken") ? "quote_mismatch" : null;
+  const held = ["gives", "taken", "receives", "spread"].map((name) => known.values.get(name));
+  if (held.some((value) => typeof value !== "bigint" || value < 0n) || known.values.get("gives") === 0n) {
+    return "quote_mismatch";
+  }
+  return use.minor < 0n || use.minor > heldOf(known, "gives") - heldOf(known, "taken") ? "quote_mismatch" : null;
 }
 
 /** The next piece: what is received of the whole up to behind it, less what was up to before it. */
 export function pieceOf(quote: SecondCase, minor: bigint): ReadonlyMap<string, Value> {
-  const [gives, taken] = [held(quote, "gives"), held(quote, "taken")];
+  const [gives, taken] = [heldOf(quote, "gives"), heldOf(quote, "taken")];
   const part = (name: string): bigint => {
-    const whole = held(quote, name);
+    const whole = heldOf(quote, name);
     return floor(whole * (taken + minor), gives) - floor(whole * taken, gives);
   };
   const [net, spread] = [part("receives"), part("spread")];
@@ -39,7 +43,7 @@ export function pieceOf(quote: SecondCase, minor: bigint): ReadonlyMap<string, V
   ]);
 }
 
-function held(quote: SecondCase, name: string): bigint {
+function heldOf(quote: SecondCase, name: string): bigint {
   const value = quote.values.get(name);
   return typeof value === "bigint" ? value : 0n;
 }

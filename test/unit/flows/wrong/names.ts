@@ -6,6 +6,49 @@ const HUNDRED = Array.from({ length: 60 }, () => "data.amount").join(" + ");
 
 export const NAMES: readonly Wrong[] = [
   {
+    property: "types",
+    what: "a key made of a time, which may not be known",
+    base: "card",
+    change: [['key: "{case}/void/{data.voids}"', 'key: "{case}/void/{data.voids}/{data.authorized_at}"']],
+    at: '"{case}/void',
+    says: /key is a time where a value that is always known is wanted/,
+  },
+  {
+    property: "references",
+    what: "a quote that keeps something else than the core reads of it",
+    base: "quote",
+    change: [
+      ["gives: { money: G, init", "given: { money: G, init"],
+      ...Array.from({ length: 9 }, () => ["data.gives", "data.given"] as const),
+    ],
+    at: "apiVersion",
+    says: /a quote keeps gives as money of G, which the core reads/,
+  },
+  {
+    property: "references",
+    what: "a quote that does not hear what is taken of it",
+    base: "quote",
+    change: [
+      ["          to: active\n", "          to: good\n"],
+      ["    active:\n", "    good:\n"],
+    ],
+    at: "apiVersion",
+    says: /a quote is good in the state active and must hear there what is taken of it: quote.consume/,
+  },
+  {
+    property: "references",
+    what: "a field that nobody tells a quote",
+    base: "quote",
+    change: [
+      [
+        "{ amount: { money: G }, by: { text: true } }",
+        "{ amount: { money: G }, by: { text: true }, why: { text: true } }",
+      ],
+    ],
+    at: "why:",
+    says: /quote.consume carries amount as money of G and by as a text, and nothing else/,
+  },
+  {
     property: "references",
     what: "a word for a parent that no case of it has",
     base: "transfer_in",

@@ -13,6 +13,7 @@ export const BASES = {
   transfer_in: shipped("transfer_in"),
   open: shipped("account_open"),
   update: shipped("account_update"),
+  quote: shipped("fx_quote"),
   push: own("instant_push"),
   hold: own("hold"),
 } as const;
