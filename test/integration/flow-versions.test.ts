@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
 import { auditService, problemsOf } from "../support/audit.ts";
 import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { Producing } from "../support/intents.ts";
@@ -107,3 +108,79 @@ test("two versions of a flow run side by side, each by its own guards and defaul
     await system.stop();
   }
 });
+
+/** The receiver asks for one field more than senders of before give. */
+function withNote(from: string): void {
+  const file = (name: string): string => join(from, `${name}.flow.yaml`);
+  const change = (name: string, ...changes: readonly (readonly [string, string])[]): void =>
+    writeFileSync(
+      file(name),
+      changes.reduce((text, [old, by]) => replaceOnce(text, old, by), readFileSync(file(name), "utf8")),
+    );
+  change(
+    "transfer_in",
+    ["version: 1.0.0", "version: 1.1.0"],
+    ["{ account: { text: true },", "{ account: { text: true }, seq: { int: true },"],
+    [
+      "    amount: { money: M, init: event.amount }",
+      "    amount: { money: M, init: event.amount }\n    seq: { int: true, init: event.seq }",
+    ],
+    ["{ post: P17b, x: data.amount }", "{ set: { seq: data.seq + 1 } }\n            - { post: P17b, x: data.amount }"],
+  );
+  change(
+    "transfer",
+    ["version: 1.1.0", "version: 1.2.0"],
+    ["account: intent.to, amount", "account: intent.to, seq: 1, amount"],
+  );
+}
+
+test("a release that cases of an older version cannot live with does not start, and leaves nothing behind", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "millrace-kept-"));
+  cpSync(join(SHIPPED_SCHEMAS, "flows"), dir, { recursive: true });
+  const system = await startTestService({ prefix: "kept", lanes: 2, config: { flowsDir: dir } });
+  try {
+    await system.instances[0]?.stop();
+    const registered = await system.query("select name, version from flow order by flow");
+    withNote(dir);
+    const why =
+      /transfer_in\.flow\.yaml:\d+:\d+: together: credit sends no "seq" along, which transfer_in takes from transfer_credit; cases still live by transfer@1\.1\.0 \(line \d+\), which nothing can change: leave transfer_in as it is for them/;
+    await expect(system.start("newer")).rejects.toThrow(why);
+    expect(await system.query("select name, version from flow order by flow")).toEqual(registered);
+    const checked = await flowsCheck(system, dir, "--registered");
+    expect(checked).toEqual({ code: 1, stdout: expect.stringMatching(why) });
+    expect((await flowsCheck(system, dir)).code).toBe(0); // by itself it is sound
+
+    cpSync(join(SHIPPED_SCHEMAS, "flows"), dir, { recursive: true });
+    const source = join(dir, "transfer.flow.yaml");
+    writeFileSync(source, replaceOnce(readFileSync(source, "utf8"), "version: 1.1.0", "version: 1.2.0"));
+    await system.start("mended");
+    const { code, stdout } = await flowsCheck(system, dir, "--registered");
+    expect(code, stdout).toBe(0);
+    expect(stdout).toContain("transfer@1.1.0: kept for its cases, fits");
+  } finally {
+    await system.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+async function flowsCheck(
+  { addresses }: TestService,
+  dir: string,
+  ...options: readonly string[]
+): Promise<{ readonly code: number; readonly stdout: string }> {
+  let stdout = "";
+  const code = await runCli(["flows", "check", ...options], {
+    stdout: { isTTY: false, write: (text: string) => void (stdout += text) },
+    stderr: { isTTY: false, write: () => undefined },
+    workingDir: dir,
+    interruption: () => new AbortController().signal,
+    environment: {
+      MILLRACE_FLOWS_DIR: dir,
+      MILLRACE_SCHEMAS_DIR: SHIPPED_SCHEMAS,
+      KAFKA_BROKERS: addresses.kafkaBrokers.join(","),
+      DATABASE_URL: addresses.databaseUrl,
+      SCHEMA_REGISTRY_URL: addresses.schemaRegistryUrl,
+    },
+  });
+  return { code, stdout };
+}
