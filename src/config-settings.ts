@@ -238,14 +238,14 @@ const RELAY = {
   relayBatchRecordsMax: wholeNumber({
     default: 4000,
     min: 1,
-    max: 50_000,
+    max: 5000,
     unit: "records",
     reason: "Messages in one append.",
   }),
   relayBatchBytesMax: wholeNumber({
     default: 900_000,
     min: 16 * KIB,
-    max: 16 * MIB,
+    max: 1023 * KIB,
     unit: "bytes",
     reason: "Bytes of one append; a broker refuses more than its message.max.bytes, 1,048,588 by default.",
   }),
