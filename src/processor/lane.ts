@@ -58,8 +58,10 @@ export class Lane implements LaneSink {
   readonly #arriving: Run[] = [];
   #takingIn = false;
   #stopping = false;
-  /** what the reader found; acted on between blocks */
+  /** what was found outside a block; acted on between two */
   #halting: LaneEnd | null = null;
+  /** what the reader cannot read; acted on once all of that topic is taken that came before it */
+  #unreadable: { readonly topic: string; readonly end: LaneEnd } | null = null;
   #wake: (() => void) | null = null;
   #rowsMax: number;
   /** the record that the database refuses, once it was found */
@@ -135,7 +137,16 @@ export class Lane implements LaneSink {
   }
 
   unreadable(topic: string, offset: bigint, reason: string): void {
-    this.halt("input_unreadable", { topic, partition: this.number, offset, reason });
+    const evidence = { topic, partition: this.number, offset, reason };
+    this.#unreadable ??= { topic, end: { kind: "halted", cause: "input_unreadable", evidence } };
+    this.#rouse();
+  }
+
+  /** Whoever accepts the offset behind what cannot be read would leave out, without knowing, what waits here before it. */
+  #unreadableIsNext(): LaneEnd | null {
+    if (this.#unreadable === null) return null;
+    const { topic, end } = this.#unreadable;
+    return this.#queueOf(topic).length > 0 || this.#arriving.some((run) => run.topic === topic) ? null : end;
   }
 
   /** Ends the lane between two blocks, with a cause that an operator has to look at. */
@@ -200,7 +211,8 @@ export class Lane implements LaneSink {
   async run(): Promise<LaneEnd> {
     for (let attempt = 0; ; ) {
       if (this.#stopping) return { kind: "stopped" };
-      if (this.#halting !== null) return this.#halting;
+      const halted = this.#halting ?? this.#unreadableIsNext();
+      if (halted !== null) return halted;
       const sleepMs = this.#sleepMs();
       if (sleepMs > 0) {
         await this.#sleep(sleepMs);
@@ -217,7 +229,10 @@ export class Lane implements LaneSink {
       }
       if (result.kind === "fenced") return { kind: "fenced" };
       if (result.kind === "unanswered") return { kind: "stopped" };
-      if (result.kind === "halt") return { kind: "halted", cause: result.cause, evidence: result.evidence };
+      if (result.kind === "halt") {
+        if (this.#takesFewerReports(result.cause)) continue;
+        return { kind: "halted", cause: result.cause, evidence: result.evidence };
+      }
       attempt += 1;
       const end = await this.#recover(result, attempt);
       if (end !== null) return end;
@@ -304,12 +319,13 @@ export class Lane implements LaneSink {
     const rowsLeft = takesIntents ? Math.max(this.#rowsMax - reports.records.length, 1) : 0;
     const intents = this.#intents.peek(rowsLeft, limits.blockBytesMax);
     this.#inHand = { timers, reports, intents };
+    const told = reports.records.map((record) => readReport(record, this.number, rules.lanes, codec.decoders.report));
     let nowMs = 0;
     for (const record of reports.records) nowMs = Math.max(nowMs, record.appendedAtMs);
     for (const record of intents.records) nowMs = Math.max(nowMs, record.appendedAtMs);
     return {
       timers,
-      reports: reports.records.map((record) => readReport(record, this.number, rules.lanes, codec.decoders.report)),
+      reports: told,
       reportsNext: reports.next,
       reportsLast: reports.last,
       intents: intents.records.map((record) => {
@@ -338,6 +354,15 @@ export class Lane implements LaneSink {
     this.#inHand = null;
     this.#waitingSinceMs = performance.now();
     this.#parts.wakeReader();
+  }
+
+  /** The report that halts the lane has to be the next one: whoever accepts the offset behind it would leave out, without
+   *  knowing, what came before it in the same batch. So that is taken first, by halves. */
+  #takesFewerReports(cause: HaltCause): boolean {
+    const reports = this.#inHand?.reports.records.length ?? 0;
+    if (!OF_REPORTS.has(cause) || reports <= 1) return false;
+    this.#rowsMax = Math.floor(Math.min(this.#rowsMax, reports) / 2);
+    return true;
   }
 
   async #recover(
@@ -400,6 +425,7 @@ export class Lane implements LaneSink {
 
 /** for a relay that has to catch up, and for timers whose watermark nobody reports */
 const IDLE_MS = 50;
+const OF_REPORTS: ReadonlySet<HaltCause> = new Set(["input_undecidable", "lane_message_gap"]);
 const TIMERS_UNREADABLE: CommitResult = { kind: "again", reason: "the timers cannot be read" };
 
 /** what the block being written takes from the queues */

@@ -1,4 +1,4 @@
-// How a lane finds the one intent that the database refuses, whatever else waits with it.
+// How a lane finds the one intent that the database refuses, or the one input that halts it, whatever else waits with it.
 
 import { expect, test } from "vitest";
 import type { Head } from "../../src/domain/head.ts";
@@ -26,6 +26,7 @@ const HEAD: Head = {
   accounts: 0n,
 };
 const COMMITTED = { kind: "committed", block: null } as unknown as Awaited<ReturnType<Lane["commit"]>>;
+const IMPOSSIBLE = { kind: "halt", cause: "lane_message_gap", evidence: {} } as const;
 const UNUSABLE = { kind: "unusable", error: new Error("numeric field overflow") } as const;
 const codec = codecWith(new MemoryRegistry());
 const INTENT = codec.encoders.intent.encode(producing.payIn(HOLDER, 1));
@@ -45,13 +46,16 @@ type Offsets = readonly bigint[];
 type Written = { readonly reports: Offsets; readonly intents: Offsets; readonly putAside: Offsets };
 const WRITTEN = ["reports", "intents", "putAside"] as const;
 
+/** `impossible`: reports that halt the lane */
+type Refused = { readonly intents?: Offsets; readonly reports?: Offsets; readonly impossible?: Offsets };
+
 /** A lane whose database refuses every block in which it would write one of these. */
 class Site {
   readonly blocks: Written[] = [];
   #given = { intents: 0n, reports: 0n };
   readonly #lane: Lane;
 
-  constructor(refused: { readonly intents?: Offsets; readonly reports?: Offsets }, afterBlock: (site: Site) => void) {
+  constructor(refused: Refused, afterBlock: (site: Site) => void) {
     const nothing = (): void => undefined;
     const parts = {
       rules: RULES,
@@ -86,6 +90,7 @@ class Site {
       };
       if (written.intents.some((offset) => refused.intents?.includes(offset))) return UNUSABLE;
       if (written.reports.some((offset) => refused.reports?.includes(offset))) return UNUSABLE;
+      if (written.reports.some((offset) => refused.impossible?.includes(offset))) return IMPOSSIBLE;
       this.blocks.push(written);
       afterBlock(this);
       const done = WRITTEN.reduce((sum, what) => sum + this.all(what).length, 0);
@@ -106,6 +111,12 @@ class Site {
     }));
     this.#given[topic] = nextOffset;
     this.#lane.received({ lane: NUMBER, topic, fromOffset, nextOffset, logEnd: nextOffset, bytes: 1, records });
+  }
+
+  /** Behind all that was given; the lane does not end before. */
+  damaged(topic: "intents" | "reports"): void {
+    this.#given[topic] += 1n;
+    this.#lane.unreadable(topic, this.#given[topic] - 1n, "the batch's checksum is wrong");
   }
 
   run(): Promise<LaneEnd> {
@@ -148,4 +159,24 @@ test("a report that the database refuses halts the lane once all before it is wr
   expect(await site.run()).toMatchObject({ kind: "halted", cause: "commit_refused" });
   expect(site.all("putAside")).toEqual([]);
   expect(site.all("reports")).toEqual(range(5));
+});
+
+test.each([0, 1, 5, 9])(
+  "a report that halts the lane does so alone: of ten those before number %i are taken",
+  async (at) => {
+    const site = new Site({ impossible: [BigInt(at)] }, nothingMore);
+    site.give("reports", 10);
+    site.give("intents", 6);
+    expect(await site.run()).toMatchObject({ kind: "halted", cause: "lane_message_gap" });
+    expect(site.all("reports")).toEqual(range(at));
+  },
+);
+
+test("what came before unreadable bytes is taken before the lane halts for them", async () => {
+  const site = new Site({}, nothingMore);
+  site.give("reports", 3);
+  site.give("intents", 20);
+  site.damaged("intents");
+  expect(await site.run()).toMatchObject({ kind: "halted", cause: "input_unreadable", evidence: { offset: 20n } });
+  expect(site.all("intents")).toEqual(range(20));
 });
