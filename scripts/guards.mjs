@@ -344,6 +344,22 @@ const GUARDS = [
     title: "an input topic that was made anew halts every lane",
   },
   {
+    name: "message of another lane, looked for in its sender's outbox",
+    file: "src/processor/crossing.ts",
+    from: 'if (this.#unsent.has(offset)) throw new ImpossibleMessage("lane_message_not_sent", evidence);',
+    to: "",
+    test: "test/faults/restore.test.ts",
+    title: "a message of a lost block is not taken",
+  },
+  {
+    name: "message of another lane, compared byte for byte with what was sent",
+    file: "src/store/sql/crossing.ts",
+    from: "select sha256(o.value) = u.sha256 from outbox o",
+    to: "select true from outbox o",
+    test: "test/faults/crossing.test.ts",
+    title: "another message under the number of one that was sent halts its receiver",
+  },
+  {
     name: "what came before a report that halts the lane, taken first",
     file: "src/processor/lane.ts",
     from: "if (this.#takesFewerReports(result.cause)) continue;",

@@ -12,6 +12,7 @@ export const HALT_CAUSES = [
   "input_unreadable",
   "input_undecidable",
   "lane_message_gap",
+  "lane_message_not_sent",
   "lane_missing",
   "head_moved_by_another",
   "commit_refused",
@@ -84,6 +85,12 @@ const ADVICE: Record<HaltCause, HaltAdvice> = {
       "A message of another lane came before one that it was sent after: the topic of reports has lost messages between lanes, or a position was accepted past them.",
     remedy: "accept",
     next: "Nothing is lost: the sending lane keeps what this one has not taken. Restart the instances, so that every lane sends again from there; then accept the offset at which the missing sequence lies now.",
+  },
+  lane_message_not_sent: {
+    meaning:
+      "A message of another lane lies in the topic of reports that this lane's database does not hold as sent: committed blocks of its sender were lost, by a failover or a restore, or somebody else wrote it.",
+    remedy: "accept",
+    next: "Recover the database with the lost blocks and resume. If they are lost for good, accept the offset behind the message: its sender's ledger does not know it either.",
   },
   lane_missing: {
     meaning: "The database has no row for this lane.",

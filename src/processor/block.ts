@@ -23,6 +23,7 @@ import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
 import type { BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
+import type { ArrivedMessage } from "../store/crossing.ts";
 import type { AcceptedPosition } from "../store/lanes.ts";
 import { Crossing, type LanePairs } from "./crossing.ts";
 import type { Misfit } from "./intake.ts";
@@ -35,6 +36,8 @@ export type Batch = {
   readonly reportsNext: bigint;
   /** the last record of the reports taken */
   readonly reportsLast: InputRecord | null;
+  /** the messages of other lanes among the reports, as they lie in the topic */
+  readonly messages: readonly ArrivedMessage[];
   readonly intents: readonly (IntentInput | Misfit)[];
   readonly intentsNext: bigint;
   /** the last record of the intents taken, for the position */
@@ -83,7 +86,7 @@ export type BlockMaker = {
 };
 
 /** @throws NotRead when it has to be made again with more; Undecidable when a timer or report cannot be decided, and
- *          LaneMessageGap when messages of another lane are lost: then the lane must halt */
+ *          ImpossibleMessage when one of another lane cannot be taken: then the lane must halt */
 export function makeBlock(
   maker: BlockMaker,
   lane: number,
@@ -109,7 +112,7 @@ export function makeBlock(
     holderAccounts: accountsOf(maker.rules, situation.balances),
     ...(situation.sought === undefined ? {} : { sought: situation.sought }),
   });
-  const crossing = new Crossing(memory.pairs);
+  const crossing = new Crossing(memory.pairs, situation.unsent);
   const { counts, misfits } = decideBatch(books, crossing, batch);
   return assemble(maker, { lane, memory, batch, books, crossing, misfits, counts, nowMs });
 }

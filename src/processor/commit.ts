@@ -23,7 +23,7 @@ import {
 import { rollback } from "../store/sql/begin.ts";
 import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock, NotRead } from "./block.ts";
 import { concerned } from "./concerned.ts";
-import { LaneMessageGap } from "./crossing.ts";
+import { ImpossibleMessage } from "./crossing.ts";
 
 export type CommitResult =
   | { readonly kind: "committed"; readonly block: Block }
@@ -96,7 +96,7 @@ async function attemptBlock(
   task: Task,
   attempt: Attempt,
 ): Promise<CommitResult> {
-  const { lane, memory, batch } = task;
+  const { memory, batch } = task;
   const { clock } = committer;
   let at = performance.now();
   const lap = (phase: "read" | "decide" | "write"): void => {
@@ -104,7 +104,7 @@ async function attemptBlock(
     clock.add(phase, now - at);
     at = now;
   };
-  const situation = await readSituation(committer.maker.rules, connection, lane, batch);
+  const situation = await readSituation(committer.maker.rules, connection, task);
   reach("block.read");
   lap("read");
   const misplaced = compareHead(memory.head, situation) ?? compareClocks(committer, batch, situation as Situation);
@@ -149,11 +149,15 @@ async function decide(
 async function readSituation(
   rules: Rules,
   connection: Connection,
-  lane: number,
-  batch: Batch,
+  { lane, memory, batch }: Task,
 ): Promise<Situation | null> {
   const sought = concerned(rules, lane, batch);
-  const begun = await beginBlock(connection, lane, { caseIds: [...sought.caseIds], paths: [...sought.paths] });
+  const ids = { caseIds: [...sought.caseIds], paths: [...sought.paths] };
+  // What was taken before is dropped, whatever became of the outbox meanwhile.
+  const messages = batch.messages.filter(
+    ({ fromLane, sequence }) => sequence > (memory.pairs.seen.get(fromLane) ?? -1n),
+  );
+  const begun = await beginBlock(connection, lane, ids, messages);
   if (begun === null) return null;
   const situation = { ...begun, sought };
   // What a timer or report touches is known from its case's flow only.
@@ -190,7 +194,7 @@ async function readFurther(
   if (fresh.caseIds.length + fresh.paths.length === 0) return situation;
   const more = await readMore(connection, lane, fresh);
   return {
-    lane: situation.lane,
+    ...situation,
     cases: [...situation.cases, ...more.cases],
     balances: [...situation.balances, ...more.balances],
     sought: {
@@ -243,7 +247,7 @@ async function judge(
   if (error instanceof AssertionFailed) throw error;
   if (error instanceof Undecidable)
     return { kind: "halt", cause: "input_undecidable", evidence: { reason: error.message } };
-  if (error instanceof LaneMessageGap) return { kind: "halt", cause: "lane_message_gap", evidence: error.evidence };
+  if (error instanceof ImpossibleMessage) return { kind: "halt", cause: error.haltCause, evidence: error.evidence };
   if (error instanceof DatabaseUnreachable) return { kind: "again", reason: error.message };
   if (error instanceof ConnectionLost) {
     if (!attempt.mayBeWritten) return { kind: "again", reason: error.message };

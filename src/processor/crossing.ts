@@ -1,10 +1,13 @@
 // Messages between lanes, as a block numbers and takes them. Each pair of lanes counts its messages from 0 without gaps:
-// the sender by `sent`, the receiver by `seen`. What is numbered twice does not exist, what arrives twice is dropped, and
-// what arrives too early means that something before it is lost: then the lane halts.
+// the sender by `sent`, the receiver by `seen`. What is numbered twice does not exist, what arrives twice is dropped, what
+// the sender's outbox does not hold belongs to a history that the database has lost, and what arrives too early means that
+// something before it is lost: then the lane halts.
 
 import { assert } from "../domain/assert.ts";
 import type { Books, LaneMessage, MessageOrigin } from "../domain/books.ts";
 import { decideReport } from "../domain/decide.ts";
+import type { HaltCause } from "../domain/halts.ts";
+import type { Unsent } from "../store/crossing.ts";
 
 /** What a lane has sent to others, as the next sequence by their number, and the last sequence that it has taken from
  *  each. Both have an entry for the lane itself once it has sent to itself. */
@@ -15,15 +18,19 @@ export type LanePairs = {
 
 export const NO_PAIRS: LanePairs = { sent: new Map(), seen: new Map() };
 
+const NOTHING_UNSENT: Unsent = new Set();
+
 export type NumberedMessage = LaneMessage & { readonly sequence: bigint };
 
-/** A message of which the one before has not come. */
-export class LaneMessageGap extends Error {
-  override name = "LaneMessageGap";
+/** A message that the lane must not take: its sender has not sent it, or the one before it has not come. */
+export class ImpossibleMessage extends Error {
+  override name = "ImpossibleMessage";
+  readonly haltCause: HaltCause;
   readonly evidence: Record<string, unknown>;
 
-  constructor(evidence: Record<string, unknown>) {
-    super(`message ${evidence["sequence"]} of lane ${evidence["fromLane"]} came before ${evidence["expected"]}`);
+  constructor(haltCause: HaltCause, evidence: Record<string, unknown>) {
+    super(`${haltCause}: message ${evidence["sequence"]} of lane ${evidence["fromLane"]}`);
+    this.haltCause = haltCause;
     this.evidence = evidence;
   }
 }
@@ -34,6 +41,7 @@ const OWN_MESSAGES_MAX = 1_000_000;
 /** The pairs that a block moves; those of before stay as they are. */
 export class Crossing {
   readonly #before: LanePairs;
+  readonly #unsent: Unsent;
   /** by lane: the next sequence to it, of those that this block moved */
   readonly sent = new Map<number, bigint>();
   /** by lane: the last sequence taken from it, of those that this block moved */
@@ -43,19 +51,22 @@ export class Crossing {
   /** messages that had been taken before */
   dropped = 0;
 
-  constructor(before: LanePairs) {
+  constructor(before: LanePairs, unsent: Unsent = NOTHING_UNSENT) {
     this.#before = before;
+    this.#unsent = unsent;
   }
 
   /** @returns false for one that was taken before: it is dropped
-   *  @throws LaneMessageGap */
-  isNew({ lane, sequence }: Pick<MessageOrigin, "lane" | "sequence">, offset: bigint): boolean {
+   *  @throws ImpossibleMessage */
+  isNew({ lane, sequence, block }: Pick<MessageOrigin, "lane" | "sequence" | "block">, offset: bigint): boolean {
     const last = this.seen.get(lane) ?? this.#before.seen.get(lane) ?? -1n;
     if (sequence <= last) {
       this.dropped += 1;
       return false;
     }
-    if (sequence !== last + 1n) throw new LaneMessageGap({ fromLane: lane, expected: last + 1n, sequence, offset });
+    const evidence = { fromLane: lane, sequence, block, offset };
+    if (this.#unsent.has(offset)) throw new ImpossibleMessage("lane_message_not_sent", evidence);
+    if (sequence !== last + 1n) throw new ImpossibleMessage("lane_message_gap", { ...evidence, expected: last + 1n });
     this.seen.set(lane, sequence);
     return true;
   }

@@ -15,7 +15,7 @@ import { type CommitResult, type Committer, commitBlock } from "./commit.ts";
 import { type IntakeLimits, type Misfit, takeIn } from "./intake.ts";
 import type { ProcessorEvents, Publisher } from "./ports.ts";
 import { InputQueue, type Taken } from "./queue.ts";
-import { readReport } from "./reports.ts";
+import { arrived, readReport } from "./reports.ts";
 import { LaneTimers } from "./timers.ts";
 
 export type LaneLimits = IntakeLimits & {
@@ -326,6 +326,7 @@ export class Lane implements LaneSink {
     return {
       timers,
       reports: told,
+      messages: arrived(told, reports.records),
       reportsNext: reports.next,
       reportsLast: reports.last,
       intents: intents.records.map((record) => {
@@ -425,7 +426,7 @@ export class Lane implements LaneSink {
 
 /** for a relay that has to catch up, and for timers whose watermark nobody reports */
 const IDLE_MS = 50;
-const OF_REPORTS: ReadonlySet<HaltCause> = new Set(["input_undecidable", "lane_message_gap"]);
+const OF_REPORTS: ReadonlySet<HaltCause> = new Set(["input_undecidable", "lane_message_gap", "lane_message_not_sent"]);
 const TIMERS_UNREADABLE: CommitResult = { kind: "again", reason: "the timers cannot be read" };
 
 /** what the block being written takes from the queues */

@@ -210,6 +210,7 @@ export class Processor {
       timers: [],
       reports: [],
       reportsLast: null,
+      messages: [],
       intents: [],
       intentsLast: null,
       nowMs: null,

@@ -8,6 +8,7 @@ import { parseCaseId } from "../domain/ids.ts";
 import { type Decoder, Undecodable } from "../kafka/codec.ts";
 import type { OriginMessage, ReportMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord } from "../kafka/port.ts";
+import type { ArrivedMessage } from "../store/crossing.ts";
 
 const BETWEEN_LANES: readonly string[] = ["asked", "accepted", "refused"];
 
@@ -39,6 +40,16 @@ export function readReport(
   const occurredAtMicros = message.occurredAt;
   const report = { holderId, caseId, call, attempt, result, observation, payload, occurredAtMicros, from };
   return { kind: "report", id: `r-${lane}-${record.offset}`, source: "r", offset: record.offset, report };
+}
+
+/** Those of other lanes, as they arrived.
+ *  @param records which the reports were read from, in the same order */
+export function arrived(reports: readonly ReportInput[], records: readonly InputRecord[]): ArrivedMessage[] {
+  return reports.flatMap(({ offset, report: { from, occurredAtMicros } }, at) => {
+    const value = records[at]?.value ?? null;
+    if (from === null || value === null) return [];
+    return { fromLane: from.lane, sequence: from.sequence, offset, recordedAtMicros: occurredAtMicros, value };
+  });
 }
 
 type Wrong = (what: string) => never;

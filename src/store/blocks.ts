@@ -6,6 +6,7 @@ import type { Account, CaseRecord, Line, Sought, TimerKey } from "../domain/book
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
 import { readData, type StoredData, writeData } from "./case-data.ts";
+import { type ArrivedMessage, askUnsent, type Unsent, unsentOf } from "./crossing.ts";
 import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
 import {
   byteaArray,
@@ -45,29 +46,32 @@ export type Situation = {
   readonly balances: readonly BalanceRow[];
   /** what was asked for; left out where everything there is was given */
   readonly sought?: Sought;
+  /** of the messages asked for, those that their senders have not sent */
+  readonly unsent?: Unsent;
 };
 
 /** Begins the block's dbTransaction, locks the lane row and reads what the batch concerns, in one round trip.
+ *  @param messages of other lanes that are new, to be found in their senders' outboxes
  *  @throws ConnectionLost | DatabaseError */
 export async function beginBlock(
   connection: Connection,
   lane: number,
-  concerned: Concerned,
+  { caseIds, paths }: Concerned,
+  messages: readonly ArrivedMessage[] = [],
 ): Promise<Situation | null> {
   const steps: Step[] = [
     { statement: begin, values: [] },
     { statement: lockLane, values: [lane] },
   ];
-  const { caseIds, paths } = concerned;
-  if (caseIds.length > 0) {
-    const [low, high] = bounds(caseIds);
-    steps.push({ statement: readCases, values: [lane, plainArray(caseIds), low, high] });
-  }
-  if (paths.length > 0) steps.push({ statement: readBalances, values: [lane, textArray(paths)] });
+  const ask = (step: Step): number => steps.push(step) - 1;
+  const casesAt =
+    caseIds.length > 0 ? ask({ statement: readCases, values: [lane, plainArray(caseIds), ...bounds(caseIds)] }) : null;
+  const balancesAt = paths.length > 0 ? ask({ statement: readBalances, values: [lane, textArray(paths)] }) : null;
+  const unsentAt = messages.length > 0 ? ask(askUnsent(lane, messages)) : null;
   const results = await connection.flight(steps);
   const locked = results[1]?.rows[0];
   if (locked === undefined) return null;
-  const at = caseIds.length > 0 ? 3 : 2;
+  const rowsOf = (at: number | null) => (at === null ? [] : (results[at] as Result).rows);
   return {
     lane: {
       epoch: locked["epoch"] as bigint,
@@ -75,8 +79,9 @@ export async function beginBlock(
       digest: locked["digest"] as Buffer,
       clockMs: readTimestampMs(locked["clock_at"]),
     },
-    cases: caseIds.length > 0 ? (results[2] as Result).rows.map(readCase) : [],
-    balances: paths.length > 0 ? (results[at] as Result).rows.map(readBalance) : [],
+    cases: rowsOf(casesAt).map(readCase),
+    balances: rowsOf(balancesAt).map(readBalance),
+    unsent: unsentOf(messages, rowsOf(unsentAt)),
   };
 }
 

@@ -1,7 +1,9 @@
 // What lanes have sent each other and taken, and the messages on their way.
 
-import type { Connection } from "./database.ts";
-import { readCrossing, readOutlets, readSeen, readSent } from "./sql/crossing.ts";
+import { createHash } from "node:crypto";
+import type { Connection, Step } from "./database.ts";
+import { byteaArray, plainArray } from "./literals.ts";
+import { readCrossing, readOutlets, readSeen, readSent, readUnsent } from "./sql/crossing.ts";
 
 /** By lane: the next sequence to it, and the last one taken from it. */
 export type StoredPairs = { readonly sent: ReadonlyMap<number, bigint>; readonly seen: ReadonlyMap<number, bigint> };
@@ -36,4 +38,40 @@ export async function readCrossingMessages(
 ): Promise<CrossingMessage[]> {
   const { rows } = await connection.run(readCrossing, [lane, toLane, span.from, span.until, span.limit]);
   return rows as unknown as CrossingMessage[];
+}
+
+/** A message as it lies in the receiver's partition of the topic of reports. */
+export type ArrivedMessage = {
+  readonly fromLane: number;
+  readonly sequence: bigint;
+  readonly offset: bigint;
+  /** when its sender's block was recorded, as the message itself says; microseconds */
+  readonly recordedAtMicros: bigint;
+  readonly value: Buffer;
+};
+
+/** Offsets of messages that their senders' outboxes do not hold as they arrived. */
+export type Unsent = ReadonlySet<bigint>;
+
+/** @param messages at least one; none that was taken before: the outbox does not keep those for ever */
+export function askUnsent(lane: number, messages: readonly ArrivedMessage[]): Step {
+  let [low, high] = [messages[0]?.recordedAtMicros ?? 0n, messages[0]?.recordedAtMicros ?? 0n];
+  for (const { recordedAtMicros } of messages) {
+    if (recordedAtMicros < low) low = recordedAtMicros;
+    if (recordedAtMicros > high) high = recordedAtMicros;
+  }
+  const values = [
+    lane,
+    plainArray(messages.map(({ fromLane }) => fromLane)),
+    plainArray(messages.map(({ sequence }) => sequence)),
+    byteaArray(messages.map(({ value }) => createHash("sha256").update(value).digest())),
+    low,
+    high,
+  ];
+  return { statement: readUnsent, values };
+}
+
+/** @param rows the answer to `askUnsent` of these messages */
+export function unsentOf(messages: readonly ArrivedMessage[], rows: readonly Record<string, unknown>[]): Unsent {
+  return new Set(rows.map((row) => (messages[Number(row["at"]) - 1] as ArrivedMessage).offset));
 }

@@ -104,6 +104,7 @@ function batchOf({ intents }: Head, messages: readonly NewIntent[]): Batch {
     timers: [],
     reports: [],
     reportsLast: null,
+    messages: [],
     reportsNext: 0n,
     intents: inputs,
     intentsNext: next,

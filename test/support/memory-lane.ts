@@ -144,6 +144,7 @@ export class MemoryProduction {
       timers: due.map((timer) => ({ kind: "timer", timer })),
       reports: reports.map((one) => readReport(one, this.lane, LANES, report)),
       reportsLast: reports.at(-1) ?? null,
+      messages: [],
       reportsNext: BigInt(this.reportLog.length),
       intents: records.map((one) => takeIn(one, this.lane, this.#rules, intent, LIMITS)),
       intentsNext: BigInt(this.log.length),

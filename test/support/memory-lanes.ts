@@ -139,6 +139,7 @@ export class MemoryOwner {
       reports: reports.map((one) => readReport(one, this.lane, rules.lanes, codec.decoders.report)),
       reportsNext: head.reports.next + BigInt(reports.length),
       reportsLast: reports.at(-1) ?? null,
+      messages: [],
       intents: intents.map((one) => takeIn(one, this.lane, rules, codec.decoders.intent, LIMITS)),
       intentsNext: head.intents.next + BigInt(intents.length),
       intentsLast: intents.at(-1) ?? null,

@@ -56,6 +56,7 @@ function batchOf(intents: readonly (IntentInput | Misfit)[], over: Partial<Batch
     timers: [],
     reports: [],
     reportsLast: null,
+    messages: [],
     reportsNext: 0n,
     intents,
     intentsNext: BigInt(intents.length),

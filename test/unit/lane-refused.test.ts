@@ -26,7 +26,7 @@ const HEAD: Head = {
   accounts: 0n,
 };
 const COMMITTED = { kind: "committed", block: null } as unknown as Awaited<ReturnType<Lane["commit"]>>;
-const IMPOSSIBLE = { kind: "halt", cause: "lane_message_gap", evidence: {} } as const;
+const IMPOSSIBLE = { kind: "halt", cause: "lane_message_not_sent", evidence: {} } as const;
 const UNUSABLE = { kind: "unusable", error: new Error("numeric field overflow") } as const;
 const codec = codecWith(new MemoryRegistry());
 const INTENT = codec.encoders.intent.encode(producing.payIn(HOLDER, 1));
@@ -167,7 +167,7 @@ test.each([0, 1, 5, 9])(
     const site = new Site({ impossible: [BigInt(at)] }, nothingMore);
     site.give("reports", 10);
     site.give("intents", 6);
-    expect(await site.run()).toMatchObject({ kind: "halted", cause: "lane_message_gap" });
+    expect(await site.run()).toMatchObject({ kind: "halted", cause: "lane_message_not_sent" });
     expect(site.all("reports")).toEqual(range(at));
   },
 );
