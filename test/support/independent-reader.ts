@@ -48,7 +48,8 @@ export async function openIndependentReader(world: World): Promise<IndependentRe
     logLevel: logLevel.NOTHING,
     retry: { retries: 1_000, initialRetryTime: 50, maxRetryTime: 400 },
   });
-  const seen = new Map<string, Seen[]>([intents, outcomes, deadLetters].map((topic) => [topic, []]));
+  // By place: after a rebalance (a broker that restarts) KafkaJS reads from the beginning again; an offset is one record.
+  const seen = new Map<string, Map<string, Seen>>([intents, outcomes, deadLetters].map((topic) => [topic, new Map()]));
   const consumer = kafka.consumer({
     groupId: `independent-${randomBytes(6).toString("hex")}`,
     readUncommitted: true,
@@ -62,22 +63,23 @@ export async function openIndependentReader(world: World): Promise<IndependentRe
     autoCommit: false,
     eachBatchAutoResolve: true,
     eachBatch: async ({ batch }) => {
-      for (const { offset, value } of batch.messages)
-        seen.get(batch.topic)?.push({ partition: batch.partition, offset: Number(offset), value: value as Buffer });
+      for (const { offset, value } of batch.messages) {
+        const one = { partition: batch.partition, offset: Number(offset), value: value as Buffer };
+        seen.get(batch.topic)?.set(placeOf(one), one);
+      }
     },
   });
   const decode = decoder(world);
-  const of = (topic: string): readonly Seen[] => seen.get(topic) as Seen[];
-  // After a rebalance (a broker that restarts) KafkaJS reads from the beginning again; an offset is one record for ever.
-  const each = (topic: string): Seen[] => [...new Map(of(topic).map((one) => [placeOf(one), one])).values()];
+  const of = (topic: string): ReadonlyMap<string, Seen> => seen.get(topic) as Map<string, Seen>;
+  const each = (topic: string): Seen[] => [...of(topic).values()];
   const readOutcomes = async (): Promise<ReadOutcome[]> =>
     await Promise.all(inOrder(each(outcomes)).map(async ({ value }) => (await decode(value)) as ReadOutcome));
   return {
-    inputs: () => each(intents).length,
+    inputs: () => of(intents).size,
     outcomes: readOutcomes,
     settled: async (deadlineMs = 60_000) => {
       const ends = (await admin.fetchTopicOffsets(intents)).reduce((sum, { high }) => sum + Number(high), 0);
-      const counts = (): number[] => [intents, outcomes, deadLetters].map((topic) => each(topic).length);
+      const counts = (): number[] => [intents, outcomes, deadLetters].map((topic) => of(topic).size);
       const told = (): string =>
         `${ends} inputs read and answered; read, outcomes, dead letters: ${counts().join(", ")}`;
       await waitFor(

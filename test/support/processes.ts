@@ -202,6 +202,8 @@ export type Instance = {
   stop(): Promise<number | null>;
   /** value of a metric by its name with labels as they are printed; 0 when it is not there */
   metric(name: string): Promise<number>;
+  /** sum of a metric over all its labels, from one page */
+  total(name: string): Promise<number>;
 };
 
 /** Starts `millrace run` and waits until it says that it is running. */
@@ -221,7 +223,8 @@ export async function startInstance(
   await waitFor(told, () => running() !== undefined || isGone(), START_DEADLINE_MS);
   const ready = running();
   if (ready === undefined) throw new Error(`instance ${name} ended with ${child.exitCode}: ${JSON.stringify(log)}`);
-  const metricsUrl = `http://127.0.0.1:${ready["httpPort"]}/metrics`;
+  const metricLines = async (): Promise<string[]> =>
+    (await (await fetch(`http://127.0.0.1:${ready["httpPort"]}/metrics`)).text()).split("\n");
   return {
     name,
     pid: child.pid as number,
@@ -240,8 +243,12 @@ export async function startInstance(
       return child.exitCode;
     },
     metric: async (metric) => {
-      const lines = (await (await fetch(metricsUrl)).text()).split("\n");
-      return Number(lines.find((line) => line.startsWith(`${metric} `))?.slice(metric.length + 1) ?? 0);
+      const line = (await metricLines()).find((one) => one.startsWith(`${metric} `));
+      return Number(line?.slice(metric.length + 1) ?? 0);
+    },
+    total: async (metric) => {
+      const own = (await metricLines()).filter((one) => one.startsWith(`${metric}{`));
+      return own.reduce((sum, one) => sum + Number(one.slice(one.lastIndexOf(" ") + 1)), 0);
     },
   };
 }
