@@ -36,7 +36,7 @@ export function registerDecide(verb: Command, context: CliContext): void {
     .description(
       [
         "Publishes a named person's decision about a case and waits for its outcome. A case takes the decisions (`ops.…`) that",
-        "its flow lists for the state it is in: `case ID` tells the state, `flows diagram NAME` the ways out of it.",
+        "its flow lists for the state it is in: `case list --waiting` tells them, `flows diagram NAME` where they lead.",
         "Exit 1 when it is refused, or when nothing answers in time.",
       ].join(" "),
     )

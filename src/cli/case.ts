@@ -11,6 +11,7 @@ import type { OutboxMessage } from "../store/outbox.ts";
 import { readCase, readCommandsOf, readOutcomesFrom, type StoredCase } from "../store/reads-case.ts";
 import { outcomeLine } from "../workload/outcomes-json.ts";
 import { registerDecide } from "./case-decide.ts";
+import { registerList } from "./case-list.ts";
 import { messagesIfReachable } from "./codec-optional.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { withDatabase } from "./database.ts";
@@ -32,6 +33,7 @@ export function register(program: Command, context: CliContext): void {
       ].join("\n"),
     )
     .action((id: string) => showCase(context, id));
+  registerList(verb, context);
   registerDecide(verb, context);
   withExamples(
     verb,

@@ -22,7 +22,7 @@ import type { RateBook } from "../domain/rates.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
-import type { BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
+import type { AttentionRows, BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
 import type { ArrivedMessage } from "../store/crossing.ts";
 import type { AcceptedPosition } from "../store/lanes.ts";
 import { Crossing, type LanePairs } from "./crossing.ts";
@@ -114,7 +114,8 @@ export function makeBlock(
   });
   const crossing = new Crossing(memory.pairs, situation.unsent);
   const { counts, misfits } = decideBatch(books, crossing, batch);
-  return assemble(maker, { lane, memory, batch, books, crossing, misfits, counts, nowMs });
+  const attention = netAttention(books, situation.cases);
+  return assemble(maker, { lane, memory, batch, books, crossing, misfits, counts, nowMs, attention });
 }
 
 /** @throws as makeBlock */
@@ -157,6 +158,7 @@ type Decided = {
   readonly misfits: readonly Misfit[];
   readonly counts: BlockCounts;
   readonly nowMs: number;
+  readonly attention: AttentionRows;
 };
 
 function assemble(maker: BlockMaker, decided: Decided): Block {
@@ -196,6 +198,7 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     opened: new Set(accounts.filter(isNew).map((one) => one.id)),
     lines: books.lines,
     ...netTimers(books),
+    attention: decided.attention,
     messages: messages.outgoing,
     crossing: crossing.isEmpty ? null : { sent: [...crossing.sent], seen: [...crossing.seen] },
     quarantine: misfits.map((one) => quarantineRow(one, maker.intentsTopic)),
@@ -325,6 +328,21 @@ function netTimers(books: Books): Pick<BlockRows, "timersArmed" | "timersGone"> 
   for (const timer of books.timersGone) add(timer, -1);
   const those = (net: number): TimerKey[] => [...nets.values()].flatMap((one) => (one.net === net ? [one.timer] : []));
   return { timersArmed: those(1), timersGone: those(-1) };
+}
+
+/** @param read the cases as they were before the block */
+function netAttention(books: Books, read: readonly CaseRow[]): AttentionRows {
+  const waited = new Set<string>();
+  for (const { id, flow, state } of read)
+    if (books.rules.flowsByNumber.get(flow)?.human.has(state) === true) waited.add(id);
+  const begun: string[] = [];
+  const over: string[] = [];
+  for (const { id, flow, state } of books.cases.values()) {
+    const waits = flow.human.has(state);
+    if (waits === waited.has(id)) continue;
+    (waits ? begun : over).push(id);
+  }
+  return { begun, over };
 }
 
 /** Every currency of a block sums to zero, over the sums that are added to the balances. */

@@ -51,6 +51,11 @@ export function watch({ metrics, processor, relay, halted, upkeep, retentionMs }
     clockSkewSeconds: processor.skewMs / 1000,
     partitionsAheadSeconds: secondsUntil(upkeep.partitionsUntilMs),
     hasStandby: upkeep.hasStandby,
+    attention: upkeep.attention.map(({ lane, cases, sinceMs }) => ({
+      lane,
+      cases,
+      oldestSeconds: Math.max(0, (Date.now() - sinceMs) / 1000),
+    })),
   }));
 }
 

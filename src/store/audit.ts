@@ -133,6 +133,15 @@ export type CaseRow = {
   readonly occurredAtMicros: bigint;
   /** timers that the case waits for and that the timer table does not have */
   readonly missingTimers: readonly string[];
+  /** among those that wait for a person */
+  readonly isListed: boolean;
+};
+
+/** A case that is listed as waiting for a person. */
+export type AttentionRow = {
+  /** with dashes */
+  readonly caseId: string;
+  readonly hasCase: boolean;
 };
 
 export type TimerRow = {
@@ -341,6 +350,12 @@ export function timerPages(connection: Connection, lane: number, limit: number):
       after?.name ?? "",
       limit,
     ]),
+  );
+}
+
+export function attentionPages(connection: Connection, lane: number, limit: number): Pager<AttentionRow> {
+  return pager(limit, (after: AttentionRow | null) =>
+    connection.run(pages.auditAttention, [lane, after?.caseId ?? NIL, limit]),
   );
 }
 

@@ -173,6 +173,9 @@ export type CrossingRows = {
   readonly seen: readonly (readonly [number, bigint])[];
 };
 
+/** Ids of cases that have come to wait for a person, and of those that wait for one no more. */
+export type AttentionRows = { readonly begun: readonly string[]; readonly over: readonly string[] };
+
 export type BlockRows = {
   readonly lane: number;
   readonly process: bigint;
@@ -192,6 +195,7 @@ export type BlockRows = {
   readonly lines: readonly Line[];
   readonly timersArmed: readonly TimerKey[];
   readonly timersGone: readonly TimerKey[];
+  readonly attention: AttentionRows;
   readonly messages: OutgoingMessages;
   /** null when nothing crossed */
   readonly crossing: CrossingRows | null;
@@ -211,6 +215,7 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
     accountColumns(rows),
     lineColumns(rows),
     timerColumns(rows),
+    attentionColumns(rows),
     messageColumns(rows),
     quarantineColumns(rows),
     crossingColumns(rows),
@@ -259,6 +264,7 @@ function partsOf({
   opened,
   timersArmed,
   timersGone,
+  attention,
   quarantine,
   crossing,
 }: BlockRows): OptionalPart[] {
@@ -268,6 +274,7 @@ function partsOf({
   if (accounts.length > opened.size) parts.push("movedAccounts");
   if (timersArmed.length > 0) parts.push("armed");
   if (timersGone.length > 0) parts.push("gone");
+  if (attention.begun.length + attention.over.length > 0) parts.push("attention");
   if (quarantine.length > 0) parts.push("putAside");
   if (crossing !== null) parts.push("crossing");
   return parts;
@@ -349,6 +356,10 @@ function timerColumns({ timersArmed, timersGone, timersFired }: BlockRows) {
     goneNames: textArray(timersGone.map((timer) => timer.name)),
     timers: timersFired,
   };
+}
+
+function attentionColumns({ attention }: BlockRows) {
+  return { attentionBegun: plainArray(attention.begun), attentionOver: plainArray(attention.over) };
 }
 
 function messageColumns({ messages }: BlockRows) {

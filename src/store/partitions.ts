@@ -72,7 +72,7 @@ const NEEDS: Record<PartitionedTable, Need | null> = {
   },
   case_state: null, // see WAITING_CASES
 };
-const WAITING_CASES: Need = { ask: showWaitingCases, why: "holds cases that still wait for a timer" };
+const WAITING_CASES: Need = { ask: showWaitingCases, why: "holds cases that still wait for a timer or a person" };
 
 /** What would keep partitions that leave together, asked without a lock: a block or message that comes in between may
  *  change the answer.

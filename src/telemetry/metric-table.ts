@@ -158,6 +158,22 @@ export const METRICS = {
     labels: [],
     meaning: "1 while commits wait for a synchronous standby, 0 while a block is on one machine only.",
   },
+  attentionCases: {
+    name: "millrace_attention_cases",
+    kind: "gauge",
+    unit: "cases",
+    labels: ["lane"],
+    meaning:
+      "Cases that wait for a person (`millrace case list --waiting`), of lanes that have any. Each instance tells of all " +
+      "lanes, as they were at most half a minute ago.",
+  },
+  attentionOldestSeconds: {
+    name: "millrace_attention_oldest_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["lane"],
+    meaning: "How long the case of a lane that has waited longest for a person has done so. Told as the count is.",
+  },
   producerIdChanges: {
     name: "millrace_producer_id_changes_total",
     kind: "counter",

@@ -45,7 +45,11 @@ export type SystemFigures = {
   readonly partitionsAheadSeconds: number | null;
   /** null before it was asked for */
   readonly hasStandby: boolean | null;
+  readonly attention: readonly AttentionFigures[];
 };
+
+/** One lane of the whole system with cases that wait for a person. */
+export type AttentionFigures = { readonly lane: number; readonly cases: number; readonly oldestSeconds: number };
 
 export type RelayFigures = {
   readonly lane: number;
@@ -150,6 +154,7 @@ const NOTHING_SEEN: SystemFigures = {
   clockSkewSeconds: 0,
   partitionsAheadSeconds: null,
   hasStandby: null,
+  attention: [],
 };
 
 function options(declared: MetricDeclaration): { name: string; help: string; labelNames: string[] } {
@@ -262,6 +267,12 @@ function createSystemGauges(gauges: Gauges, watched: Watched): void {
   gauges(METRICS.synchronousStandby, (gauge) => {
     const { hasStandby } = watched.system();
     if (hasStandby !== null) gauge.set(hasStandby ? 1 : 0);
+  });
+  gauges(METRICS.attentionCases, (gauge) => {
+    for (const { lane, cases } of watched.system().attention) gauge.set({ lane }, cases);
+  });
+  gauges(METRICS.attentionOldestSeconds, (gauge) => {
+    for (const { lane, oldestSeconds } of watched.system().attention) gauge.set({ lane }, oldestSeconds);
   });
 }
 

@@ -100,6 +100,7 @@ export class LaneBlocks {
       lines: books.lines,
       timersArmed: [],
       timersGone: [],
+      attention: { begun: [], over: [] },
       messages: this.#encode(books),
       quarantine: [],
       crossing: null,

@@ -191,6 +191,10 @@ async function decideAll(world: World): Promise<void> {
     "select case_id, kind, holder_id, state, data from case_state where state in ('attention', 'fx_attention')",
   );
   expect(waiting.length).toBeGreaterThan(0);
+  const listed = (await runVerb(world, ["case", "list", "--waiting", "--json"])).stdout.trim().split("\n");
+  expect(listed.map((line) => (JSON.parse(line) as { caseId: string }).caseId).sort()).toEqual(
+    waiting.map(({ case_id: id, kind }) => printCaseId(String(id), String(kind))).sort(),
+  );
   await decideByHand(world, printCaseId(String(waiting[0]?.["case_id"]), String(waiting[0]?.["kind"])));
   const lines = waiting.map(({ case_id: caseId, kind, holder_id: holderId, data }) => {
     const { v } = data as { v?: Record<string, string> };

@@ -2,9 +2,17 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type Health, type HealthServer, HealthServerFailed, startHealthServer } from "../../src/telemetry/health.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { METRICS } from "../../src/telemetry/metric-table.ts";
-import { createMetrics, type LaneFigures } from "../../src/telemetry/metrics.ts";
+import { createMetrics, type LaneFigures, type SystemFigures } from "../../src/telemetry/metrics.ts";
 
 const WELL: Health = { ok: true, reasons: [] };
+const CALM: SystemFigures = {
+  halted: [],
+  lanesFree: 0,
+  clockSkewSeconds: 0,
+  partitionsAheadSeconds: null,
+  hasStandby: null,
+  attention: [],
+};
 const servers: HealthServer[] = [];
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
@@ -78,7 +86,7 @@ describe("metrics over HTTP", () => {
 
   test("halted lanes are told with cause and the time that is left, and are gone when resumed", async () => {
     const { metrics, base } = await start();
-    const seen = { lanesFree: 1, clockSkewSeconds: -0.25, partitionsAheadSeconds: 7200, hasStandby: false };
+    const seen = { ...CALM, lanesFree: 1, clockSkewSeconds: -0.25, partitionsAheadSeconds: 7200, hasStandby: false };
     let halted = [{ lane: 4, cause: "inputs_expired", expireSeconds: 0 as number | null }];
     metrics.watchSystem(() => ({ ...seen, halted }));
     const first = await scrape(base);
@@ -93,6 +101,17 @@ describe("metrics over HTTP", () => {
     const second = await scrape(base);
     expect(second).toContain("millrace_lanes_halted 0");
     expect(second).not.toContain("millrace_lane_halted{");
+  });
+
+  test("cases that wait for a person are told by lane, and a lane without any is not", async () => {
+    const { metrics, base } = await start();
+    let attention = [{ lane: 2, cases: 3, oldestSeconds: 7200.5 }];
+    metrics.watchSystem(() => ({ ...CALM, attention }));
+    const first = await scrape(base);
+    expect(first).toContain('millrace_attention_cases{lane="2"} 3');
+    expect(first).toContain('millrace_attention_oldest_seconds{lane="2"} 7200.5');
+    attention = [];
+    expect(await scrape(base)).not.toContain("millrace_attention_cases{");
   });
 
   test("what an auditor came to is told where one runs, and nowhere else: no figure of it is an alarm", async () => {

@@ -17,6 +17,7 @@ import { auditMemory } from "../support/second-audit.ts";
 import { WholeDay } from "../support/whole-day.ts";
 import { type Change, wholeRules, wholeSecondRules } from "../support/whole-flows.ts";
 
+const RULES = wholeRules();
 const SECOND = wholeSecondRules();
 const DAYS = Number(process.env["DAYS"] ?? 15);
 const FIRST_SEED = Number(process.env["SEED"] ?? 1);
@@ -31,6 +32,11 @@ describe("days at random of two lanes", () => {
         expect(found, `SEED=${seed} DAYS=1 npx vitest run test/simulation/whole-language.test.ts`).toEqual({});
         expect(tally.blocksDecided).toBe(lane.head.block);
         for (const what of happenedIn(lane)) seen.add(what);
+        for (const { caseId, flow, state, isListed } of lane.cases()) {
+          const waits = RULES.flowsByNumber.get(flow)?.human.has(state) === true;
+          expect([caseId, state, isListed]).toEqual([caseId, state, waits]);
+          if (waits) seen.add("a person is waited for");
+        }
       }
     }
     if (DAYS < 15) return;
@@ -52,6 +58,7 @@ function happenedIn(lane: MemoryProduction): string[] {
 
 /** What days hold between them, or they would prove little. */
 const EVERYTHING = [
+  "a person is waited for",
   "timer",
   "command card.authorize",
   "command card.status",

@@ -363,6 +363,11 @@ const CASES: readonly Damage[] = [
     { timers_consistent: "its case does not wait for it" },
   ],
   [
+    "a case listed as waiting for a person",
+    `insert into attention select lane, case_id, now() from case_state where ${CASE}`,
+    { attention_consistent: "waits for no person, and is listed" },
+  ],
+  [
     "a timer of no case",
     `insert into timer select lane, due_at, gen_random_uuid(), name from timer where ${TIMER}`,
     { timers_consistent: "its case does not exist" },

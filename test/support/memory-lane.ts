@@ -65,6 +65,8 @@ export class MemoryProduction {
   readonly #cases = new Map<string, StoredCase>();
   readonly #balances = new Map<bigint, Kept>();
   #timers: Timer[] = [];
+  /** ids of cases that are listed as waiting for a person */
+  readonly #attention = new Set<string>();
 
   constructor(holderId: string, rules: Rules = RULES, registry = ownRegistry(), versions = NO_VERSIONS) {
     this.lane = homeLane(holderId, LANES);
@@ -183,6 +185,8 @@ export class MemoryProduction {
       this.#balances.set(id, { id, path, currency, floorMinor, status, debits, credits, openedBlock });
     }
     const gone = new Set(rows.timersGone.map(nameOf));
+    for (const id of rows.attention.begun) this.#attention.add(id);
+    for (const id of rows.attention.over) this.#attention.delete(id);
     this.#timers = [...this.#timers, ...rows.timersArmed].filter((timer) => !gone.has(nameOf(timer)));
   }
 
@@ -247,6 +251,7 @@ export class MemoryProduction {
       caseId: id,
       data: storedData(data),
       missingTimers: [],
+      isListed: this.#attention.has(id),
     }));
   }
 }

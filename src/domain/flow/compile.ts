@@ -49,6 +49,8 @@ export type CompiledFlow = {
   readonly start: { readonly kind: FlowStart["kind"]; readonly type: string; readonly when: Test | null };
   readonly states: readonly CompiledState[];
   readonly stateIndex: ReadonlyMap<string, number>;
+  /** states in which a case waits for a person */
+  readonly human: ReadonlySet<string>;
   readonly initial: number;
   /** the way into the initial state */
   readonly opening: readonly CompiledAlternative[];
@@ -94,6 +96,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     start: compileStart(names, flow.start),
     states: flow.states.map((state) => compileState(context, state)),
     stateIndex,
+    human: new Set(flow.states.filter(({ human }) => human).map(({ name }) => name)),
     initial,
     opening: [{ when: null, refuse: null, steps: [], to: initial }],
     bind: compileBind(context),

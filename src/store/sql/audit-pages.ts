@@ -78,14 +78,15 @@ export const auditBalances = statement(
    from balance where lane = $1 and account > $2::bigint order by account limit $3`,
 );
 
-// Purpose: cases with what they remember, and those of their timers that the timer table does not have; both in one
-// statement, because a block may move the case meanwhile.
+// Purpose: cases with what they remember, those of their timers that the timer table does not have, and whether they are
+// listed as waiting for a person; all in one statement, because a block may move the case meanwhile.
 const CASES = `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state,
      c.data, c.history, (extract(epoch from c.occurred_at) * 1000000)::bigint as "occurredAtMicros",
      coalesce((select array_agg(t.key) from jsonb_each_text(c.data -> 't') t where not exists (
        select from timer r where r.lane = c.lane and r.case_id = c.case_id and r.name = t.key
          and r.due_at = case when t.value ~ '^[0-9]{1,15}$' then timestamptz 'epoch' + t.value::bigint * interval '1 ms' end
-     )), '{}') as "missingTimers"
+     )), '{}') as "missingTimers",
+     exists (select from attention a where a.lane = c.lane and a.case_id = c.case_id) as "isListed"
    from case_state c`;
 
 export const auditCases = statement(
@@ -124,4 +125,13 @@ export const auditTimers = statement(
      left join case_state c on c.lane = t.lane and c.case_id = t.case_id
    where t.lane = $1 and (t.due_at, t.case_id, t.name) > ($2::timestamptz, $3::uuid, $4::text)
    order by t.due_at, t.case_id, t.name limit $5`,
+);
+
+// Purpose: cases that are listed as waiting for a person, with whether they are there.
+export const auditAttention = statement(
+  "audit_attention",
+  `select a.case_id::text as "caseId", c.case_id is not null as "hasCase"
+   from attention a left join case_state c on c.lane = a.lane and c.case_id = a.case_id
+   where a.lane = $1 and a.case_id > $2::uuid
+   order by a.case_id limit $3`,
 );

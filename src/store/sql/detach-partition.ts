@@ -60,9 +60,12 @@ export function showNeededBlocks(partition: string): string {
     order by z.lane`;
 }
 
-// Purpose: lanes with a timer of a case of this partition: the case is not over. Index: primary key of the partition, once
-// a timer. Rows: few.
+// Purpose: lanes with a timer of a case of this partition, or with one that waits for a person: the case is not over. Index:
+// primary key of the partition, once a timer or such a case. Rows: few.
 export function showWaitingCases(partition: string): string {
-  return `select distinct t.lane from millrace.timer t join ${checked(partition)} s on s.lane = t.lane and s.case_id = t.case_id
-    order by t.lane`;
+  const part = checked(partition);
+  return `select t.lane from millrace.timer t join ${part} s on s.lane = t.lane and s.case_id = t.case_id
+    union
+    select a.lane from millrace.attention a join ${part} s on s.lane = a.lane and s.case_id = a.case_id
+    order by lane`;
 }

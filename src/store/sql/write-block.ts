@@ -27,6 +27,7 @@ const OPTIONAL_PARTS = [
   "movedAccounts",
   "armed",
   "gone",
+  "attention",
   "putAside",
   "crossing",
 ] as const;
@@ -70,6 +71,8 @@ function make(name: string, needed: readonly OptionalPart[]): WriteBlock {
     ...optional("armed", armed),
     ...optional("gone", gone),
     outgoing,
+    ...optional("attention", attentionBegun),
+    ...optional("attention", attentionOver),
     ...optional("putAside", putAside),
     ...optional("crossing", carried),
     ...optional("crossing", sentPairs),
@@ -155,6 +158,18 @@ const gone: Write = (p, { lane }) => `gone as (
   where t.lane = ${lane} and t.due_at = any(${p("goneAt", "timestamptz[]")})
     and t.due_at = g.due_at and t.case_id = g.case_id and t.name = g.name
   returning 1
+)`;
+
+// Not counted in: it says once more what the cases say, for who looks for them, and the audit holds the two together.
+const attentionBegun: Write = (p, { lane, nowAt }) => `attention_begun as (
+  insert into attention (lane, case_id, since)
+  select z.lane, a.case_id, ${nowAt} from lane z, unnest(${p("attentionBegun", "uuid[]")}) a(case_id)
+  where z.lane = ${lane}
+  on conflict (lane, case_id) do nothing
+)`;
+
+const attentionOver: Write = (p, { lane }) => `attention_over as (
+  delete from attention where lane = ${lane} and case_id = any(${p("attentionOver", "uuid[]")})
 )`;
 
 const outgoing: Write = (p, { lane, block, nowAt }) => `outgoing as (

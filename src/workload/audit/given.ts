@@ -20,7 +20,7 @@ export type GivenFrom = {
   readonly askSchema: AskSchema;
   readonly topics: AuditTopics;
   readonly lanes: number;
-  /** as the lanes run with */
+  /** for blocks of which those that they were decided by are not written down */
   readonly settings: {
     readonly caseWindowDays: number;
     readonly caseFutureHours: number;
@@ -31,7 +31,7 @@ export type GivenFrom = {
 
 export type Given = Pick<
   AuditParts,
-  "topics" | "decoders" | "chart" | "flows" | "quietFlows" | "forcedPostings" | "second" | "depth"
+  "topics" | "decoders" | "chart" | "flows" | "humanStates" | "quietFlows" | "forcedPostings" | "second" | "depth"
 >;
 
 type FlowSource = Awaited<ReturnType<typeof readFlowSources>>[number];
@@ -47,11 +47,16 @@ export async function readGiven(rows: Connection, from: GivenFrom): Promise<Give
     decoders: codec.decoders,
     chart: declared.chart,
     flows: new Map(flows.map(({ number, ref }) => [number, ref])),
+    humanStates: new Map(flows.map(({ number }, index) => [number, humanStatesOf(versions[index] as Flow)])),
     quietFlows: new Set(flows.flatMap(({ number }, index) => (isQuiet(versions[index] as Flow) ? [number] : []))),
     forcedPostings: new Set(forced.map(({ name }) => name)),
     second: depth === "deep" ? makeSecond(from, flows, rows) : null,
     depth,
   };
+}
+
+function humanStatesOf({ states }: Flow): ReadonlySet<string> {
+  return new Set(states.filter(({ human }) => human).map(({ name }) => name));
 }
 
 /** Whether something that its cases do may book lines and emit nothing. */

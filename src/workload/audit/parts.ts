@@ -27,6 +27,8 @@ export type AuditParts = {
   readonly forcedPostings: ReadonlySet<string>;
   /** `name@version` of each flow by its number */
   readonly flows: ReadonlyMap<number, string>;
+  /** states in which a case waits for a person, by the number of its flow */
+  readonly humanStates: ReadonlyMap<number, ReadonlySet<string>>;
   /** numbers of flows whose cases may book lines of which no outcome tells */
   readonly quietFlows: ReadonlySet<number>;
   /** what decides every block anew; null: nothing does, whatever the depth */
