@@ -41,6 +41,22 @@ const GUARDS = [
     title: "is not kept when it holds a card number, or nothing",
   },
   {
+    name: "list of the cases that wait for a person, which those leave that do not",
+    file: "src/processor/block.ts",
+    from: "(waits ? begun : over).push(id);",
+    to: "if (waits) begun.push(id);",
+    test: "test/simulation/whole-language.test.ts",
+    title: "are decided the same by both",
+  },
+  {
+    name: "settings of then, gone by in an audit",
+    file: "src/workload/audit/second.ts",
+    from: "...(await this.#parts.versions.settings(parametersVersion))",
+    to: "",
+    test: "test/simulation/second-ledger.test.ts",
+    title: "settings that changed meanwhile: each block is decided anew by those of its version",
+  },
+  {
     name: "number of a rate's tick, which only rises",
     file: "src/rates/judge.ts",
     from: 'if (tick.seq <= highestSeq) return { kind: "dropped" };',

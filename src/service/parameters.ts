@@ -1,16 +1,23 @@
-// The parameters that a process decides by: what the files say, registered in the database under a number. A running
-// service keeps to one version; the next start takes what has changed.
+// What a process decides by beside flows and rates: the parameters that the files say, and the settings that decide, under one
+// number that every block records. A running service keeps to one version; the next start takes what has changed.
 
 import { createHash } from "node:crypto";
+import type { Config } from "../config.ts";
 import type { Declared } from "../declared/load.ts";
-import { makeParameterBook, NO_PARAMETERS, type ParameterBook } from "../domain/parameters.ts";
+import { makeParameterBook, type ParameterBook } from "../domain/parameters.ts";
 import { writeOverlays } from "../domain/parameters-stored.ts";
 import type { Connection } from "../store/database.ts";
 import { registerParameters } from "../store/parameters.ts";
 
-export async function loadParameters(session: Connection, { overlays }: Declared): Promise<ParameterBook> {
-  if (overlays.size === 0) return NO_PARAMETERS;
+export type DecidingSettings = Pick<Config, "caseWindowDays" | "caseFutureHours" | "intentBytesMax">;
+
+export async function loadParameters(
+  session: Connection,
+  { overlays }: Declared,
+  { caseWindowDays, caseFutureHours, intentBytesMax }: DecidingSettings,
+): Promise<ParameterBook> {
   const source = writeOverlays(overlays);
-  const contentHash = createHash("sha256").update(source).digest("hex");
-  return makeParameterBook(await registerParameters(session, contentHash, source), overlays);
+  const settings = JSON.stringify({ caseWindowDays, caseFutureHours, intentBytesMax });
+  const contentHash = createHash("sha256").update(`${source}\n${settings}`).digest("hex");
+  return makeParameterBook(await registerParameters(session, { contentHash, source, settings }), overlays);
 }

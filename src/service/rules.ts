@@ -36,7 +36,7 @@ export async function loadRules(
     assert(known !== undefined, `${flow.name}@${flow.version} is registered`);
     return compileFlow(flow, known.number);
   };
-  const parameters = await loadParameters(session, declared);
+  const parameters = await loadParameters(session, declared, config);
   const rules = makeRules({
     chart: declared.chart,
     currencies: declared.currencies,

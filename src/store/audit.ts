@@ -222,10 +222,17 @@ export function ratePages(
   });
 }
 
-/** The text of each version of parameters. */
-export async function readParameterTexts(connection: Connection): Promise<Map<bigint, string>> {
+/** What a version of the parameters says, both as JSON; of one that was registered before settings were, those are null. */
+export type ParameterTexts = { readonly overlays: string; readonly settings: string | null };
+
+export async function readParameterTexts(connection: Connection): Promise<Map<bigint, ParameterTexts>> {
   const { rows } = await connection.run(readParameters, []);
-  return new Map(rows.map((row) => [BigInt(String(row["version"])), row["source"] as string]));
+  return new Map(
+    rows.map((row) => [
+      BigInt(String(row["version"])),
+      { overlays: row["source"] as string, settings: row["settings"] as string | null },
+    ]),
+  );
 }
 
 /** A time as `recordedAt` has it, in milliseconds. */

@@ -1,5 +1,5 @@
 // A case ends on the version of its flow that it began with, guards and defaults included, while new cases open on the
-// next; and every block names the version of the parameters that it decided by.
+// next; and every block names the version of parameters and settings that it decided by.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -104,6 +104,47 @@ test("two versions of a flow run side by side, each by its own guards and defaul
       { version: 2 },
     ]);
     expect(problemsOf(await auditService(system, { depth: "deep", waitMs: 10_000 }))).toEqual({});
+  } finally {
+    await system.stop();
+  }
+});
+
+/** More than the strict ones take, and nothing that is too long in itself. */
+const LARGE = Object.fromEntries(Array.from({ length: 10 }, (_, at) => [`k${at}`, "x".repeat(400)]));
+
+test("settings that changed between two runs: what each decided is judged by its own", async () => {
+  const strict = { intentBytesMax: 2_048, caseWindowDays: 5, caseFutureHours: 1 };
+  const mild = { intentBytesMax: 65_536, caseWindowDays: 400, caseFutureHours: 24 };
+  const system = await startTestService({ prefix: "settings", lanes: 2, config: strict });
+  const HOUR_MS = 3_600_000;
+  /** One that is large, one of ten days ago, one of two hours ahead. */
+  const send = (): Promise<void> =>
+    system.publish(
+      [0, -240, 2].map((hours) =>
+        new Producing(() => Date.now() + hours * HOUR_MS).payIn(ANN as string, 5, {
+          occurredAt: BigInt(Date.now()) * 1000n,
+          ...(hours === 0 ? { metadata: LARGE } : {}),
+        }),
+      ),
+    );
+  try {
+    await send();
+    const refused = await system.readOutcomes({ until: 2 });
+    expect(refused.map(({ reason }) => reason?.code)).toEqual(["intent_expired", "case_id_in_future"]);
+    await system.readDeadLetters(1);
+    await system.instances[0]?.stop();
+    await system.start("milder", mild);
+    await send();
+    expect((await system.readOutcomes({ until: 5 })).slice(2).map(({ type }) => type)).toEqual(
+      Array.from({ length: 3 }, () => "transfer.completed"),
+    );
+    expect(await parameterVersions(system)).toEqual([1, 2]);
+    for (const settings of [strict, mild]) {
+      const over = { depth: "deep", waitMs: 10_000 } as const;
+      expect(problemsOf(await auditService({ ...system, config: { ...system.config, ...settings } }, over))).toEqual(
+        {},
+      );
+    }
   } finally {
     await system.stop();
   }

@@ -7,11 +7,13 @@ import { describe, expect, test } from "vitest";
 import { loadFlowText } from "../../src/declared/load.ts";
 import { Chart } from "../../src/domain/accounts.ts";
 import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile.ts";
+import { NO_RATES } from "../../src/domain/rates.ts";
 import { makeRules, type Rules } from "../../src/domain/rules.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
 import { ledgerAt, takeOverCase } from "../../src/workload/second-ledger/taken-over.ts";
 import { replaceOnce } from "../support/faulty.ts";
-import { DAY_MS, DECLARED, FLOWS, RULES } from "../support/ledger.ts";
+import { Producing } from "../support/intents.ts";
+import { DAY_MS, DECLARED, FLOWS, NOW_MS, RULES } from "../support/ledger.ts";
 import { MemoryProduction } from "../support/memory-lane.ts";
 import { RandomDay } from "../support/random-day.ts";
 import { type AuditOver, auditMemory, FLOW_FILES, SECOND_RULES } from "../support/second-audit.ts";
@@ -275,6 +277,43 @@ describe("a core that decides otherwise is found, and what is wrong is named:", 
     const commit = (day: RandomDay) => day.run(160, () => 0);
     expect(await foundOf("timers_not_forgotten", said, RULES, { commit })).toMatch(said);
   });
+});
+
+test("settings that changed meanwhile: each block is decided anew by those of its version", async () => {
+  let version = 1;
+  const parameters = () => ({ version, overlay: () => null });
+  const lane = new MemoryProduction("ann", RULES, undefined, { rates: () => NO_RATES, parameters });
+  const old = new Producing(() => NOW_MS - 10 * DAY_MS);
+  const early = new Producing(() => NOW_MS + DAY_MS / 2);
+  const take = async (offsetMs: number): Promise<void> => {
+    for (const make of [old, early]) {
+      const intent = make.payIn("ann", 5, { occurredAt: BigInt(NOW_MS) * 1000n });
+      lane.append(Buffer.from("ann"), lane.codec.encoders.intent.encode(intent), NOW_MS + offsetMs);
+    }
+    await lane.commit(NOW_MS + offsetMs);
+  };
+  await take(0);
+  version = 2;
+  lane.goBy({ ...RULES, caseWindowMs: 5 * DAY_MS, caseFutureMs: DAY_MS / 24 });
+  await take(1);
+  const told = lane.blocks.map(({ outcomes }) =>
+    outcomes.messages.map(({ value }) => lane.codec.decoders.outcome.decode(value).reason?.code),
+  );
+  expect(told).toEqual([
+    [undefined, undefined],
+    ["intent_expired", "case_id_in_future"],
+  ]);
+  const settings = (caseWindowDays: number, caseFutureHours: number): string =>
+    JSON.stringify({ caseWindowDays, caseFutureHours, intentBytesMax: 65_536 });
+  const foundWith = async (...said: readonly (string | null)[]) => {
+    const texts = said.map((one, at) => [BigInt(at + 1), { overlays: "{}", settings: one }] as const);
+    const versions = { rates: async () => [], parameters: async () => new Map(texts) };
+    return (await auditMemory(lane, { versions })).found;
+  };
+  expect(await foundWith(settings(400, 24), settings(5, 1))).toEqual({});
+  // Of versions from before settings were written down, the auditor's own are taken: here those of the first block.
+  expect(await foundWith(null, settings(5, 1))).toEqual({});
+  expect(Object.keys(await foundWith(null, null))).toContain("outcomes_decided_anew");
 });
 
 describe("a lane of which something is gone", () => {

@@ -82,7 +82,7 @@ export class WholeDay {
             mid: mid === "" ? null : mid,
             life: life.map((span) => [span.untilMs, span.quality, Number(span.extraBps), span.lockMaxMs] as const),
           })),
-      parameters: async () => new Map([[1n, writeOverlays(OVERLAYS)]]),
+      parameters: async () => new Map([[1n, { overlays: writeOverlays(OVERLAYS), settings: null }]]),
     };
   }
 

@@ -4,14 +4,14 @@ import { statement } from "../statement.ts";
 // conflict takes a number all the same. Safe to repeat, and from several instances at once.
 export const insertParameters = statement(
   "insert_parameters",
-  `insert into parameter_version (content_hash, source) values ($1, $2) on conflict (content_hash) do nothing`,
+  `insert into parameter_version (content_hash, source, settings) values ($1, $2, $3) on conflict (content_hash) do nothing`,
 );
 export const findParameters = statement(
   "find_parameters",
   `select version from parameter_version where content_hash = $1`,
 );
-// Every version that ever was, for whoever decides a block again. Rows: one a change of the files.
+// Every version that ever was, for whoever decides a block again. Rows: one a change of files or settings.
 export const readParameters = statement(
   "read_parameters",
-  `select version, source from parameter_version order by version`,
+  `select version, source, settings from parameter_version order by version`,
 );

@@ -7,7 +7,7 @@ import type { Flow } from "../../domain/flow/flow.ts";
 import type { Codec } from "../../kafka/codec.ts";
 import { readFlowSources } from "../../store/audit.ts";
 import type { Connection } from "../../store/database.ts";
-import { readRules } from "../second-ledger/rules.ts";
+import { readRules, readSettings } from "../second-ledger/rules.ts";
 import type { AskSchema } from "../second-ledger/schemas.ts";
 import { plainTree } from "../second-ledger/tree.ts";
 import { type AuditDepth, type AuditParts, type AuditTopics, type SecondParts, secondParts } from "./parts.ts";
@@ -75,9 +75,7 @@ function makeSecond(from: GivenFrom, flows: readonly FlowSource[], rows: Connect
   const { chart, iso, crypto } = readDeclaredTexts(from.schemasDir);
   const schema = (name: string): string => from.declared.messageSchemas[name] ?? "";
   const rules = readRules({
-    caseWindowMs: from.settings.caseWindowDays * 86_400_000,
-    caseFutureMs: from.settings.caseFutureHours * 3_600_000,
-    intentBytesMax: from.settings.intentBytesMax,
+    ...readSettings({ ...from.settings }),
     lanes: from.lanes,
     intentsTopic: from.topics.intents,
     flows: flows.map(({ ref, number, source }) => ({ number, tree: plainTree(readTree(ref, source)) })),

@@ -20,6 +20,7 @@ import { hearsOthers } from "../second-ledger/flows.ts";
 import type { Difference, SecondInvariant } from "../second-ledger/invariants.ts";
 import { casesWanted, whyUnknowable } from "../second-ledger/knowable.ts";
 import type { LaneLedger, SecondTimer } from "../second-ledger/ledger.ts";
+import type { SecondRules } from "../second-ledger/rules.ts";
 import type { SchemaBook } from "../second-ledger/schemas.ts";
 import { compareAccounts, compareTimers, judgeCase } from "../second-ledger/standing.ts";
 import type { BlockTaken } from "../second-ledger/taken.ts";
@@ -62,6 +63,8 @@ export type SecondOf = {
   readonly readChanges: () => Promise<Changes>;
 };
 
+type DecidedWith = { readonly rules: SecondRules; readonly taken: BlockTaken; readonly asks: WorldOf["asks"] };
+
 export class SecondAudit {
   readonly #work: LaneWork;
   readonly #parts: SecondParts;
@@ -103,19 +106,21 @@ export class SecondAudit {
     const commands = await writtenOf<CommandMessage>(schemas.commands, given.commands, commandsFrom);
     const deadLetters = await writtenOf<DeadLetterMessage>(schemas.deadLetters, given.deadLetters, deadLettersFrom);
     const taken = takenOf(given, outcomes);
-    if (!isThere(given) || !(await this.#isKnowable(this.#ledger, taken))) {
+    const rules = isThere(given) ? await this.#rulesOf(given.row) : null;
+    if (rules === null || !(await this.#isKnowable(rules, this.#ledger, taken))) {
       if (this.#changes.size === 0) this.#changes = await this.#of.readChanges();
-      const { rules } = this.#parts;
-      const isQuiet = rules.flows.some((flow) => given.row.flows.includes(flow.number) && hearsOthers(flow));
+      const isQuiet = this.#parts.rules.flows.some(
+        (flow) => given.row.flows.includes(flow.number) && hearsOthers(flow),
+      );
       const believed = believedOf(given, taken, isQuiet ? [null] : outcomes);
-      believeBlock(rules, this.#ledger, this.#of.standing, believed, this.#changes);
+      believeBlock(this.#parts.rules, this.#ledger, this.#of.standing, believed, this.#changes);
       this.#ledger.cases.rest();
       return this.#notDecided();
     }
     const flows = this.#parts.rules.flows.filter(({ number }) => given.row.flows.includes(number));
     const asks = await this.#parts.versions.asks(given.row, flows);
     const crossing = await crossingOf(schemas.reports, given.crossing);
-    this.#decide(this.#ledger, given, { taken, asks }, { outcomes, commands, deadLetters, crossing });
+    this.#decide(this.#ledger, given, { rules, taken, asks }, { outcomes, commands, deadLetters, crossing });
     this.#work.tally.blocksDecided += 1n;
   }
 
@@ -131,9 +136,14 @@ export class SecondAudit {
     return ledgerBefore(this.#parts.rules, this.#of.standing, before, await this.#of.readSums(block));
   }
 
-  async #isKnowable(ledger: LaneLedger, taken: BlockTaken): Promise<boolean> {
+  /** With the settings that the block was decided by. */
+  async #rulesOf({ parametersVersion }: BlockRow): Promise<SecondRules> {
+    return { ...this.#parts.rules, ...(await this.#parts.versions.settings(parametersVersion)) };
+  }
+
+  async #isKnowable(rules: SecondRules, ledger: LaneLedger, taken: BlockTaken): Promise<boolean> {
     if (ledger.takenOverAt === 0n) return true;
-    const { rules, schemas } = this.#parts;
+    const { schemas } = this.#parts;
     // What a case leads to shows when it is there; those that are nowhere are asked for once.
     const asked = new Set<string>();
     for (let wanted = casesWanted(rules, ledger, taken, schemas); wanted.length > 0; ) {
@@ -147,11 +157,11 @@ export class SecondAudit {
   #decide(
     ledger: LaneLedger,
     given: SecondBlock,
-    { taken, asks }: { readonly taken: BlockTaken; readonly asks: WorldOf["asks"] },
+    { rules, taken, asks }: DecidedWith,
     messages: Pick<BlockWritten, "outcomes" | "commands" | "deadLetters" | "crossing">,
   ): void {
     const { row, lines, quarantine } = given;
-    const { rules, schemas } = this.#parts;
+    const { schemas } = this.#parts;
     const decided = decideBlock(rules, ledger, taken, { schemas, asks });
     const { differences, counts } = compareBlock(rules, ledger, decided, {
       block: row.block,

@@ -1,18 +1,19 @@
-// Rates and parameters as they stood for a block, read when a block first wants them and kept from then on.
+// Rates, parameters and settings as they stood for a block, read when a block first wants them and kept from then on.
 
-import { type RateRow, ratePages, readParameterTexts } from "../../store/audit.ts";
+import { type ParameterTexts, type RateRow, ratePages, readParameterTexts } from "../../store/audit.ts";
 import type { Connection } from "../../store/database.ts";
 import type { SecondFlow } from "../second-ledger/flows.ts";
 import { overlaysOf } from "../second-ledger/parameters.ts";
 import { SecondRates } from "../second-ledger/rates.ts";
+import { readSettings, type SecondSettings } from "../second-ledger/rules.ts";
 import type { Tree } from "../second-ledger/tree.ts";
 import type { AskRate, WorldOf } from "../second-ledger/world.ts";
 
 export type VersionSources = {
   /** rates of versions with `after < version <= until`, older ones first */
   readonly rates: (after: bigint, until: bigint) => Promise<readonly RateRow[]>;
-  /** the text of each version of parameters */
-  readonly parameters: () => Promise<ReadonlyMap<bigint, string>>;
+  /** each version of parameters */
+  readonly parameters: () => Promise<ReadonlyMap<bigint, ParameterTexts>>;
 };
 
 const RATES_A_PAGE = 5_000;
@@ -32,11 +33,15 @@ export function sourcesIn(connection: Connection): VersionSources {
   };
 }
 
+type Said = { readonly overlays: Tree | null; readonly settings: SecondSettings | null };
+
+const NOTHING_SAID: Said = { overlays: null, settings: null };
+
 export class Versions {
   readonly #sources: VersionSources;
   readonly #rates = new SecondRates();
-  #parameters: ReadonlyMap<bigint, string> = new Map();
-  readonly #trees = new Map<bigint, Tree>();
+  #parameters: ReadonlyMap<bigint, ParameterTexts> = new Map();
+  readonly #said = new Map<bigint, Said>();
 
   constructor(sources: VersionSources) {
     this.#sources = sources;
@@ -48,7 +53,13 @@ export class Versions {
     flows: readonly SecondFlow[],
   ): Promise<WorldOf["asks"]> {
     const rate = of.ratesVersion > 0n && flows.some(asksForRates) ? await this.#ratesAt(of.ratesVersion) : NO_RATE;
-    return { rate, overlay: overlaysOf(await this.#parametersAt(of.parametersVersion)) };
+    return { rate, overlay: overlaysOf((await this.#parametersAt(of.parametersVersion)).overlays) };
+  }
+
+  /** @returns null when the settings of then were not written down
+   *  @throws Error when there is no such version; Unreadable */
+  async settings(parametersVersion: bigint): Promise<SecondSettings | null> {
+    return (await this.#parametersAt(parametersVersion)).settings;
   }
 
   async #ratesAt(version: bigint): Promise<AskRate> {
@@ -58,17 +69,18 @@ export class Versions {
   }
 
   /** @throws Error when a block names a version that there is not */
-  async #parametersAt(version: bigint): Promise<Tree | null> {
-    if (version === 0n) return null;
-    const known = this.#trees.get(version);
+  async #parametersAt(version: bigint): Promise<Said> {
+    if (version === 0n) return NOTHING_SAID;
+    const known = this.#said.get(version);
     if (known !== undefined) return known;
     if (!this.#parameters.has(version)) this.#parameters = await this.#sources.parameters();
-    const text = this.#parameters.get(version);
-    if (text === undefined)
+    const texts = this.#parameters.get(version);
+    if (texts === undefined)
       throw new Error(`there is no version ${version} of the parameters, by which a block was decided`);
-    const tree = JSON.parse(text) as Tree;
-    this.#trees.set(version, tree);
-    return tree;
+    const settings = texts.settings === null ? null : readSettings(JSON.parse(texts.settings) as Tree);
+    const said = { overlays: JSON.parse(texts.overlays) as Tree, settings };
+    this.#said.set(version, said);
+    return said;
   }
 }
 

@@ -9,7 +9,7 @@
 import { AvroSchema } from "./avro.ts";
 import { readScales } from "./chart.ts";
 import { readFlow, type SecondFlow } from "./flows.ts";
-import type { Tree } from "./tree.ts";
+import { at, type Tree, Unreadable } from "./tree.ts";
 
 export type SecondRules = {
   readonly lanes: number;
@@ -25,12 +25,27 @@ export type SecondRules = {
   readonly intentsTopic: string;
 } & SecondSettings;
 
-/** As the lanes run with; what was decided with others would look wrong. */
+/** As the lanes ran with; what was decided with others would look wrong. */
 export type SecondSettings = {
   readonly caseWindowMs: number;
   readonly caseFutureMs: number;
   readonly intentBytesMax: number;
 };
+
+/** @param tree with the settings by their names, as they are configured or as a version of the parameters has them
+ *  @throws Unreadable */
+export function readSettings(tree: Tree): SecondSettings {
+  const number = (name: string): number => {
+    const value = at(tree, name);
+    if (typeof value !== "number" || !Number.isInteger(value)) throw new Unreadable(`${name} is no whole number`);
+    return value;
+  };
+  return {
+    caseWindowMs: number("caseWindowDays") * 86_400_000,
+    caseFutureMs: number("caseFutureHours") * 3_600_000,
+    intentBytesMax: number("intentBytesMax"),
+  };
+}
 
 export type SecondTexts = SecondSettings & {
   readonly lanes: number;
