@@ -8,7 +8,7 @@ import { type Deal, identityOf, PositionBook, type PositionReport, type Valuatio
 import type { RateSnapshot } from "../domain/rates.ts";
 import { roundQuotient } from "../domain/rounding.ts";
 import type { Connection } from "../store/database.ts";
-import { newestRatesVersion, rateBookAt } from "../store/rates.ts";
+import { rateBookAt } from "../store/rates.ts";
 import { type DealRow, readDeals } from "../store/reads-fx.ts";
 import { readCutSpan, readHouseBalances, readPresentCut } from "../store/reads-ledger.ts";
 import type { CliContext } from "./context.ts";
@@ -16,6 +16,7 @@ import { requireLanes, withDatabase } from "./database.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import type { PositionsOptions } from "./fx.ts";
 import type { Column, Output } from "./output.ts";
+import { ratesVersion } from "./rates-list.ts";
 import { position } from "./rows.ts";
 import { usageCheck } from "./usage.ts";
 
@@ -48,7 +49,7 @@ export async function showPositions(context: CliContext, options: PositionsOptio
   if (currencies.scaleOf(home) === null) throw new CommandFailed(EXIT.usage, `--in: "${home}" is no currency here`);
   const { databaseUrl } = await context.addresses(config, ["databaseUrl"]);
   await withDatabase({ config, databaseUrl, verb: "fx", mode: "read" }, async (connection) => {
-    const version = wanted === -1 ? await newestRatesVersion(connection) : BigInt(wanted);
+    const version = await ratesVersion(connection, wanted);
     const rates = await rateBookAt(connection, version);
     const read = await readLedger(connection, home, currencies);
     print(context.out, read, { home, version, currencies, value: valuation(rates, home, currencies) });

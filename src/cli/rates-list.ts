@@ -1,6 +1,7 @@
 // millrace rates list and refused: what is known of exchange rates, and what was not believed.
 
 import { type LifeSpan, type RateRow, spanAt } from "../domain/rates.ts";
+import type { Connection } from "../store/database.ts";
 import { newestRatesVersion, rateBookAt, readRefusedRates } from "../store/rates.ts";
 import type { CliContext } from "./context.ts";
 import { withDatabase } from "./database.ts";
@@ -22,16 +23,22 @@ const COLUMNS: readonly Column[] = [
   { key: "version", title: "Version", align: "right" },
 ];
 
+/** @param wanted a version; -1 for the newest
+ *  @throws CommandFailed 1 when there is no such version yet */
+export async function ratesVersion(connection: Connection, wanted: number): Promise<bigint> {
+  const newest = await newestRatesVersion(connection);
+  if (BigInt(wanted) > newest)
+    throw new CommandFailed(EXIT.failed, `there is no version ${wanted} of rates yet; the newest is ${newest}`);
+  return wanted === -1 ? newest : BigInt(wanted);
+}
+
 export async function listRates(context: CliContext, { atVersion }: { atVersion?: string }): Promise<void> {
   const usage = usageCheck();
   const wanted = usage.wholeNumber("--at-version", atVersion, { default: -1, min: 0, max: 999_999_999_999_999 });
   const config = await context.config([], usage);
   const { databaseUrl } = await context.addresses(config, ["databaseUrl"]);
   await withDatabase({ config, databaseUrl, verb: "rates", mode: "read" }, async (connection) => {
-    const newest = await newestRatesVersion(connection);
-    if (BigInt(wanted) > newest)
-      throw new CommandFailed(EXIT.failed, `there is no version ${wanted} of rates yet; the newest is ${newest}`);
-    const book = await rateBookAt(connection, wanted === -1 ? newest : BigInt(wanted));
+    const book = await rateBookAt(connection, await ratesVersion(connection, wanted));
     const rows = [...book.rows()].sort((one, other) => one.priority - other.priority || byPair(one, other));
     const count = await printRows(context.out, COLUMNS, rowsOf(rows, Date.now()));
     context.out.note(count === 0 ? "no rate was taken in yet" : `version ${book.version} of rates`);
@@ -86,7 +93,8 @@ export async function listRefused(context: CliContext, options: { limit?: string
   const config = await context.config([], usage);
   const { databaseUrl } = await context.addresses(config, ["databaseUrl"]);
   await withDatabase({ config, databaseUrl, verb: "rates", mode: "read" }, async (connection) => {
-    const ticks = await readRefusedRates(connection, limit);
+    const found = await readRefusedRates(connection, limit + 1);
+    const ticks = found.slice(0, limit);
     const rows = async function* (): AsyncGenerator<Row> {
       for (const { receivedAtMs, asOfMs, accepted, offset, ...tick } of ticks) {
         const receivedAt = isoTime(receivedAtMs);
@@ -108,5 +116,7 @@ export async function listRefused(context: CliContext, options: { limit?: string
     };
     const count = await printRows(context.out, REFUSED_COLUMNS, rows());
     if (count === 0) context.out.note("no tick was put aside");
+    if (found.length > limit)
+      context.out.note(`there are more: these are the newest ${limit}; --limit N shows N of them`);
   });
 }

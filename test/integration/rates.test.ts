@@ -186,6 +186,8 @@ describe("a payment at the rate of a quote", () => {
     ]);
     const dearer = await cliRows(system, ["fx", "positions", "--in", "USD", "--at-version", "1"]);
     expect(dearer[1]).toMatchObject({ valueMinor: "11114", unrealisedMinor: "64" });
+    const ahead = await cli(system, ["fx", "positions", "--at-version", "99"]);
+    expect([ahead.code, ahead.stderr]).toEqual([1, expect.stringContaining("there is no version 99 of rates yet")]);
     const text = await cli(system, ["fx", "positions", "--in", "USD"]);
     expect(text.stdout).toMatch(/EUR +100\.00 +1\.105000 +110\.50 +110\.50 +0\.00 +0\.00/);
   });
@@ -232,6 +234,10 @@ describe("hostile ticks", () => {
       "unknown_feed",
       "in_future",
     ]);
+    const few = await cli(system, ["rates", "refused", "--limit", "6", "--json"]);
+    expect(few.rows()).toEqual(refused.slice(0, 6));
+    expect(few.stderr).toContain("there are more: these are the newest 6");
+    expect((await cli(system, ["rates", "refused", "--limit", "7"])).stderr).not.toContain("there are more");
     const [pound] = await cliRows(system, ["fx", "rate", "EUR", "GBP"]);
     expect(pound).toMatchObject({ rate: "0.87", version: 3 });
     const [dollar] = await cliRows(system, ["fx", "rate", "EUR", "USD"]);
