@@ -26,7 +26,7 @@ import { concerned } from "./concerned.ts";
 import { ImpossibleMessage } from "./crossing.ts";
 
 export type CommitResult =
-  | { readonly kind: "committed"; readonly block: Block }
+  | { readonly kind: "committed"; readonly block: SentBlock }
   /** a newer owner has the lane; nothing of ours was written after it took over */
   | { readonly kind: "fenced" }
   /** nothing was written; the same batch may be tried again */
@@ -67,11 +67,7 @@ export async function commitBlock(
     return await committer.pool.lend(async (connection) => {
       committer.clock.add("wait", performance.now() - asked);
       try {
-        const began = performance.now();
-        const batch = prepare();
-        committer.clock.add("intake", performance.now() - began);
-        reach("block.taken_in");
-        return await attemptBlock(committer, connection, { lane, memory, batch }, attempt);
+        return await attemptBlock(committer, connection, { lane, memory, prepare }, attempt);
       } catch (error) {
         await leave(connection);
         throw error;
@@ -87,8 +83,16 @@ async function leave(connection: Connection): Promise<void> {
   if (!connection.broken) await connection.run(rollback, []).catch(() => connection.destroy());
 }
 
-type Attempt = { block: Block | null; mayBeWritten: boolean };
-type Task = { readonly lane: number; readonly memory: LaneMemory; readonly batch: Batch };
+/** What is kept of a block once it is on its way: not its inputs, cases and lines. Held until the answer comes, those of two
+ *  blocks in three would be alive for nothing, and whatever is alive has to be copied by each collection. */
+export type SentBlock = Omit<Block, "rows"> & {
+  readonly rows: Pick<BlockRows, "after" | "timersArmed" | "quarantine">;
+  readonly lines: number;
+};
+
+type Attempt = { block: SentBlock | null; mayBeWritten: boolean };
+type Task = { readonly lane: number; readonly memory: LaneMemory; readonly prepare: () => Batch };
+type Taken = { readonly lane: number; readonly memory: LaneMemory; readonly batch: Batch };
 
 async function attemptBlock(
   committer: Committer,
@@ -96,33 +100,52 @@ async function attemptBlock(
   task: Task,
   attempt: Attempt,
 ): Promise<CommitResult> {
-  const { memory, batch } = task;
-  const { clock } = committer;
-  let at = performance.now();
-  const lap = (phase: "read" | "decide" | "write"): void => {
-    const now = performance.now();
-    clock.add(phase, now - at);
-    at = now;
-  };
-  const situation = await readSituation(committer.maker.rules, connection, task);
-  reach("block.read");
-  lap("read");
-  const misplaced = compareHead(memory.head, situation) ?? compareClocks(committer, batch, situation as Situation);
-  if (misplaced !== null) {
+  const sent = await sendBlock(committer, connection, task, attempt);
+  if (!("answer" in sent)) {
     await connection.run(rollback, []);
-    return misplaced;
+    return sent;
   }
-  const block = await decide(committer.maker, connection, task, situation as Situation);
-  attempt.block = block;
-  reach("block.decided");
-  lap("decide");
-  attempt.mayBeWritten = true; // from here on, a lost connection leaves the outcome unknown
-  const answered = await writeBlock(connection, block.rows);
-  lap("write");
+  const answered = await sent.answer;
+  committer.clock.add("write", performance.now() - sent.atMs);
   // A COMMIT of a failed dbTransaction is answered, without any error, with ROLLBACK.
   if (answered !== "COMMIT") return { kind: "again", reason: `COMMIT was answered with ${answered}` };
   reach("block.answered");
-  return { kind: "committed", block };
+  return { kind: "committed", block: attempt.block as SentBlock };
+}
+
+type Sent = { readonly answer: Promise<string>; readonly atMs: number };
+
+/** Takes in, reads, decides, and sends what is to be written. A function of its own, and not awaited to the end: what it
+ *  held is free while the database works.
+ *  @returns the answer to come, or why there was nothing to send */
+async function sendBlock(
+  committer: Committer,
+  connection: Connection,
+  { lane, memory, prepare }: Task,
+  attempt: Attempt,
+): Promise<Sent | CommitResult> {
+  let at = performance.now();
+  const lap = (phase: "intake" | "read" | "decide"): void => {
+    const now = performance.now();
+    committer.clock.add(phase, now - at);
+    at = now;
+  };
+  const taken = { lane, memory, batch: prepare() };
+  lap("intake");
+  reach("block.taken_in");
+  const situation = await readSituation(committer.maker.rules, connection, taken);
+  reach("block.read");
+  lap("read");
+  const misplaced =
+    compareHead(memory.head, situation) ?? compareClocks(committer, taken.batch, situation as Situation);
+  if (misplaced !== null) return misplaced;
+  const { rows, ...block } = await decide(committer.maker, connection, taken, situation as Situation);
+  const { after, timersArmed, quarantine } = rows;
+  attempt.block = { ...block, rows: { after, timersArmed, quarantine }, lines: rows.lines.length };
+  reach("block.decided");
+  lap("decide");
+  attempt.mayBeWritten = true; // from here on, a lost connection leaves the outcome unknown
+  return { answer: writeBlock(connection, rows), atMs: at };
 }
 
 /** How often a block may turn out to need more than was read. Each time leads one step further along what names what: a
@@ -132,7 +155,7 @@ const READS_MAX = 8;
 async function decide(
   maker: BlockMaker,
   connection: Connection,
-  { lane, memory, batch }: Task,
+  { lane, memory, batch }: Taken,
   first: Situation,
 ): Promise<Block> {
   let situation = first;
@@ -149,7 +172,7 @@ async function decide(
 async function readSituation(
   rules: Rules,
   connection: Connection,
-  { lane, memory, batch }: Task,
+  { lane, memory, batch }: Taken,
 ): Promise<Situation | null> {
   const sought = concerned(rules, lane, batch);
   const ids = { caseIds: [...sought.caseIds], paths: [...sought.paths] };
@@ -251,7 +274,7 @@ async function judge(
   if (error instanceof DatabaseUnreachable) return { kind: "again", reason: error.message };
   if (error instanceof ConnectionLost) {
     if (!attempt.mayBeWritten) return { kind: "again", reason: error.message };
-    return resolveUnknown(committer, lane, memory, attempt.block as Block);
+    return resolveUnknown(committer, lane, memory, attempt.block as SentBlock);
   }
   // Something in an intent that the outcome's schema cannot carry: found and put aside like what the database refuses.
   if (error instanceof Unencodable) return { kind: "unusable", error };
@@ -271,7 +294,7 @@ async function resolveUnknown(
   committer: Committer,
   lane: number,
   memory: LaneMemory,
-  block: Block,
+  block: SentBlock,
 ): Promise<CommitResult> {
   const until = performance.now() + committer.unknownMs;
   for (let pauseMs = 20; performance.now() < until; pauseMs = Math.min(pauseMs * 2, 500)) {
@@ -288,12 +311,12 @@ async function resolveUnknown(
   return { kind: "unanswered" };
 }
 
-async function askLane(connection: Connection, lane: number, before: Head, block: Block): Promise<CommitResult> {
+async function askLane(connection: Connection, lane: number, before: Head, block: SentBlock): Promise<CommitResult> {
   const situation = await beginBlock(connection, lane, { caseIds: [], paths: [] }).finally(() => leave(connection));
   if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };
   reach("unknown.asked");
   const { epoch, block: number, digest } = situation.lane;
-  const { after }: BlockRows = block.rows;
+  const { after } = block.rows;
   if (epoch !== before.epoch) return { kind: "fenced" }; // the new owner reads what we left, whichever it is
   if (number === after.block && digest.equals(after.digest)) return { kind: "committed", block };
   if (number === before.block && digest.equals(before.digest))

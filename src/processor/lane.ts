@@ -10,8 +10,8 @@ import { reach } from "../failpoints.ts";
 import type { Codec, Decoder } from "../kafka/codec.ts";
 import type { LaneSink, Run } from "../kafka/port.ts";
 import { ConnectionLost, DatabaseUnreachable } from "../store/database.ts";
-import type { Batch, Block, LaneMemory } from "./block.ts";
-import { type CommitResult, type Committer, commitBlock } from "./commit.ts";
+import type { Batch, LaneMemory } from "./block.ts";
+import { type CommitResult, type Committer, commitBlock, type SentBlock } from "./commit.ts";
 import { type IntakeLimits, type Misfit, takeIn } from "./intake.ts";
 import type { ProcessorEvents, Publisher } from "./ports.ts";
 import { InputQueue, type Taken } from "./queue.ts";
@@ -259,12 +259,12 @@ export class Lane implements LaneSink {
     }
   }
 
-  #tell({ rows, messages, counts, inputs }: Block, ms: number): void {
+  #tell({ rows, lines, messages, counts, inputs }: SentBlock, ms: number): void {
     const { events } = this.#parts;
     for (const row of rows.quarantine) events.quarantined(this.number, row.offset, row.reason, row.detail);
     events.committed(this.number, Number(rows.after.block), counts, {
       inputs,
-      lines: rows.lines.length,
+      lines,
       messages: messages.sequences.length,
       bytes: messages.bytes.length,
       ms,

@@ -82,8 +82,24 @@ function encodeOutcomes({ codec, books }: MessageParts, wrote: Wrote): void {
 function encodeCommands({ codec, books }: MessageParts, wrote: Wrote): void {
   const { lane, block } = books;
   for (const command of books.commands) {
-    const { notAfterMicros: notAfter, ...rest } = command;
-    codec.encoders.command.encodeInto(scratch, { ...rest, lane, block, notAfter });
+    // Field by field, here and below: copies of such objects were a good part of what a message cost.
+    codec.encoders.command.encodeInto(scratch, {
+      lane,
+      sequence: command.sequence,
+      block,
+      commandId: command.commandId,
+      caseId: command.caseId,
+      holderId: command.holderId,
+      call: command.call,
+      attempt: command.attempt,
+      idempotencyKey: command.idempotencyKey,
+      notAfter: command.notAfterMicros,
+      payload: command.payload,
+      traceparent: command.traceparent,
+      op: command.op,
+      readOnly: command.readOnly,
+      timeoutMs: command.timeoutMs,
+    });
     wrote("commands", command.sequence, command.holderId);
   }
 }
@@ -91,7 +107,6 @@ function encodeCommands({ codec, books }: MessageParts, wrote: Wrote): void {
 function encodeCrossing(codec: Codec, { lane, block }: Books, { report, sequence }: NumberedMessage): void {
   const { holderId, call, attempt, result, observation, payload } = report;
   const asker = report.from;
-  // Field by field: copies of such objects were a good part of what a transfer between holders cost here.
   codec.encoders.report.encodeInto(scratch, {
     holderId,
     caseId: formatCaseId(report.caseId),

@@ -207,7 +207,7 @@ export type BlockRows = {
  *  @returns what COMMIT was answered with: a failed dbTransaction answers it with ROLLBACK and no error
  *  @throws ConnectionLost (then the outcome is unknown) | DatabaseError; MR001 when the head was not ours to move, MR002
  *          when rows are not those that were read */
-export async function writeBlock(connection: Connection, rows: BlockRows): Promise<string> {
+export function writeBlock(connection: Connection, rows: BlockRows): Promise<string> {
   const { statement, parameters } = writeBlockWith(partsOf(rows));
   const values = inOrder(parameters, [
     headColumns(rows),
@@ -226,6 +226,14 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
     { statement: commit, values: [] },
   ]);
   reach("block.sent");
+  return judgeAnswers(connection, warningsBefore, answering);
+}
+
+async function judgeAnswers(
+  connection: Connection,
+  warningsBefore: number,
+  answering: Promise<PromiseSettledResult<Result>[]>,
+): Promise<string> {
   const [written, done] = (await answering) as [PromiseSettledResult<Result>, PromiseSettledResult<Result>];
   if (written.status === "rejected") throw written.reason;
   // An error at COMMIT proves nothing, and a warning says that it is on this server's disk alone (a cancelled synchronous

@@ -14,7 +14,7 @@ import type { Value } from "../domain/flow/expression.ts";
 import { formatCaseId, parseCaseId } from "../domain/ids.ts";
 
 export type StoredData = {
-  c?: Record<string, string>;
+  c?: Readonly<Record<string, string>>;
   v?: Record<string, string>;
   w?: Record<string, string | boolean | null>;
   t?: Record<string, number>;
@@ -51,40 +51,38 @@ function readParent(text: string): CaseData["parent"] {
   return { kind: id.kind, uuid: id.uuid };
 }
 
-/** @returns null when there is nothing to keep. Put together by hand, twice as fast: names are words of a flow's file, and
- *  only texts can need escaping. */
+/** @returns null when there is nothing to keep. The engine's own printing of a plain object takes half the time of putting
+ *  the text together here, and leaves no pieces for the collector. */
 export function writeData({ currencies, values, timers, attempts, keys, parent, ended }: CaseData): string | null {
-  let numbers = "";
-  let words = "";
+  const numbers: Record<string, string> = {};
+  const words: Record<string, string | boolean | null> = {};
   for (const name in values) {
     const value = values[name] as Value;
-    if (typeof value === "bigint") numbers += `${numbers === "" ? "" : ","}"${name}":"${value}"`;
-    else words += `${words === "" ? "" : ","}"${name}":${typeof value === "string" ? JSON.stringify(value) : value}`;
+    if (typeof value === "bigint") numbers[name] = value.toString();
+    else words[name] = value;
   }
-  let text = section("c", currencies, '"');
-  if (numbers !== "") text += `${text === "" ? "" : ","}"v":{${numbers}}`;
-  if (words !== "") text += `${text === "" ? "" : ","}"w":{${words}}`;
-  for (const part of [section("t", timers, ""), section("a", attempts, ""), keysSection(keys)]) {
-    if (part !== "") text += `${text === "" ? "" : ","}${part}`;
-  }
-  if (parent !== null) text += `${text === "" ? "" : ","}"p":"${formatCaseId({ ...parent, timeMs: 0 })}"`;
-  if (ended !== null) text += `${text === "" ? "" : ","}"e":"${ended}"`;
-  return text === "" ? null : `{${text}}`;
+  const stored: StoredData = {};
+  if (isAny(currencies)) stored.c = currencies;
+  if (isAny(numbers)) stored.v = numbers;
+  if (isAny(words)) stored.w = words;
+  if (isAny(timers)) stored.t = timers;
+  if (isAny(attempts)) stored.a = attempts;
+  if (isAny(keys)) stored.k = usesOf(keys);
+  if (parent !== null) stored.p = formatCaseId({ ...parent, timeMs: 0 });
+  if (ended !== null) stored.e = ended;
+  return isAny(stored) ? JSON.stringify(stored) : null;
 }
 
-function keysSection(keys: CaseData["keys"]): string {
-  let text = "";
+function usesOf(keys: CaseData["keys"]): Record<string, [key: string, sinceMs: number]> {
+  const uses: Record<string, [string, number]> = {};
   for (const call in keys) {
     const { key, sinceMs } = keys[call] as CaseData["keys"][string];
-    text += `${text === "" ? '"k":{' : ","}"${call}":[${JSON.stringify(key)},${sinceMs}]`;
+    uses[call] = [key, sinceMs];
   }
-  return text === "" ? "" : `${text}}`;
+  return uses;
 }
 
-function section(letter: string, named: Readonly<Record<string, unknown>>, quote: string): string {
-  let text = "";
-  for (const name in named) {
-    text += `${text === "" ? `"${letter}":{` : ","}"${name}":${quote}${named[name]}${quote}`;
-  }
-  return text === "" ? "" : `${text}}`;
+function isAny(named: object): boolean {
+  for (const _name in named) return true;
+  return false;
 }
