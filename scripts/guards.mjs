@@ -155,7 +155,7 @@ const GUARDS = [
   {
     name: "unknown COMMIT: the lane's row is asked, not taken for undone",
     file: COMMIT,
-    from: "return resolveUnknown(committer, lane, memory, attempt.block as Block);",
+    from: "return resolveUnknown(committer, lane, memory, attempt.block as SentBlock);",
     to: 'return { kind: "again", reason: "" };',
     test: COMMIT_TESTS,
     title: "a COMMIT that happened and lost its answer is committed",
