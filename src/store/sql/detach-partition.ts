@@ -1,8 +1,10 @@
-// Statements about one partition. Its name cannot be a parameter, so it is checked to be a name and nothing else.
+// Statements about one partition. What is asked in a transaction as plain text has no parameters, so names are
+// checked to be names and nothing else.
 
 import { assert } from "../../domain/assert.ts";
 
 const NAME = /^(block|line|case_state|outbox)_\d{8}(_\d\d)?$/;
+const STATE = /^[a-z][a-z0-9_]*$/;
 
 function checked(partition: string): string {
   assert(NAME.test(partition), `${partition} is not the name of a partition`);
@@ -60,12 +62,20 @@ export function showNeededBlocks(partition: string): string {
     order by z.lane`;
 }
 
-// Purpose: lanes with a timer of a case of this partition, or with one that waits for a person: the case is not over. Index:
-// primary key of the partition, once a timer or such a case. Rows: few.
-export function showWaitingCases(partition: string): string {
-  const part = checked(partition);
-  return `select t.lane from millrace.timer t join ${part} s on s.lane = t.lane and s.case_id = t.case_id
-    union
-    select a.lane from millrace.attention a join ${part} s on s.lane = a.lane and s.case_id = a.case_id
-    order by lane`;
+// Purpose: lanes with a case of this partition that has not come to its end. A timer is not what tells: a case that waits for
+// a provider, for another lane or for a person may have none, and what comes for a case that is not there halts its lane.
+// Index: none, the partition is read once, before anything is locked. Rows: few.
+//
+// `ends` are pairs of a flow's number and a final state of it. A refused create rests in `rejected`, whatever its flow.
+export function showOpenCases(
+  partition: string,
+  ends: readonly { readonly flow: number; readonly state: string }[],
+): string {
+  for (const { state } of ends) assert(STATE.test(state), `${state} is not the name of a state`);
+  const flows = ends.map(({ flow }) => flow).join(", ");
+  const states = ends.map(({ state }) => `'${state}'`).join(", ");
+  return `select distinct s.lane from ${checked(partition)} s
+    left join unnest(array[${flows}]::smallint[], array[${states}]::text[]) e(flow, state) on e.flow = s.flow and e.state = s.state
+    where e.flow is null and s.state <> 'rejected'
+    order by s.lane`;
 }
