@@ -21,6 +21,7 @@ export const HALT_CAUSES = [
   "tail_behind_mark",
   "output_topic_recreated",
   "outbox_gap",
+  "commands_unreadable",
   "clocks_apart",
   "audit_failed",
 ] as const;
@@ -133,6 +134,12 @@ const ADVICE: Record<HaltCause, HaltAdvice> = {
     meaning: "A message that was not published yet is missing in the outbox.",
     remedy: "mend",
     next: "Attach or restore the outbox partition that holds the missing sequence. Run `millrace verify`.",
+  },
+  commands_unreadable: {
+    meaning:
+      "Commands of this lane cannot be read any more: their bytes are damaged or no commands, or they left the log before they were done. What its cases ask of providers is not asked.",
+    remedy: "mend",
+    next: "Read the topic at the offset in the evidence. If it cannot be mended, find the cases of these commands, then set the group's offset behind them and resume.",
   },
   clocks_apart: {
     meaning: "The clocks of process, database and broker differ by more than is allowed.",

@@ -7,7 +7,7 @@ import type { Codec } from "../kafka/codec.ts";
 import type { KafkaSettings, Producer, RawRecord, Reader, TopicAdmin } from "../kafka/port.ts";
 import { openProducer } from "../kafka/producer.ts";
 import type { Provider } from "./contract.ts";
-import { type GatewayEvents, LaneGateway } from "./lane-gateway.ts";
+import { type GatewayEvents, LaneGateway, NOT_SERVED, type ProviderFigures } from "./lane-gateway.ts";
 
 export type GatewaysParts = {
   readonly kafka: KafkaSettings;
@@ -19,11 +19,17 @@ export type GatewaysParts = {
   readonly reportsTopic: string;
   readonly group: string;
   readonly events: GatewayEvents;
+  /** Halts a lane whose commands cannot be read. */
+  readonly halt: (lane: number, evidence: Record<string, unknown>) => void;
 };
 
 const MARK_EVERY_MS = 1_000;
 const APPEND_AGAIN_MS = 200;
 const DRAIN_POLL_MS = 5;
+/** An outage that lasts as long is told; a leader that moves is over sooner. */
+const TROUBLE_MS = 5_000;
+
+type Trouble = { readonly sinceMs: number; readonly what: string };
 
 export class Gateways {
   readonly #parts: GatewaysParts;
@@ -31,6 +37,8 @@ export class Gateways {
   readonly #lanes = new Map<number, LaneGateway>();
   /** which lanes are wanted, and by which opening: one that was overtaken gives up */
   readonly #wanted = new Map<number, symbol>();
+  /** what does not succeed, by lane, since when */
+  readonly #troubles = new Map<number, Trouble>();
   readonly #marker: NodeJS.Timeout;
   #producer: Promise<Producer> | null = null;
   #isStopped = false;
@@ -48,10 +56,11 @@ export class Gateways {
     while (this.#wanted.get(lane) === opening && !this.#isStopped) {
       try {
         const from = await this.#startOf(lane);
-        if (this.#wanted.get(lane) === opening) this.#serve(lane, from);
+        this.#troubles.delete(lane);
+        if (this.#wanted.get(lane) === opening && from !== null) this.#serve(lane, from);
         return;
       } catch (error) {
-        this.#parts.events.appendFailed(lane, error);
+        this.#troubled(lane, `the commands of lane ${lane} cannot be read`, error);
         await sleep(APPEND_AGAIN_MS);
       }
     }
@@ -60,6 +69,7 @@ export class Gateways {
   /** Ends serving it. What is still to be told is told by whoever serves it next. */
   close(lane: number): void {
     this.#wanted.delete(lane);
+    this.#troubles.delete(lane);
     const served = this.#lanes.get(lane);
     if (served === undefined) return;
     this.#parts.reader.close(lane);
@@ -83,14 +93,46 @@ export class Gateways {
     await this.#producer?.then((producer) => producer.close()).catch(() => undefined);
   }
 
-  async #startOf(lane: number): Promise<bigint> {
+  /** What is not told yet, of every provider that is served. */
+  figures(): ReadonlyMap<string, ProviderFigures> {
+    const none: ProviderFigures = { inFlight: 0, sinceMs: null };
+    const figures = new Map([...this.#providers.keys(), NOT_SERVED].map((name) => [name, none]));
+    for (const served of this.#lanes.values()) served.addTo(figures);
+    // Those that wait for their schema: of whom they ask something is not known.
+    figures.delete("");
+    return figures;
+  }
+
+  /** Why calls are not made, a sentence each. A lane whose commands cannot be read is halted, which others tell. */
+  reasons(): string[] {
+    const now = performance.now();
+    const lasting = [...this.#troubles.values()].filter(({ sinceMs }) => now - sinceMs > TROUBLE_MS);
+    const waiting = [...this.#lanes].filter(([, { schemaWaitSinceMs }]) => schemaWaitSinceMs !== null);
+    return [
+      ...lasting.map(({ what }) => what),
+      ...waiting.map(([lane]) => `the gateways of lane ${lane} wait for the schema registry`),
+    ];
+  }
+
+  #troubled(lane: number, what: string, error: unknown): void {
+    const { sinceMs = performance.now() } = this.#troubles.get(lane) ?? {};
+    if (this.#wanted.has(lane)) this.#troubles.set(lane, { sinceMs, what });
+    this.#parts.events.triedAgain(lane, error);
+  }
+
+  /** @returns null when commands have left the log before they were done with: the lane halts */
+  async #startOf(lane: number): Promise<bigint | null> {
     const { admin, group, commandsTopic } = this.#parts;
     const [known, { low, end }] = await Promise.all([
       admin.groupOffset(group, commandsTopic, lane),
       admin.bounds(commandsTopic, lane),
     ]);
+    if (known !== null && known < low) {
+      this.#halt(lane, known, `the log begins at ${low}: what was before it is gone, and not all of it is done`);
+      return null;
+    }
     // A topic that was made anew, or one whose marks have expired, is read from its first record.
-    return known !== null && known >= low && known <= end ? known : low;
+    return known !== null && known <= end ? known : low;
   }
 
   #serve(lane: number, from: bigint): void {
@@ -102,11 +144,19 @@ export class Gateways {
       events,
       providers: this.#providers,
       append: (to, records) => this.#append(to, records),
+      unreadable: (at, offset, reason) => this.#halt(at, offset, reason),
       expired: (at) => this.#openAnew(at),
       roomFreed: () => reader.wake(),
     });
     this.#lanes.set(lane, gateway);
     reader.open(lane, new Map([[commandsTopic, from]]), gateway);
+  }
+
+  #halt(lane: number, offset: bigint, reason: string): void {
+    const { commandsTopic: topic, group, halt } = this.#parts;
+    // Where a person will find the position.
+    void this.#mark();
+    halt(lane, { topic, partition: lane, offset, group, reason });
   }
 
   #openAnew(lane: number): void {
@@ -121,9 +171,10 @@ export class Gateways {
       const used = this.#producer;
       try {
         await (await used).send(this.#parts.reportsTopic, lane, records);
+        this.#troubles.delete(lane);
         return;
       } catch (error) {
-        this.#parts.events.appendFailed(lane, error);
+        this.#troubled(lane, `what providers say cannot be appended to the reports of lane ${lane}`, error);
         this.#giveUp(used);
         await sleep(APPEND_AGAIN_MS);
       }

@@ -5,8 +5,12 @@
 //
 // The position is that of the first command of which something is still to be told: a lane that is opened anew puts those
 // behind it again, which a provider and a case both absorb.
+//
+// No command is ever passed over. Its lane alone writes them, so one that cannot be read halts the lane, as an input does; a
+// schema that the registry does not give out is waited for.
 
-import type { Codec } from "../kafka/codec.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Codec, Undecodable } from "../kafka/codec.ts";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord, LaneSink, RawRecord, Run } from "../kafka/port.ts";
 import { type Answer, inTime, mayExecute, type Provider, reportOf, unknownAnswer } from "./contract.ts";
@@ -19,29 +23,51 @@ export type LaneGatewayParts = {
   /** appends to the lane's reports until they are there; rejects only when the gateway was stopped */
   readonly append: (lane: number, records: readonly RawRecord[]) => Promise<void>;
   readonly events: GatewayEvents;
+  /** what is at this offset cannot be read: the lane must halt, and nothing behind it is put to anybody */
+  readonly unreadable: (lane: number, offset: bigint, reason: string) => void;
   /** the commands are not where they should be: read from the first that is there */
   readonly expired: (lane: number, wanted: bigint) => void;
   readonly roomFreed: () => void;
 };
 
 export interface GatewayEvents {
+  /** a command is put to its provider; NOT_SERVED stands for those that this process does not serve */
+  taken(provider: string): void;
+  /** what a provider said is appended to the reports */
+  answered(provider: string, result: string): void;
   /** a case asks a provider that this process does not serve; its case will ask again and then a person */
   notServed(provider: string): void;
   /** a provider's adapter threw: a bug in it, and the call's result is unknown */
   failed(provider: string, op: string, error: unknown): void;
-  /** a command that cannot be read is passed over: nothing can be done for it */
-  unreadable(lane: number, offset: bigint, reason: string): void;
-  /** the log cannot be read from here on: nothing more of the lane reaches a provider until somebody has looked at it */
-  stuck(lane: number, offset: bigint, reason: string): void;
-  answered(commands: number, reports: number): void;
-  appendFailed(lane: number, error: unknown): void;
+  waitsForSchema(lane: number, reason: string): void;
+  /** reading from where the lane was, or appending its reports, is tried again */
+  triedAgain(lane: number, error: unknown): void;
 }
+
+/** For metrics: any text can be a provider's name, and a label of it would be one more series each. */
+export const NOT_SERVED = "not_served";
 
 const WAITING_MAX = 4_000;
 const APPEND_RECORDS_MAX = 1_000;
 
+const LEARN_AGAIN_MS = 200;
+
 /** A command of which something is still to be told. */
-type Open = { readonly next: bigint; left: number };
+type Open = {
+  readonly next: bigint;
+  readonly appendedAtMs: number;
+  left: number;
+  /** "" until it is read */
+  provider: string;
+  /** something of what was said is among the reports */
+  isAnswered: boolean;
+};
+
+/** What is not told yet of a provider's commands; `sinceMs` is when the oldest was appended of which nothing is told, by the
+ *  broker's clock, null when there is none. */
+export type ProviderFigures = { readonly inFlight: number; readonly sinceMs: number | null };
+
+type Outgoing = { readonly record: RawRecord; readonly of: Open; readonly result: string };
 
 export class LaneGateway implements LaneSink {
   readonly #parts: LaneGatewayParts;
@@ -51,8 +77,12 @@ export class LaneGateway implements LaneSink {
   readonly #open: Open[] = [];
   #passed: bigint;
   readonly #late = new Map<NodeJS.Timeout, () => void>();
-  #outgoing: { record: RawRecord; of: Open }[] = [];
+  #outgoing: Outgoing[] = [];
   #isTaking = false;
+  /** what cannot be read, behind all that is still to be told */
+  #damage: { readonly offset: bigint; readonly reason: string } | null = null;
+  /** since when an unknown schema cannot be looked up, and since when reports cannot be appended; null while all is well */
+  schemaWaitSinceMs: number | null = null;
   #isAppending = false;
   #isClosed = false;
 
@@ -67,7 +97,8 @@ export class LaneGateway implements LaneSink {
   }
 
   hasRoom(): boolean {
-    return this.#waitingRecords < WAITING_MAX && this.#outgoing.length < WAITING_MAX && !this.#isClosed;
+    if (this.#isClosed || this.#damage !== null) return false;
+    return this.#waitingRecords < WAITING_MAX && this.#outgoing.length < WAITING_MAX;
   }
 
   received(run: Run): void {
@@ -83,8 +114,28 @@ export class LaneGateway implements LaneSink {
   }
 
   unreadable(_topic: string, offset: bigint, reason: string): void {
-    // The reader has let go of the log; there is no offset behind the damage that it could be asked to go on from.
-    this.#parts.events.stuck(this.#parts.lane, offset, reason);
+    this.#damage ??= { offset, reason };
+    this.#haltWhenTold();
+  }
+
+  /** The lane halts when all in front is told of: who then goes on behind what cannot be read leaves out nothing else. */
+  #haltWhenTold(): void {
+    if (this.#damage === null || this.#isClosed || this.#isTaking || this.#waiting.length > 0) return;
+    this.hurry();
+    if (this.#open.length > 0) return;
+    const { offset, reason } = this.#damage;
+    this.close();
+    this.#parts.unreadable(this.#parts.lane, offset, reason);
+  }
+
+  /** Adds what is not told yet, by provider. */
+  addTo(figures: Map<string, ProviderFigures>): void {
+    for (const { provider, appendedAtMs, isAnswered, left } of this.#open) {
+      if (left === 0) continue; // done, behind one that is not
+      const { inFlight = 0, sinceMs = null } = figures.get(provider) ?? {};
+      const oldest = isAnswered ? sinceMs : Math.min(sinceMs ?? appendedAtMs, appendedAtMs);
+      figures.set(provider, { inFlight: inFlight + 1, sinceMs: oldest });
+    }
   }
 
   /** Tells what was to be told late at once. */
@@ -114,28 +165,35 @@ export class LaneGateway implements LaneSink {
       for (const record of run.records) {
         const taking = this.#takeOne(record);
         if (taking !== null) await taking;
+        if (this.#isClosed) return;
+        if (this.#damage?.offset !== record.offset) continue;
+        this.#waiting.length = 0;
+        break;
       }
       this.#waitingRecords -= run.records.length;
-      this.#parts.events.answered(run.records.length, 0);
     }
     this.#isTaking = false;
+    this.#haltWhenTold();
     this.#parts.roomFreed();
   }
 
   /** @returns null when it is done: a provider in process answers at once, and waiting for nothing would cost as much */
   #takeOne(record: InputRecord): Promise<void> | null {
-    const open: Open = { next: record.offset + 1n, left: 1 };
+    const { offset, appendedAtMs } = record;
+    const open: Open = { next: offset + 1n, appendedAtMs, left: 1, provider: "", isAnswered: false };
     this.#open.push(open);
     const read = this.#read(record);
     if (read instanceof Promise) return read.then((command) => this.#putAndTell(command, open) ?? undefined);
     return this.#putAndTell(read, open);
   }
 
+  /** @param command null: it cannot be read */
   #putAndTell(command: CommandMessage | null, open: Open): Promise<void> | null {
-    const answered = command === null ? [] : this.#put(command);
+    if (command === null || this.#isClosed) return null;
+    const answered = this.#put(command, open);
     const tell = (answers: readonly Answer[]): null => {
       open.left += answers.length;
-      for (const answer of answers) this.#tell(command as CommandMessage, answer, open);
+      for (const answer of answers) this.#tell(command, answer, open);
       this.#settle(open);
       return null;
     };
@@ -143,23 +201,44 @@ export class LaneGateway implements LaneSink {
   }
 
   #read({ offset, value }: InputRecord): CommandMessage | null | Promise<CommandMessage | null> {
-    const { decoders } = this.#parts.codec;
-    const passOver = (error: unknown): null => {
-      this.#parts.events.unreadable(this.#parts.lane, offset, (error as Error).message);
-      return null;
-    };
-    if (value === null) return passOver(new Error("it has no value"));
-    try {
-      if (decoders.command.needs(value) === null) return decoders.command.decode(value);
-    } catch (error) {
-      return passOver(error);
-    }
-    return decoders.command.read(value).catch(passOver);
+    const decoder = this.#parts.codec.decoders.command;
+    const isMissing = value !== null && decoder.needs(value) !== null;
+    return isMissing ? this.#learn(value).then(() => this.#decode(offset, value)) : this.#decode(offset, value);
   }
 
-  #put(command: CommandMessage): readonly Answer[] | Promise<readonly Answer[]> {
+  #decode(offset: bigint, value: Buffer | null): CommandMessage | null {
+    if (this.#isClosed) return null;
+    try {
+      if (value === null) throw new Undecodable("undecodable", "it has no value");
+      return this.#parts.codec.decoders.command.decode(value);
+    } catch (error) {
+      if (!(error instanceof Undecodable)) throw error;
+      this.#open.pop(); // its own: the position stays in front of it
+      this.#damage = { offset, reason: error.message };
+      return null;
+    }
+  }
+
+  /** Nothing is passed over for an outage of the registry. */
+  async #learn(value: Buffer): Promise<void> {
+    const decoder = this.#parts.codec.decoders.command;
+    for (let id = decoder.needs(value); id !== null && !this.#isClosed; id = decoder.needs(value)) {
+      try {
+        await decoder.learn(id);
+      } catch (error) {
+        this.schemaWaitSinceMs ??= Date.now();
+        this.#parts.events.waitsForSchema(this.#parts.lane, `schema ${id}: ${(error as Error).message}`);
+        await sleep(LEARN_AGAIN_MS);
+      }
+    }
+    this.schemaWaitSinceMs = null;
+  }
+
+  #put(command: CommandMessage, open: Open): readonly Answer[] | Promise<readonly Answer[]> {
     const name = command.payload["provider"] ?? "";
     const provider = this.#parts.providers.get(name);
+    open.provider = provider === undefined ? NOT_SERVED : name;
+    this.#parts.events.taken(open.provider);
     if (provider === undefined) {
       this.#parts.events.notServed(name);
       return [unknownAnswer(command)];
@@ -179,7 +258,7 @@ export class LaneGateway implements LaneSink {
   #tell(command: CommandMessage, answer: Answer, open: Open): void {
     const tell = (): void => {
       const value = this.#parts.codec.encoders.report.encode(reportOf(command, answer, Date.now()));
-      this.#outgoing.push({ record: { key: Buffer.from(command.holderId), value }, of: open });
+      this.#outgoing.push({ record: { key: Buffer.from(command.holderId), value }, of: open, result: answer.result });
       void this.#append();
     };
     if (answer.afterMs === 0) return tell();
@@ -202,12 +281,15 @@ export class LaneGateway implements LaneSink {
           this.#parts.lane,
           batch.map(({ record }) => record),
         );
-        this.#parts.events.answered(0, batch.length);
-        for (const { of } of batch) this.#settle(of);
+        for (const { of, result } of batch) {
+          of.isAnswered = true;
+          this.#parts.events.answered(of.provider, result);
+          this.#settle(of);
+        }
       }
     } catch (error) {
       // Stopped in the middle of it: the position stays in front of what was not told.
-      this.#parts.events.appendFailed(this.#parts.lane, error);
+      this.#parts.events.triedAgain(this.#parts.lane, error);
     } finally {
       this.#isAppending = false;
     }
@@ -219,5 +301,6 @@ export class LaneGateway implements LaneSink {
       this.#passed = first.next;
       this.#open.shift();
     }
+    this.#haltWhenTold();
   }
 }

@@ -1,6 +1,7 @@
 // The role `gateways`: asks payment providers what the cases of this process's lanes want of them.
 
 import type { Config } from "../config.ts";
+import type { HaltCause } from "../domain/halts.ts";
 import type { Provider } from "../gateways/contract.ts";
 import { Gateways } from "../gateways/gateways.ts";
 import { ScriptProvider } from "../gateways/script.ts";
@@ -9,7 +10,11 @@ import { gatewayEvents } from "../telemetry/gateway-events.ts";
 import type { Common, ServiceParts } from "./common.ts";
 import type { LaneFollower } from "./lanes-role.ts";
 
-export type GatewaysRole = LaneFollower & { stop(): Promise<void> };
+export type GatewaysRole = LaneFollower & {
+  /** why calls are not made, a sentence each */
+  reasons(): readonly string[];
+  stop(): Promise<void>;
+};
 
 /** Of the time that stopping may take, what gateways have to tell what they know. */
 const STOP_SHARE = 4;
@@ -19,8 +24,13 @@ const PROVIDERS: Readonly<Record<Config["providers"][number], (config: Config) =
     new ScriptProvider({ seed: scriptSeed, troublePercent: scriptTroublePercent, lateMs: scriptLateMs }),
 };
 
-/** @throws KafkaUnreachable */
-export async function makeGateways({ config, kafka, logger }: ServiceParts, common: Common): Promise<GatewaysRole> {
+/** @param halt halts a lane that this process holds
+ *  @throws KafkaUnreachable */
+export async function makeGateways(
+  { config, kafka, logger, metrics }: ServiceParts,
+  common: Common,
+  halt: (lane: number, cause: HaltCause, evidence: Record<string, unknown>) => void,
+): Promise<GatewaysRole> {
   const { names, codec, admin } = common;
   if (config.providers.includes("script"))
     logger.warn(
@@ -42,11 +52,20 @@ export async function makeGateways({ config, kafka, logger }: ServiceParts, comm
     commandsTopic: names.commands,
     reportsTopic: names.reports,
     group: `${config.topicPrefix}millrace-gateways`,
-    events: gatewayEvents(logger),
+    events: gatewayEvents(logger, metrics),
+    halt: (lane, evidence) => halt(lane, "commands_unreadable", evidence),
   });
+  metrics.watchGateways(() =>
+    [...gateways.figures()].map(([provider, { inFlight, sinceMs }]) => ({
+      provider,
+      inFlight,
+      oldestSeconds: sinceMs === null ? 0 : Math.max(0, (Date.now() - sinceMs) / 1000),
+    })),
+  );
   return {
     took: (lane) => void gateways.open(lane),
     gaveBack: (lane) => gateways.close(lane),
+    reasons: () => gateways.reasons(),
     stop: () => gateways.stop(config.stopDeadlineMs / STOP_SHARE),
   };
 }

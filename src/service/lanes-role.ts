@@ -2,6 +2,7 @@
 
 import type { Config, TopicNames } from "../config.ts";
 import { needsStandby } from "../config-standby.ts";
+import type { HaltCause } from "../domain/halts.ts";
 import type { ParameterBook } from "../domain/parameters.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
@@ -43,6 +44,8 @@ export type LanesRole = {
   process(): bigint;
   live(): Health;
   reasons(): readonly string[];
+  /** Halts a lane of this process, for what who works on it beside has found. */
+  halt(lane: number, cause: HaltCause, evidence: Record<string, unknown>): void;
   start(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -99,6 +102,7 @@ export async function makeLanes(
     process: () => processor.process,
     live: () => liveness(reader),
     reasons: () => whyNotReady(config, processor),
+    halt: (lane, cause, evidence) => processor.haltLane(lane, cause, evidence),
     start: () => processor.start(),
     stop: async () => {
       for (const timer of [offsets, counting, following]) clearInterval(timer);

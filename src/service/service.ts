@@ -20,7 +20,9 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { config, logger, metrics } = parts;
   arm(config, logger);
   const common = await openCommon(parts);
-  const gateways = config.roles.includes("gateways") ? await makeGateways(parts, common) : null;
+  const gateways = config.roles.includes("gateways")
+    ? await makeGateways(parts, common, (lane, cause, evidence) => lanes?.halt(lane, cause, evidence))
+    : null;
   const lanes = config.roles.includes("lanes") ? await makeLanes(parts, common, gateways) : null;
   const auditor = config.roles.includes("auditor") ? makeAuditor(parts, common) : null;
   const rates = config.roles.includes("rates") ? await makeRates(parts, common) : null;
@@ -29,7 +31,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     port: config.httpPort,
     metrics,
     live: () => lanes?.live() ?? { ok: true, reasons: [] },
-    ready: () => joined([...(lanes?.reasons() ?? []), ...(auditor?.reasons() ?? [])]),
+    ready: () => joined([lanes, gateways, auditor].flatMap((role) => role?.reasons() ?? [])),
   });
   await lanes?.start();
   auditor?.start();

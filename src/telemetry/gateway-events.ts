@@ -1,11 +1,12 @@
-// What the gateways tell, as log lines.
+// What the gateways tell, as log lines and metrics.
 
 import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
 
-/** A provider that is not served, and trouble with appending, are told of at most this often. */
+/** What lasts is told of at most this often. */
 const SAY_EVERY_MS = 5_000;
 
-export function gatewayEvents(logger: Logger) {
+export function gatewayEvents(logger: Logger, metrics: Metrics) {
   const said = new Map<string, number>();
   const nowAndThen = (what: string, say: () => void): void => {
     const now = performance.now();
@@ -20,15 +21,13 @@ export function gatewayEvents(logger: Logger) {
       ),
     failed: (provider: string, op: string, error: unknown): void =>
       logger.error({ provider, op, error }, "a provider's adapter failed; what became of the call is unknown"),
-    unreadable: (lane: number, offset: bigint, reason: string): void =>
-      logger.error({ lane, offset, reason }, "a command cannot be read and is passed over"),
-    stuck: (lane: number, offset: bigint, reason: string): void =>
-      logger.error(
-        { lane, offset, reason },
-        "the lane's commands cannot be read from this offset on: its gateway has stopped, and no provider is asked for its cases",
+    taken: (provider: string): void => metrics.gatewayTook(provider),
+    answered: (provider: string, result: string): void => metrics.gatewayAnswered(provider, result),
+    waitsForSchema: (lane: number, reason: string): void =>
+      nowAndThen(`schema ${lane}`, () =>
+        logger.warn({ lane, reason }, "the gateways wait for the schema registry; no command is passed over for it"),
       ),
-    answered: (_commands: number, _reports: number): void => undefined,
-    appendFailed: (lane: number, error: unknown): void =>
-      nowAndThen(`append ${lane}`, () => logger.warn({ lane, error }, "reports are not appended yet; trying again")),
+    triedAgain: (lane: number, error: unknown): void =>
+      nowAndThen(`again ${lane}`, () => logger.warn({ lane, error }, "the gateways cannot reach Kafka; trying again")),
   };
 }

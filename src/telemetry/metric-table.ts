@@ -248,6 +248,35 @@ export const METRICS = {
     labels: [],
     meaning: "Cuts that could not be audited, because database, broker or registry could not be reached.",
   },
+  gatewayCommands: {
+    name: "millrace_gateway_commands_total",
+    kind: "counter",
+    unit: "commands",
+    labels: ["provider"],
+    meaning:
+      "Commands that were put to a provider; repeats after a restart included. `not_served` stands for all providers that this process does not serve.",
+  },
+  gatewayAnswers: {
+    name: "millrace_gateway_answers_total",
+    kind: "counter",
+    unit: "answers",
+    labels: ["provider", "result"],
+    meaning: "What providers said and is among the reports, by result. Worth an alert where many are unknown.",
+  },
+  gatewayInFlight: {
+    name: "millrace_gateway_in_flight_commands",
+    kind: "gauge",
+    unit: "commands",
+    labels: ["provider"],
+    meaning: "Commands of lanes held here of which something is still to be told to their cases.",
+  },
+  gatewayOldestSeconds: {
+    name: "millrace_gateway_oldest_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["provider"],
+    meaning: "Age of the oldest of these commands of which nothing has been told yet; 0 when there is none.",
+  },
   ratesTaken: {
     name: "millrace_rates_taken_total",
     kind: "counter",

@@ -65,6 +65,13 @@ export type AuditFigures = {
   readonly auditedTo: ReadonlyMap<number, bigint>;
 };
 
+/** What a provider still has to answer. */
+export type GatewayFigures = {
+  readonly provider: string;
+  readonly inFlight: number;
+  readonly oldestSeconds: number;
+};
+
 export type Metrics = {
   /** one call per committed block */
   block(figures: BlockFigures): void;
@@ -86,6 +93,10 @@ export type Metrics = {
   audited(blocks: { readonly decided: number; readonly notDecided: number }): void;
   auditFound(invariant: string, problems: number): void;
   auditFailed(): void;
+  gatewayTook(provider: string): void;
+  gatewayAnswered(provider: string, result: string): void;
+  /** once, where gateways run; must not throw */
+  watchGateways(read: () => readonly GatewayFigures[]): void;
   /** one call per batch of ticks; `refused` has a reason for each that was put aside */
   ratesTaken(ticks: { readonly believed: number; readonly dropped: number; readonly refused: readonly string[] }): void;
   /** where rates are known; must not throw */
@@ -131,6 +142,9 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     },
     auditFound: (invariant, problems) => counters.auditFindings.inc({ invariant }, problems),
     auditFailed: () => counters.auditFailures.inc(),
+    gatewayTook: (provider) => counters.gatewayCommands.inc({ provider }),
+    gatewayAnswered: (provider, result) => counters.gatewayAnswers.inc({ provider, result }),
+    watchGateways: (read) => createGatewayGauges(gaugesOf(registry), read),
     ratesTaken: ({ believed, dropped, refused }) => {
       counters.ratesTaken.inc({ result: "believed" }, believed);
       counters.ratesTaken.inc({ result: "dropped" }, dropped);
@@ -175,6 +189,8 @@ function createCounters(registry: Registry) {
     producerIdChanges: new Counter({ ...options(METRICS.producerIdChanges), registers }),
     auditBlocks: new Counter({ ...options(METRICS.auditBlocks), registers }),
     auditFindings: new Counter({ ...options(METRICS.auditFindings), registers }),
+    gatewayCommands: new Counter({ ...options(METRICS.gatewayCommands), registers }),
+    gatewayAnswers: new Counter({ ...options(METRICS.gatewayAnswers), registers }),
     ratesTaken: new Counter({ ...options(METRICS.ratesTaken), registers }),
     ratesRefused: new Counter({ ...options(METRICS.ratesRefused), registers }),
     auditFailures: new Counter({ ...options(METRICS.auditFailures), registers }),
@@ -283,5 +299,14 @@ function createAuditGauges(gauges: Gauges, read: () => AuditFigures): void {
   gauges(METRICS.auditOk, (gauge) => gauge.set(read().isGood ? 1 : 0));
   gauges(METRICS.auditLaneBlock, (gauge) => {
     for (const [lane, block] of read().auditedTo) gauge.set({ lane }, Number(block));
+  });
+}
+
+function createGatewayGauges(gauges: Gauges, read: () => readonly GatewayFigures[]): void {
+  gauges(METRICS.gatewayInFlight, (gauge) => {
+    for (const { provider, inFlight } of read()) gauge.set({ provider }, inFlight);
+  });
+  gauges(METRICS.gatewayOldestSeconds, (gauge) => {
+    for (const { provider, oldestSeconds } of read()) gauge.set({ provider }, oldestSeconds);
   });
 }

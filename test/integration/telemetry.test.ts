@@ -130,10 +130,23 @@ describe("metrics over HTTP", () => {
     expect(page).toContain('millrace_audit_findings_total{invariant="floors_held"} 2');
   });
 
+  test("gateways are told by provider, where they run", async () => {
+    const { metrics, base } = await start();
+    metrics.watchGateways(() => [{ provider: "script", inFlight: 2, oldestSeconds: 1.5 }]);
+    metrics.gatewayTook("script");
+    metrics.gatewayAnswered("script", "approved");
+    const page = await scrape(base);
+    expect(page).toContain('millrace_gateway_commands_total{provider="script"} 1');
+    expect(page).toContain('millrace_gateway_answers_total{provider="script",result="approved"} 1');
+    expect(page).toContain('millrace_gateway_in_flight_commands{provider="script"} 2');
+    expect(page).toContain('millrace_gateway_oldest_seconds{provider="script"} 1.5');
+  });
+
   test("every declared metric is on the page with its meaning, and no other of ours", async () => {
     const { metrics, base } = await start();
     metrics.watchAudit(() => ({ ageSeconds: 0, seconds: 0, isGood: true, auditedTo: new Map() }));
     metrics.watchRates(() => 3n);
+    metrics.watchGateways(() => []);
     const declared = Object.values(METRICS).map(({ name, meaning }) => `# HELP ${name} ${meaning}`);
     const shown = (await scrape(base)).split("\n").filter((line) => line.startsWith("# HELP millrace_"));
     expect(shown.toSorted()).toEqual(declared.toSorted());

@@ -2,20 +2,21 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
 import { parseFlow } from "../../src/domain/flow/parse.ts";
 import type { Located } from "../../src/domain/located.ts";
 import type { Provider } from "../../src/gateways/contract.ts";
-import { LaneGateway } from "../../src/gateways/lane-gateway.ts";
+import { Gateways } from "../../src/gateways/gateways.ts";
+import { LaneGateway, NOT_SERVED, type ProviderFigures } from "../../src/gateways/lane-gateway.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
 import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
-import type { RawRecord } from "../../src/kafka/port.ts";
+import type { RawRecord, TopicAdmin } from "../../src/kafka/port.ts";
 import { CardLane } from "../support/card-lane.ts";
 import { intent } from "../support/unchecked.ts";
-import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
+import { codecWith, MemoryRegistry, SCHEMAS } from "./codec-fixtures.ts";
 
 const codec = codecWith(new MemoryRegistry());
 const AN_HOUR_MICROS = 3_600_000_000n;
@@ -118,21 +119,27 @@ describe("the scripted provider", () => {
   });
 });
 
+/** Of a schema that this release has not written by. */
+const NEWER_ID = 44;
+const APPENDED_MS = 1_700_000_000_000;
+
 type Made = {
   readonly gateway: LaneGateway;
   readonly reports: ReportMessage[];
   readonly said: string[];
+  readonly answered: string[];
   give(...commands: readonly CommandMessage[]): void;
 };
 
-function makeGateway(providers: readonly Provider[], append?: () => Promise<void>): Made {
+function makeGateway(providers: readonly Provider[], append?: () => Promise<void>, by = codec): Made {
   const reports: ReportMessage[] = [];
   const said: string[] = [];
+  const answered: string[] = [];
   let next = 40n;
   const gateway = new LaneGateway({
     lane: 3,
     from: next,
-    codec,
+    codec: by,
     providers: new Map(providers.map((provider) => [provider.name, provider])),
     append: async (_lane, records: readonly RawRecord[]) => {
       await append?.();
@@ -141,11 +148,12 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
     events: {
       notServed: (provider) => said.push(`not served ${provider}`),
       failed: (provider, op) => said.push(`failed ${provider} ${op}`),
-      unreadable: (lane, offset) => said.push(`unreadable ${lane} ${offset}`),
-      stuck: (lane, offset) => said.push(`stuck ${lane} ${offset}`),
-      answered: () => undefined,
-      appendFailed: (lane) => said.push(`append failed ${lane}`),
+      taken: () => undefined,
+      answered: (provider, result) => answered.push(`${provider} ${result}`),
+      waitsForSchema: (lane) => said.push(`waits ${lane}`),
+      triedAgain: (lane) => said.push(`tried again ${lane}`),
     },
+    unreadable: (lane, offset) => said.push(`unreadable ${lane} ${offset}`),
     expired: () => said.push("expired"),
     roomFreed: () => undefined,
   });
@@ -153,7 +161,7 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
   const give = (...commands: readonly CommandMessage[]): void => {
     const records = commands.map((one, index) => ({
       offset: next + BigInt(index),
-      appendedAtMs: 0,
+      appendedAtMs: APPENDED_MS,
       key: Buffer.from(one.holderId),
       value: codec.encoders.command.encode(one),
     }));
@@ -161,7 +169,7 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
     next += BigInt(commands.length);
     gateway.received({ lane: 3, topic: "commands", fromOffset, nextOffset: next, records, bytes: 1, logEnd: next });
   };
-  return { gateway, reports, said, give };
+  return { gateway, reports, said, answered, give };
 }
 
 const answering = (name: string, ...answers: readonly { result: string; afterMs: number }[]): Provider => {
@@ -201,10 +209,10 @@ describe("a lane's gateway", () => {
     expect(gateway.position).toBe(41n);
   });
 
-  test("tells a log that cannot be read from a command that is passed over", () => {
+  test("halts its lane for a batch that cannot be read", () => {
     const { gateway, said } = makeGateway([]);
     gateway.unreadable("commands", 40n, "the batch's checksum is wrong");
-    expect(said).toEqual(["stuck 3 40"]);
+    expect(said).toEqual(["unreadable 3 40"]);
     expect(gateway.position).toBe(40n);
   });
 
@@ -213,7 +221,7 @@ describe("a lane's gateway", () => {
     const { give, gateway, said } = makeGateway([answering("script", { result: "ok", afterMs: 0 })], refused);
     give(command());
     await sleep(20);
-    expect(said).toEqual(["append failed 3"]);
+    expect(said).toEqual(["tried again 3"]);
     expect(gateway.position).toBe(40n);
   });
 
@@ -277,14 +285,167 @@ describe("a lane's gateway", () => {
     expect(gateway.position).toBe(43n);
   });
 
-  test("passes over bytes that are no command", async () => {
-    const { reports, give, said, gateway } = makeGateway([answering("script", { result: "ok", afterMs: 0 })]);
-    const records = [{ offset: 40n, appendedAtMs: 0, key: null, value: Buffer.from("rubbish") }];
-    gateway.received({ lane: 3, topic: "c", fromOffset: 40n, nextOffset: 41n, records, bytes: 1, logEnd: 41n });
+  test("tells all that came before what cannot be read, late answers too, and halts its lane then", async () => {
+    let append: () => void = () => undefined;
+    const appended = new Promise<void>((resolve) => (append = resolve));
+    const late = answering("script", { result: "unknown", afterMs: 0 }, { result: "approved", afterMs: 3_600_000 });
+    const { reports, give, said, gateway } = makeGateway([late], () => appended);
+    give(command());
+    gateway.unreadable("commands", 41n, "the batch's checksum is wrong");
     await sleep(20);
+    expect([said, gateway.position]).toEqual([[], 40n]);
+    append();
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown", "approved"]);
+    expect([said, gateway.position]).toEqual([["unreadable 3 41"], 41n]);
+  });
+
+  test("halts its lane for bytes that are no command, and puts nothing behind them to anybody", async () => {
+    const { reports, give, said, gateway } = makeGateway([answering("script", { result: "ok", afterMs: 0 })]);
     give(command());
     await sleep(20);
-    expect(said).toEqual(["unreadable 3 40"]);
+    const records = [{ offset: 41n, appendedAtMs: 0, key: null, value: Buffer.from("rubbish") }];
+    gateway.received({ lane: 3, topic: "c", fromOffset: 41n, nextOffset: 42n, records, bytes: 1, logEnd: 42n });
+    give(command());
+    await sleep(20);
+    expect(gateway.hasRoom()).toBe(false);
+    expect(said).toEqual(["unreadable 3 41"]);
     expect(reports).toHaveLength(1);
+    expect(gateway.position).toBe(41n);
+  });
+
+  test("waits for a schema that the registry does not give out, and passes over nothing for it", async () => {
+    const registry = new MemoryRegistry();
+    registry.schemas.set(NEWER_ID, new Error("registry away"));
+    const value = codec.encoders.command.encode(command());
+    value.writeInt32BE(NEWER_ID, 1);
+    const provider = answering("script", { result: "ok", afterMs: 0 });
+    const { reports, said, gateway } = makeGateway([provider], undefined, codecWith(registry));
+    const records = [{ offset: 40n, appendedAtMs: APPENDED_MS, key: null, value }];
+    gateway.received({ lane: 3, topic: "c", fromOffset: 40n, nextOffset: 41n, records, bytes: 1, logEnd: 41n });
+    await sleep(50);
+    expect(gateway.schemaWaitSinceMs).not.toBeNull();
+    expect([said, reports.length, gateway.position]).toEqual([["waits 3"], 0, 40n]);
+    registry.schemas.set(NEWER_ID, SCHEMAS.command);
+    await sleep(400);
+    expect([gateway.schemaWaitSinceMs, reports.length, gateway.position]).toEqual([null, 1, 41n]);
+  });
+
+  test("tells by provider what is not told yet, and since when nothing is", async () => {
+    let answer: (told: readonly []) => void = () => undefined;
+    const slow: Provider = { name: "slow", execute: () => new Promise((resolve) => (answer = resolve)), ask: () => [] };
+    const late = answering("script", { result: "unknown", afterMs: 0 }, { result: "approved", afterMs: 3_600_000 });
+    const { give, gateway, answered } = makeGateway([slow, late]);
+    const figures = () => {
+      const found = new Map<string, ProviderFigures>();
+      gateway.addTo(found);
+      return Object.fromEntries(found);
+    };
+    give(command(), command({ payload: { provider: "nobody" } }), command({ payload: { provider: "slow" } }));
+    await sleep(20);
+    expect(figures()).toEqual({
+      script: { inFlight: 1, sinceMs: null },
+      slow: { inFlight: 1, sinceMs: APPENDED_MS },
+    });
+    expect(answered).toEqual(["script unknown", `${NOT_SERVED} unknown`]);
+    answer([]);
+    await sleep(20);
+    expect(figures()).toEqual({ script: { inFlight: 1, sinceMs: null } });
+    gateway.hurry();
+    await sleep(20);
+    expect(figures()).toEqual({});
+    expect(answered.at(-1)).toBe("script approved");
   });
 });
+
+describe("the gateways of a process", () => {
+  function makeGateways(admin: Partial<TopicAdmin>) {
+    const halted: unknown[] = [];
+    const opened: unknown[] = [];
+    const said: string[] = [];
+    const gateways = new Gateways({
+      kafka: { brokers: [], clientId: "test", log: () => undefined },
+      reader: {
+        open: (lane, offsets) => void opened.push([lane, ...offsets]),
+        close: () => undefined,
+        wake: () => undefined,
+        silentMs: () => 0,
+        stop: async () => undefined,
+      },
+      admin: { publishGroupOffsets: async () => undefined, ...admin } as TopicAdmin,
+      codec,
+      providers: [answering("script")],
+      commandsTopic: "commands",
+      reportsTopic: "reports",
+      group: "group",
+      events: {
+        taken: () => undefined,
+        answered: () => undefined,
+        notServed: () => undefined,
+        failed: () => undefined,
+        waitsForSchema: () => undefined,
+        triedAgain: (lane) => void said.push(`tried again ${lane}`),
+      },
+      halt: (lane, evidence) => void halted.push([lane, evidence]),
+    });
+    onTestFinished(() => gateways.stop(0));
+    return { gateways, halted, opened, said };
+  }
+
+  test("halt a lane whose commands left the log before they were done, and read no other from its first", async () => {
+    let known: bigint | null = 40n;
+    const { gateways, halted, opened } = makeGateways({
+      groupOffset: async () => known,
+      bounds: async () => ({ low: 41n, end: 50n }),
+    });
+    await gateways.open(3);
+    const reason = "the log begins at 41: what was before it is gone, and not all of it is done";
+    expect(halted).toEqual([[3, { topic: "commands", partition: 3, offset: 40n, group: "group", reason }]]);
+    expect(opened).toEqual([]);
+    for (const [offset, from] of [
+      [45n, 45n],
+      [41n, 41n],
+      [null, 41n],
+      [60n, 41n],
+    ] as const) {
+      known = offset;
+      await gateways.open(3);
+      expect(opened.pop(), `${offset}`).toEqual([3, ["commands", from]]);
+      gateways.close(3);
+    }
+    expect(halted).toHaveLength(1);
+  });
+
+  test("are not ready when a lane's commands cannot be read for long, and say of which", async () => {
+    vi.useFakeTimers({ toFake: ["performance", "setTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    let isAway = true;
+    const { gateways, opened, said } = makeGateways({
+      groupOffset: async () => {
+        if (isAway) throw new Error("away");
+        return 41n;
+      },
+      bounds: async () => ({ low: 41n, end: 50n }),
+    });
+    const opening = gateways.open(3);
+    await sleep0();
+    expect([said.length, gateways.reasons()]).toEqual([1, []]);
+    vi.advanceTimersByTime(6_000);
+    expect(gateways.reasons()).toEqual(["the commands of lane 3 cannot be read"]);
+    gateways.close(3);
+    expect(gateways.reasons()).toEqual([]);
+    isAway = false;
+    await gateways.open(3);
+    expect([opened, gateways.reasons()]).toEqual([[[3, ["commands", 41n]]], []]);
+    void opening;
+  });
+
+  test("tell of every provider that they serve, and of those that they do not as one", () => {
+    const { gateways } = makeGateways({});
+    const none = { inFlight: 0, sinceMs: null };
+    expect(Object.fromEntries(gateways.figures())).toEqual({ script: none, [NOT_SERVED]: none });
+  });
+});
+
+/** What is waiting to run has run. */
+const sleep0 = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
