@@ -204,7 +204,7 @@ describe("these rules themselves", () => {
       "kafkajs",
     ]);
     expect(resolveImport(file, "../domain/c.ts")).toBe("src/domain/c.ts");
-    expect(see("src/config-kinds.ts", "").area).toBe("config");
+    expect(see("src/config/kinds.ts", "").area).toBe("config");
     expect(see("src/main.ts", "").area).toBe("main");
     expect(see("src/store/sql/x.ts", "").area).toBe("store");
   });

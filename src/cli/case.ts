@@ -1,7 +1,7 @@
 // millrace case: one case with everything that happened to it.
 
 import type { Command } from "commander";
-import { topicNames } from "../config.ts";
+import { topicNames } from "../config/config.ts";
 import { loadDeclared } from "../declared/load.ts";
 import { caseUuid, printCaseId } from "../domain/case-search.ts";
 import type { HistoryEntry } from "../domain/history.ts";

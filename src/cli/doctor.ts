@@ -1,7 +1,7 @@
 // millrace doctor: every dependency and setting, and what to do about each. It looks and changes nothing.
 
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { Doctor } from "./doctor-report.ts";
 import { CommandFailed, EXIT } from "./exit.ts";

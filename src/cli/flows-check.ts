@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Declared, DeclaredFaults } from "../declared/load.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import type { FlowFault } from "../domain/flow/proof.ts";

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { suggest } from "../config-suggest.ts";
+import { suggest } from "../config/suggest.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { printFault } from "../domain/located.ts";
 import { type CliContext, withExamples } from "./context.ts";

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
-import { suggest } from "../config-suggest.ts";
+import { suggest } from "../config/suggest.ts";
 import { type Fault, printFault } from "../domain/located.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT, usageFailed } from "./exit.ts";

@@ -1,7 +1,7 @@
 // millrace flows test: the scenarios beside the flows, on the core that the service runs on.
 
 import type { Command } from "commander";
-import { suggest } from "../config-suggest.ts";
+import { suggest } from "../config/suggest.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { actionsOf } from "../domain/flow/walk.ts";
 import { printFault } from "../domain/located.ts";

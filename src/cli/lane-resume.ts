@@ -1,6 +1,6 @@
 // millrace lane resume: closes a halt, if need be with the offset from which the operator lets the lane go on.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { remedyText } from "../domain/halts.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";

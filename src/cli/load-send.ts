@@ -2,7 +2,7 @@
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { loadDeclared } from "../declared/load.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";

@@ -1,6 +1,6 @@
 // millrace partitions detach: which partitions are old enough, and what becomes of each.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { caseEnds } from "../declared/case-ends.ts";
 import { readFlowSources } from "../store/audit.ts";
 import type { Connection } from "../store/database.ts";

@@ -1,7 +1,7 @@
 // millrace partitions: which time partitions there are, and taking old ones out of their tables.
 
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { PARTITIONED_TABLES, type Partition, readPartitions } from "../store/partitions.ts";
 import { countLanes } from "../store/setup.ts";
 import { type CliContext, withExamples } from "./context.ts";

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { type Config, ratesTopic } from "../config.ts";
+import { type Config, ratesTopic } from "../config/config.ts";
 import { loadDeclared } from "../declared/load.ts";
 import { loadFeeds } from "../declared/load-rates.ts";
 import { type RateMessage, rateKey } from "../kafka/codec-rate.ts";

@@ -1,7 +1,7 @@
 // The working part of `millrace replay --compare`: finds out what can be compared, has it decided anew in a ledger of its
 // own, and tells whether both are equal.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings, TopicAdmin } from "../kafka/port.ts";
 import { beginReading, readFlowSources } from "../store/audit.ts";

@@ -5,7 +5,7 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings, TopicAdmin } from "../kafka/port.ts";
 import { openRegistry, subjectOf } from "../kafka/registry.ts";

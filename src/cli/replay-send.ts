@@ -1,6 +1,6 @@
 // The working part of `millrace replay`: checks that it can be done, sends, and tells what was sent.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings, TopicAdmin } from "../kafka/port.ts";
 import { batchBytesMaxOf, lastAppendMs, type ReplayDone, replay } from "../workload/replay.ts";

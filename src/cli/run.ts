@@ -39,7 +39,7 @@ async function run(context: CliContext, options: RunOptions): Promise<void> {
   );
   const addresses = await context.addresses(config);
   const { startService } = await import("../service/service.ts");
-  const { kafkaAccess } = await import("../config-secrets.ts");
+  const { kafkaAccess } = await import("../config/secrets.ts");
   const { createLogger } = await import("../telemetry/logger.ts");
   const { createMetrics } = await import("../telemetry/metrics.ts");
   const { ownVersion } = await import("./version.ts");

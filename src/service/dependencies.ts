@@ -1,7 +1,7 @@
 // What the settings say of Postgres, Kafka and the registry, as their doors want it: for the service, and for what sets it
 // up.
 
-import { type Config, ratesTopic, type TopicNames } from "../config.ts";
+import { type Config, ratesTopic, type TopicNames } from "../config/config.ts";
 import type { Declared } from "../declared/load.ts";
 import { createRateCodec, type RateCodec } from "../kafka/codec-rate.ts";
 import type { Registry, TopicSchema } from "../kafka/registry.ts";

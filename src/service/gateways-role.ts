@@ -1,6 +1,6 @@
 // The role `gateways`: asks payment providers what the cases of this process's lanes want of them.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Provider } from "../gateways/contract.ts";
 import { Gateways } from "../gateways/gateways.ts";

@@ -1,7 +1,7 @@
 // The role `lanes`: processor and relay, always together in a lane's owner, with what looks after them.
 
-import type { Config, TopicNames } from "../config.ts";
-import { needsStandby } from "../config-standby.ts";
+import type { Config, TopicNames } from "../config/config.ts";
+import { needsStandby } from "../config/standby.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { ParameterBook } from "../domain/parameters.ts";
 import type { Rules } from "../domain/rules.ts";

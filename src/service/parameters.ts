@@ -2,7 +2,7 @@
 // number that every block records. A running service keeps to one version; the next start takes what has changed.
 
 import { createHash } from "node:crypto";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Declared } from "../declared/load.ts";
 import { makeParameterBook, type ParameterBook } from "../domain/parameters.ts";
 import { writeOverlays } from "../domain/parameters-stored.ts";

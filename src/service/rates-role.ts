@@ -1,6 +1,6 @@
 // The role `rates`: ticks of the feeds become versions of rates. One instance is enough; more of them take turns.
 
-import { ratesTopic } from "../config.ts";
+import { ratesTopic } from "../config/config.ts";
 import { loadFeeds } from "../declared/load-rates.ts";
 import { openPartitionReader } from "../kafka/partitions.ts";
 import { RateTaker, type TakerEvents } from "../rates/taker.ts";

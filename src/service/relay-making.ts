@@ -1,6 +1,6 @@
 // Joins relay and processor, which do not know each other: the relay asks the lane row and may end a lane.
 
-import type { TopicNames } from "../config.ts";
+import type { TopicNames } from "../config/config.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { SharedProducer } from "../kafka/shared-producer.ts";
 import { openLaneWriter } from "../kafka/writer.ts";

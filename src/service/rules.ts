@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { type Declared, loadKept } from "../declared/load.ts";
 import { assert } from "../domain/assert.ts";
 import { type CompiledFlow, compileFlow } from "../domain/flow/compile.ts";

@@ -1,6 +1,6 @@
 // Composition root of the running service: makes what its roles are, and takes it down in order.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { armFailpoints } from "../failpoints.ts";
 import { type Health, startHealthServer } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/logger.ts";

@@ -2,7 +2,7 @@
 // `millrace migrate` does; safe to repeat, and it changes nothing that is there.
 
 import { join } from "node:path";
-import { type Config, ratesTopic, type TopicNames, topicNames } from "../config.ts";
+import { type Config, ratesTopic, type TopicNames, topicNames } from "../config/config.ts";
 import { loadDeclared } from "../declared/load.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings, TopicSpec } from "../kafka/port.ts";

@@ -1,6 +1,6 @@
 // What a running service tells of itself: metrics that are read when somebody scrapes, health, and offsets for lag tools.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import type { Reader, TopicAdmin } from "../kafka/port.ts";
 import type { HaltedLanes } from "../processor/halted-lanes.ts";
 import type { Processor } from "../processor/processor.ts";

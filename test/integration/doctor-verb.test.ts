@@ -2,7 +2,7 @@
 import { ConfigResourceTypes } from "kafkajs";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { topicNames } from "../../src/config.ts";
+import { topicNames } from "../../src/config/config.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { openAdmin } from "../../src/kafka/admin.ts";
 import { connect, type DatabaseSettings } from "../../src/store/database.ts";

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ratesTopic } from "../../src/config.ts";
+import { ratesTopic } from "../../src/config/config.ts";
 import { loadDeclared } from "../../src/declared/load.ts";
 import { type RateCodec, type RateMessage, rateKey } from "../../src/kafka/codec-rate.ts";
 import { openRegistry } from "../../src/kafka/registry.ts";

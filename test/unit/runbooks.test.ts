@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { SETTINGS } from "../../src/config-settings.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 import { HALT_CAUSES, haltRunbook } from "../../src/domain/halts.ts";
 import { KNOWN_LABELS, METRICS, type MetricDeclaration } from "../../src/telemetry/metric-table.ts";
 import { findCommands, unknownCommands } from "../support/commands.ts";

@@ -1,6 +1,6 @@
 // Whether a Postgres without a synchronous standby may be used.
 
-import type { Config } from "./config-settings.ts";
+import type { Config } from "./settings.ts";
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|)$/;
 

@@ -3,9 +3,9 @@
 // the three addresses, which carry the names that other tools use too.
 
 import { hostname } from "node:os";
-import { folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./config-kinds.ts";
-import { SECURITY, SECURITY_RULES } from "./config-security.ts";
-import { ARMED_FAILPOINT } from "./failpoints.ts";
+import { ARMED_FAILPOINT } from "../failpoints.ts";
+import { folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./kinds.ts";
+import { SECURITY, SECURITY_RULES } from "./security.ts";
 
 export const ROLES = ["lanes", "gateways", "auditor", "rates"] as const;
 /** Payment providers that the role `gateways` can serve. */

@@ -1,7 +1,7 @@
 // Settings of who may get in and who may listen: encryption, logins, passwords and the files that hold them.
 
-import { file, oneOf, secret, text, yesOrNo } from "./config-kinds.ts";
-import type { Config, Rule } from "./config-settings.ts";
+import { file, oneOf, secret, text, yesOrNo } from "./kinds.ts";
+import type { Config, Rule } from "./settings.ts";
 
 export const SASL_MECHANISMS = ["none", "plain", "scram-sha-256", "scram-sha-512"] as const;
 

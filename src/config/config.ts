@@ -4,9 +4,9 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Setting } from "./config-kinds.ts";
-import { shownValue } from "./config-secrets.ts";
-import { type Config, RULES, type Rule, SETTING_NAMES, SETTINGS, type SettingName } from "./config-settings.ts";
+import type { Setting } from "./kinds.ts";
+import { shownValue } from "./secrets.ts";
+import { type Config, RULES, type Rule, SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
 import {
   type ConfigFault,
   type ConfigSources,
@@ -17,11 +17,11 @@ import {
   readEnvironment,
   readFile,
   readFlags,
-} from "./config-sources.ts";
+} from "./sources.ts";
 
-export type { Config, SettingName } from "./config-settings.ts";
-export type { ConfigFault, ConfigSources, FlagValue, Origin } from "./config-sources.ts";
-export { printOrigin } from "./config-sources.ts";
+export type { Config, SettingName } from "./settings.ts";
+export type { ConfigFault, ConfigSources, FlagValue, Origin } from "./sources.ts";
+export { printOrigin } from "./sources.ts";
 
 /** The origin of every setting's value. */
 export type Origins = ReadonlyMap<SettingName, Origin>;
@@ -96,7 +96,7 @@ function whyUnreadable(path: string): string | null {
 }
 
 /** The folder `schemas` of the package: beside `src` in a clone and beside `dist` when built or installed. */
-const OWN_SCHEMAS = fileURLToPath(new URL("../schemas", import.meta.url));
+const OWN_SCHEMAS = fileURLToPath(new URL("../../schemas", import.meta.url));
 
 function withDefaults(values: ReadonlyMap<SettingName, { readonly value: unknown }>): Config {
   const chosen = (name: SettingName): unknown => values.get(name)?.value ?? SETTINGS[name].default;

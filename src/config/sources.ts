@@ -3,10 +3,10 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { environmentName, SETTING_NAMES, SETTINGS, type SettingName } from "./config-settings.ts";
-import { suggest } from "./config-suggest.ts";
-import { readLocatedYaml } from "./declared/yaml.ts";
-import { type Located, type Place } from "./domain/located.ts";
+import { readLocatedYaml } from "../declared/yaml.ts";
+import { type Located, type Place } from "../domain/located.ts";
+import { environmentName, SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
+import { suggest } from "./suggest.ts";
 
 export const DEFAULT_CONFIG_FILE = "millrace.yaml";
 

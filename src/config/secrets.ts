@@ -2,8 +2,8 @@
 // when settings are checked: a secret is in memory where it is used and nowhere else.
 
 import { readFileSync } from "node:fs";
-import type { Setting } from "./config-kinds.ts";
-import { type Config, SETTINGS, type SettingName } from "./config-settings.ts";
+import type { Setting } from "./kinds.ts";
+import { type Config, SETTINGS, type SettingName } from "./settings.ts";
 
 /** A file of a secret was there when the settings were checked, and cannot be read now, or holds nothing. */
 export class SecretUnreadable extends Error {

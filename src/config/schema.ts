@@ -1,8 +1,8 @@
 // The JSON Schema of the file of settings, made from their table: editors complete keys, show reasons and underline what
 // is out of bounds. Rules between settings are not in it; `config check` tells those.
 
-import type { JsonSchema, Setting } from "./config-kinds.ts";
-import { environmentName, SETTING_NAMES, SETTINGS, type SettingName } from "./config-settings.ts";
+import type { JsonSchema, Setting } from "./kinds.ts";
+import { environmentName, SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
 
 const SCHEMA_KEY: JsonSchema = {
   type: "string",
