@@ -74,7 +74,7 @@ const GUARDS = [
   },
   {
     name: "age of a rate, asked before it prices anything",
-    file: "src/domain/rates.ts",
+    file: "src/domain/fx/rates.ts",
     from: 'found === null || found.quality === "stale" ? null : found.rate;',
     to: "found === null ? null : found.rate;",
     test: "test/unit/rates.test.ts",
@@ -82,7 +82,7 @@ const GUARDS = [
   },
   {
     name: "payment that has begun a quote, which no other goes on with",
-    file: "src/domain/quotes.ts",
+    file: "src/domain/fx/quotes.ts",
     from: 'if (by !== "" && by !== use.by) return "quote_mismatch";',
     to: "",
     test: "test/unit/quotes.test.ts",
@@ -401,7 +401,7 @@ const GUARDS = [
   },
   {
     name: "deduplication by case",
-    file: "src/domain/decide.ts",
+    file: "src/domain/decide/decide.ts",
     from: "found.holderId === intent.holderId) ? found : null;",
     to: "found.holderId === intent.holderId) ? null : null;",
     test: "test/faults/retry.test.ts",
@@ -409,7 +409,7 @@ const GUARDS = [
   },
   {
     name: "deduplication by case: the fingerprint",
-    file: "src/domain/decide.ts",
+    file: "src/domain/decide/decide.ts",
     from: "earlier !== null && earlier.fingerprint === print",
     to: "earlier !== null",
     test: "test/faults/retry.test.ts",

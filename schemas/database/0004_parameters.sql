@@ -12,7 +12,7 @@ set search_path = millrace;
 create table parameter_version (
   version bigint generated always as identity primary key,
   content_hash text not null unique,
-  source text not null,                             -- JSON: src/domain/parameters-stored.ts
+  source text not null,                             -- JSON: src/domain/parameters/stored.ts
   registered_at timestamptz not null default now()
 );
 

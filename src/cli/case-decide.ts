@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { holdsCardNumber } from "../domain/card-numbers.ts";
+import { holdsCardNumber } from "../domain/cards/numbers.ts";
 import { caseUuid, printCaseId } from "../domain/case-search.ts";
 import { homeLane } from "../domain/holder.ts";
 import type { NewIntent } from "../kafka/codec-messages.ts";

@@ -2,8 +2,8 @@
 
 import { loadDeclared } from "../declared/load.ts";
 import { formatDecimal } from "../domain/decimal.ts";
-import { lockSecondsOf, type Rate } from "../domain/fx.ts";
-import { roundQuotient } from "../domain/rounding.ts";
+import { lockSecondsOf, type Rate } from "../domain/fx/fx.ts";
+import { roundQuotient } from "../domain/fx/rounding.ts";
 import { newestRatesVersion, rateBookAt, ratesVersionAt } from "../store/rates.ts";
 import { parseTime } from "../workload/intents-time.ts";
 import type { CliContext } from "./context.ts";

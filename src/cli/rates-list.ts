@@ -1,6 +1,6 @@
 // millrace rates list and refused: what is known of exchange rates, and what was not believed.
 
-import { type LifeSpan, type RateRow, spanAt } from "../domain/rates.ts";
+import { type LifeSpan, type RateRow, spanAt } from "../domain/fx/rates.ts";
 import type { Connection } from "../store/database.ts";
 import { newestRatesVersion, rateBookAt, readRefusedRates } from "../store/rates.ts";
 import type { CliContext } from "./context.ts";

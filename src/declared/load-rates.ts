@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseFeeds, type RateFeeds } from "../domain/feeds.ts";
+import { parseFeeds, type RateFeeds } from "../domain/fx/feeds.ts";
 import type { Fault, Located } from "../domain/located.ts";
 import { DeclaredFaults } from "./load.ts";
 import { readLocatedYaml } from "./yaml.ts";

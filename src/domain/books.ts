@@ -5,9 +5,9 @@
 import { assert } from "./assert.ts";
 import type { CompiledFlow } from "./flow/compile.ts";
 import type { Value } from "./flow/expression.ts";
+import { NO_RATES, type RateBook } from "./fx/rates.ts";
 import type { Intent } from "./intent.ts";
-import { NO_PARAMETERS, type ParameterBook } from "./parameters.ts";
-import { NO_RATES, type RateBook } from "./rates.ts";
+import { NO_PARAMETERS, type ParameterBook } from "./parameters/parameters.ts";
 import type { Rules } from "./rules.ts";
 
 export type AccountStatus = "open" | "frozen" | "closed";

@@ -1,8 +1,8 @@
 // Fees and shares of amounts, as flow files ask for them: whole numbers in, whole numbers out, each rounded by its policy.
 
 import { assert } from "./assert.ts";
-import { BPS } from "./fx.ts";
-import { quotient } from "./rounding.ts";
+import { BPS } from "./fx/fx.ts";
+import { quotient } from "./fx/rounding.ts";
 
 /** `fee.of(x, bps, fixed)`: the rate's part of `x` and a fixed sum, at most `x`, so that a fee never takes what is not there.
  *  @returns 0n <= fee <= x for x >= 0n; a negative rate or fixed sum counts as none */

@@ -10,7 +10,7 @@
 // repeat tell of it, another when the provider says something new. The case absorbs what it knows.
 
 import { scryptSync } from "node:crypto";
-import { holdsCardNumber, maskCardNumbers } from "../domain/card-numbers.ts";
+import { holdsCardNumber, maskCardNumbers } from "../domain/cards/numbers.ts";
 import type { CommandMessage, ReportMessage } from "../kafka/codec-messages.ts";
 
 export type Answer = {

@@ -15,10 +15,10 @@ import {
   type TimerInput,
   type TimerKey,
 } from "../domain/books.ts";
-import { decideIntent, decideReport, decideTimer, Undecidable } from "../domain/decide.ts";
+import { decideIntent, decideReport, decideTimer, Undecidable } from "../domain/decide/decide.ts";
+import type { RateBook } from "../domain/fx/rates.ts";
 import { type BlockFacts, blockDigest, type Head, type InputPosition, lineText, recordHash } from "../domain/head.ts";
-import type { ParameterBook } from "../domain/parameters.ts";
-import type { RateBook } from "../domain/rates.ts";
+import type { ParameterBook } from "../domain/parameters/parameters.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";

@@ -5,7 +5,7 @@
 
 import { AssertionFailed } from "../domain/assert.ts";
 import type { Sought } from "../domain/books.ts";
-import { Undecidable } from "../domain/decide.ts";
+import { Undecidable } from "../domain/decide/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import { parseCaseId } from "../domain/ids.ts";

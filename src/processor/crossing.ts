@@ -5,7 +5,7 @@
 
 import { assert } from "../domain/assert.ts";
 import type { Books, LaneMessage, MessageOrigin } from "../domain/books.ts";
-import { decideReport } from "../domain/decide.ts";
+import { decideReport } from "../domain/decide/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Unsent } from "../store/crossing.ts";
 

@@ -1,8 +1,8 @@
 // Card numbers at the door: no record that holds one is taken in, and nothing of it is copied. The texts of an intent are
 // looked through, and of what cannot be read the bytes.
 
-import { CARD_REMEDY, cardFieldOf } from "../domain/card-fields.ts";
-import { holdsCardNumber } from "../domain/card-numbers.ts";
+import { CARD_REMEDY, cardFieldOf } from "../domain/cards/fields.ts";
+import { holdsCardNumber } from "../domain/cards/numbers.ts";
 import { type IntentDecoder, Undecodable } from "../kafka/codec.ts";
 import type { IntentMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord } from "../kafka/port.ts";

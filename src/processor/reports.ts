@@ -2,7 +2,7 @@
 // one that cannot be understood halts the lane, and an operator looks at it.
 
 import type { MessageOrigin, ReportInput } from "../domain/books.ts";
-import { Undecidable } from "../domain/decide.ts";
+import { Undecidable } from "../domain/decide/decide.ts";
 import { homeLane, isHolderId } from "../domain/holder.ts";
 import { parseCaseId } from "../domain/ids.ts";
 import { type Decoder, Undecodable } from "../kafka/codec.ts";

@@ -1,10 +1,10 @@
 // Whether a tick of a feed is believed. Pure: the settings, what was believed before, and the tick.
 
 import type { Currencies } from "../domain/currencies.ts";
-import { isMajorPair, type RateFeed, type RateFeeds } from "../domain/feeds.ts";
-import { BPS, parsePrice, type Rate } from "../domain/fx.ts";
-import { lifeOf } from "../domain/rate-life.ts";
-import type { RateRow, RateSnapshot } from "../domain/rates.ts";
+import { isMajorPair, type RateFeed, type RateFeeds } from "../domain/fx/feeds.ts";
+import { BPS, parsePrice, type Rate } from "../domain/fx/fx.ts";
+import { lifeOf } from "../domain/fx/rate-life.ts";
+import type { RateRow, RateSnapshot } from "../domain/fx/rates.ts";
 
 /** A message of the topic of rates, decoded. Prices that are null all three withdraw the pair. */
 export type Tick = {

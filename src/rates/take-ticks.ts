@@ -2,8 +2,8 @@
 // at once: one at a time holds the lock, and what another has taken is known by its number.
 
 import type { Currencies } from "../domain/currencies.ts";
-import type { RateFeeds } from "../domain/feeds.ts";
-import type { RateRow, RateSnapshot } from "../domain/rates.ts";
+import type { RateFeeds } from "../domain/fx/feeds.ts";
+import type { RateRow, RateSnapshot } from "../domain/fx/rates.ts";
 import type { Connection } from "../store/database.ts";
 import { followRates, type RateWriter, type RefusedRate, rateBookAt, writingRates } from "../store/rates.ts";
 import { type Judgement, judgeTick, type RefusedTick, rowOf, type Tick } from "./judge.ts";

@@ -1,7 +1,7 @@
 // The role `rates`: reads the topic of rates from where it was left and makes versions of what it believes. What fails is
 // tried again with the same records: judged twice they make nothing new.
 
-import { RateSnapshot } from "../domain/rates.ts";
+import { RateSnapshot } from "../domain/fx/rates.ts";
 import { Undecodable } from "../kafka/codec.ts";
 import type { RateCodec, RateMessage } from "../kafka/codec-rate.ts";
 import type { InputRecord, PartitionReader, TopicAdmin } from "../kafka/port.ts";

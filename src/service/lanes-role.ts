@@ -3,7 +3,7 @@
 import type { Config, TopicNames } from "../config/config.ts";
 import { needsStandby } from "../config/standby.ts";
 import type { HaltCause } from "../domain/halts.ts";
-import type { ParameterBook } from "../domain/parameters.ts";
+import type { ParameterBook } from "../domain/parameters/parameters.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import { hoursUntil, readRetentionMs } from "../kafka/expiry.ts";

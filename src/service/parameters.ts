@@ -4,8 +4,8 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import type { Declared } from "../declared/load.ts";
-import { makeParameterBook, type ParameterBook } from "../domain/parameters.ts";
-import { writeOverlays } from "../domain/parameters-stored.ts";
+import { makeParameterBook, type ParameterBook } from "../domain/parameters/parameters.ts";
+import { writeOverlays } from "../domain/parameters/stored.ts";
 import type { Connection } from "../store/database.ts";
 import { registerParameters } from "../store/parameters.ts";
 

@@ -1,7 +1,7 @@
 // The rates that a process knows: read anew every second on a connection of its own for a moment, never from within a
 // block. When the database is away the last known ones stay; their own life says until when they are good.
 
-import { type RateBook, RateSnapshot } from "../domain/rates.ts";
+import { type RateBook, RateSnapshot } from "../domain/fx/rates.ts";
 import type { ConnectionPool } from "../store/database.ts";
 import { followRates, rateBookAt } from "../store/rates.ts";
 import type { Logger } from "../telemetry/logger.ts";

@@ -7,7 +7,7 @@ import { type Declared, loadKept } from "../declared/load.ts";
 import { assert } from "../domain/assert.ts";
 import { type CompiledFlow, compileFlow } from "../domain/flow/compile.ts";
 import type { Flow } from "../domain/flow/flow.ts";
-import type { ParameterBook } from "../domain/parameters.ts";
+import type { ParameterBook } from "../domain/parameters/parameters.ts";
 import { makeRules, type Rules } from "../domain/rules.ts";
 import type { Connection } from "../store/database.ts";
 import { readFlowVersions, registerFlows } from "../store/setup.ts";

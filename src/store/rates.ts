@@ -1,6 +1,6 @@
 // Versions of rates: read by whoever decides or audits, written by whoever judges ticks, one writer at a time.
 
-import { type LifeSpan, type RateQuality, type RateRow, RateSnapshot } from "../domain/rates.ts";
+import { type LifeSpan, type RateQuality, type RateRow, RateSnapshot } from "../domain/fx/rates.ts";
 import type { Connection } from "./database.ts";
 import { plainArray, readTimestampMs, textArray, timestamp } from "./literals.ts";
 import { begin, commit, rollback } from "./sql/begin.ts";

@@ -2,7 +2,7 @@
 // line a block is debug. The only file that knows pino.
 
 import { pino, stdTimeFunctions } from "pino";
-import { holdsCardNumber, maskCardNumbers } from "../domain/card-numbers.ts";
+import { holdsCardNumber, maskCardNumbers } from "../domain/cards/numbers.ts";
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
 export type LogFields = Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { type Account, type Books, type CaseRecord, type IntentInput, openBooks } from "../domain/books.ts";
-import { decideIntent } from "../domain/decide.ts";
+import { decideIntent } from "../domain/decide/decide.ts";
 import type { Head } from "../domain/head.ts";
 import { parseCaseId } from "../domain/ids.ts";
 import type { Rules } from "../domain/rules.ts";

@@ -2,8 +2,8 @@
 // which kind. An amount of "-1", a currency that nobody knows or a case id of rubbish is sent as it stands, because the
 // service is what answers it.
 
-import { CARD_REMEDY, cardFieldOf } from "../domain/card-fields.ts";
-import { holdsCardNumber, maskCardNumbers } from "../domain/card-numbers.ts";
+import { CARD_REMEDY, cardFieldOf } from "../domain/cards/fields.ts";
+import { holdsCardNumber, maskCardNumbers } from "../domain/cards/numbers.ts";
 import type { Currencies } from "../domain/currencies.ts";
 import { deriveCaseId, formatCaseId } from "../domain/ids.ts";
 import type { IntentMessage, MoneyMessage } from "../kafka/codec-messages.ts";

@@ -2,7 +2,7 @@
 // Each turn is 1,000 intents, so 1,000,000 divided by hz is nanoseconds an intent.
 
 import { bench, describe } from "vitest";
-import { cardFieldOf } from "../../src/domain/card-fields.ts";
+import { cardFieldOf } from "../../src/domain/cards/fields.ts";
 import type { IntentMessage } from "../../src/kafka/codec-messages.ts";
 import { codecWith, INTENT, MemoryRegistry } from "../unit/codec-fixtures.ts";
 

@@ -7,7 +7,7 @@
 
 import { bench, describe } from "vitest";
 import { type Books, type IntentInput, openBooks, type ReportInput } from "../../src/domain/books.ts";
-import { decideIntent, decideReport } from "../../src/domain/decide.ts";
+import { decideIntent, decideReport } from "../../src/domain/decide/decide.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { fixedRates } from "../support/card-lane.ts";
 import { inputOf, NOW_MS, producing, RULES } from "../support/ledger.ts";

@@ -2,9 +2,9 @@
 // connection that is lost. scripts/guards.mjs takes the guards out one by one and sees these tests fail.
 
 import { expect, onTestFinished, test } from "vitest";
+import { NO_RATES } from "../../src/domain/fx/rates.ts";
 import type { Head } from "../../src/domain/head.ts";
-import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
-import { NO_RATES } from "../../src/domain/rates.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
 import { type CommitResult, type Committer, commitBlock } from "../../src/processor/commit.ts";

@@ -2,10 +2,10 @@
 // answer or a timer that comes to one nothing is done, and somebody is told. The lane goes on, by core and second ledger.
 
 import { expect, test } from "vitest";
+import { type RateRow, RateSnapshot } from "../../src/domain/fx/rates.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { parseCaseId } from "../../src/domain/ids.ts";
-import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
-import { type RateRow, RateSnapshot } from "../../src/domain/rates.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import type { NewIntent, OutcomeMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
 import type { VersionSources } from "../../src/workload/audit/versions.ts";
 import { euros, Producing } from "../support/intents.ts";

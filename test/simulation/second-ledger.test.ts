@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { loadFlowText } from "../../src/declared/load.ts";
 import { Chart } from "../../src/domain/accounts.ts";
 import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile.ts";
-import { NO_RATES } from "../../src/domain/rates.ts";
+import { NO_RATES } from "../../src/domain/fx/rates.ts";
 import { makeRules, type Rules } from "../../src/domain/rules.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
 import { ledgerAt, takeOverCase } from "../../src/workload/second-ledger/taken-over.ts";

@@ -2,9 +2,9 @@
 // rates and parameters.
 
 import { describe, expect, test } from "vitest";
+import { type RateRow, RateSnapshot } from "../../src/domain/fx/rates.ts";
 import { homeLane } from "../../src/domain/holder.ts";
-import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
-import { type RateRow, RateSnapshot } from "../../src/domain/rates.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
 import type { VersionSources } from "../../src/workload/audit/versions.ts";
 import type { LaneLedger } from "../../src/workload/second-ledger/ledger.ts";

@@ -2,11 +2,11 @@
 // also takes lines of steps that no flow does yet.
 
 import { type Books, type CaseRecord, type Command, type Line, type Outcome } from "../../src/domain/books.ts";
-import { decideReport } from "../../src/domain/decide.ts";
-import { parsePrice, type Rate, reverse } from "../../src/domain/fx.ts";
+import { decideReport } from "../../src/domain/decide/decide.ts";
+import { parsePrice, type Rate, reverse } from "../../src/domain/fx/fx.ts";
+import type { RateBook } from "../../src/domain/fx/rates.ts";
 import { formatCaseId, parseCaseId } from "../../src/domain/ids.ts";
-import type { ParameterBook, ParamValue } from "../../src/domain/parameters.ts";
-import type { RateBook } from "../../src/domain/rates.ts";
+import type { ParameterBook, ParamValue } from "../../src/domain/parameters/parameters.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { MemoryLane, NOW_MS } from "./ledger.ts";
 

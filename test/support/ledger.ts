@@ -14,7 +14,7 @@ import {
   openBooks,
   type TimerKey,
 } from "../../src/domain/books.ts";
-import { decideIntent, decideTimer, type IntentResult } from "../../src/domain/decide.ts";
+import { decideIntent, decideTimer, type IntentResult } from "../../src/domain/decide/decide.ts";
 import { compileFlow } from "../../src/domain/flow/compile.ts";
 import { parseCaseId } from "../../src/domain/ids.ts";
 import type { AccountChange, Intent } from "../../src/domain/intent.ts";

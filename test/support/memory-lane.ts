@@ -1,11 +1,11 @@
 // A lane of the production core in memory: the real intake and the real blocks over a log and tables that are Maps. What it
 // has written is handed out as the auditor reads it from Postgres and Kafka.
 
-import { Undecidable } from "../../src/domain/decide.ts";
+import { Undecidable } from "../../src/domain/decide/decide.ts";
+import { NO_RATES, type RateBook } from "../../src/domain/fx/rates.ts";
 import type { Head } from "../../src/domain/head.ts";
 import { homeLane } from "../../src/domain/holder.ts";
-import { NO_PARAMETERS, type ParameterBook } from "../../src/domain/parameters.ts";
-import { NO_RATES, type RateBook } from "../../src/domain/rates.ts";
+import { NO_PARAMETERS, type ParameterBook } from "../../src/domain/parameters/parameters.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import { MESSAGE_KINDS } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";

@@ -2,10 +2,10 @@
 // asks for, as from the database, and is decided again when that was not enough.
 
 import type { Line, Outcome } from "../../src/domain/books.ts";
+import type { RateBook } from "../../src/domain/fx/rates.ts";
 import type { Head } from "../../src/domain/head.ts";
 import { homeLane } from "../../src/domain/holder.ts";
-import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
-import type { RateBook } from "../../src/domain/rates.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import type { NewIntent, OfBlock, OutcomeMessage } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";

@@ -2,11 +2,11 @@
 // money sent from holder to holder, rates that come and go, parameters of some holders. From a seed, so that a day can be had
 // again.
 
+import { type RateRow, RateSnapshot } from "../../src/domain/fx/rates.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { formatCaseId, newCaseId } from "../../src/domain/ids.ts";
-import { makeParameterBook, type Overlays } from "../../src/domain/parameters.ts";
-import { writeOverlays } from "../../src/domain/parameters-stored.ts";
-import { type RateRow, RateSnapshot } from "../../src/domain/rates.ts";
+import { makeParameterBook, type Overlays } from "../../src/domain/parameters/parameters.ts";
+import { writeOverlays } from "../../src/domain/parameters/stored.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import type { MoneyMessage, NewIntent, ReportMessage } from "../../src/kafka/codec-messages.ts";
 import type { VersionSources } from "../../src/workload/audit/versions.ts";

@@ -3,9 +3,9 @@
 // yet are applied as lines of the catalogue, so that the balances at the end are those of the whole life.
 
 import { describe, expect, test } from "vitest";
-import { convert, cross, parsePrice, type Rate } from "../../src/domain/fx.ts";
-import type { ParamValue } from "../../src/domain/parameters.ts";
-import { quotient } from "../../src/domain/rounding.ts";
+import { convert, cross, parsePrice, type Rate } from "../../src/domain/fx/fx.ts";
+import { quotient } from "../../src/domain/fx/rounding.ts";
+import type { ParamValue } from "../../src/domain/parameters/parameters.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { CardLane, type LineText, Sheet } from "../support/card-lane.ts";
 import { caseId } from "../support/intents.ts";

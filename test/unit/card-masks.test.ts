@@ -2,7 +2,7 @@
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
-import { holdsCardNumber } from "../../src/domain/card-numbers.ts";
+import { holdsCardNumber } from "../../src/domain/cards/numbers.ts";
 import { reportOf } from "../../src/gateways/contract.ts";
 import type { CommandMessage } from "../../src/kafka/codec-messages.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";

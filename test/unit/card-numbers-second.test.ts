@@ -1,8 +1,8 @@
 // The two detectors are written apart from each other; for every text they have to say the same.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { holdsCardNumber } from "../../src/domain/card-numbers.ts";
-import { holdsCardSecret } from "../../src/domain/card-secrets.ts";
+import { holdsCardNumber } from "../../src/domain/cards/numbers.ts";
+import { holdsCardSecret } from "../../src/domain/cards/secrets.ts";
 import { cardNumberInBytes } from "../../src/processor/intake-cards.ts";
 import { cardInBytes } from "../../src/workload/second-ledger/card-intake.ts";
 import { readsAsCard, readsAsSecret } from "../../src/workload/second-ledger/card-numbers.ts";

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findCards, holdsCardNumber, maskCardNumbers } from "../../src/domain/card-numbers.ts";
-import { luhnHolds } from "../../src/domain/card-schemes.ts";
+import { findCards, holdsCardNumber, maskCardNumbers } from "../../src/domain/cards/numbers.ts";
+import { luhnHolds } from "../../src/domain/cards/schemes.ts";
 import { formatCaseId, newCaseId } from "../../src/domain/ids.ts";
 
 const TEST_CARDS = readFileSync(new URL("./fixtures/test_cards.csv", import.meta.url), "utf8")

@@ -1,6 +1,6 @@
 // What accounts are and who may move their money: opening, floors, freezing, closing, currencies, homes.
 import { describe, expect, test } from "vitest";
-import { decideIntent } from "../../src/domain/decide.ts";
+import { decideIntent } from "../../src/domain/decide/decide.ts";
 import { refusal } from "../../src/domain/refusals.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { available, BANK, euros } from "../support/intents.ts";

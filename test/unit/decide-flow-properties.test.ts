@@ -2,7 +2,7 @@
 // were, and deciding the same again gives the same.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decideIntent, Undecidable } from "../../src/domain/decide.ts";
+import { decideIntent, Undecidable } from "../../src/domain/decide/decide.ts";
 import { parseHistory } from "../../src/domain/history.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";

@@ -1,7 +1,7 @@
 // What each action and rule of the flow language does when it runs.
 import { beforeEach, describe, expect, test } from "vitest";
 import type { CaseData, Outcome } from "../../src/domain/books.ts";
-import { Undecidable } from "../../src/domain/decide.ts";
+import { Undecidable } from "../../src/domain/decide/decide.ts";
 import { parseHistory } from "../../src/domain/history.ts";
 import { neededFields } from "../../src/domain/rules.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";

@@ -1,7 +1,7 @@
 // What an event sets off in other cases: children and parents, quotes, and messages to other holders.
 import { beforeEach, describe, expect, test } from "vitest";
 import type { LaneMessage, Outcome, Report, ReportInput } from "../../src/domain/books.ts";
-import { decideIntent, decideReport, Undecidable } from "../../src/domain/decide.ts";
+import { decideIntent, decideReport, Undecidable } from "../../src/domain/decide/decide.ts";
 import { parseHistory } from "../../src/domain/history.ts";
 import { childCaseId, formatCaseId, parseCaseId } from "../../src/domain/ids.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";

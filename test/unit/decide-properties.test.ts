@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Books, naturalBalance } from "../../src/domain/books.ts";
-import { decideIntent, type IntentResult } from "../../src/domain/decide.ts";
+import { decideIntent, type IntentResult } from "../../src/domain/decide/decide.ts";
 import { formatCaseId } from "../../src/domain/ids.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { available, BANK, euros } from "../support/intents.ts";

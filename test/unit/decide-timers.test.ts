@@ -1,6 +1,6 @@
 // Timers of cases: armed on entering a state, cancelled on leaving it, fired once.
 import { describe, expect, test } from "vitest";
-import { decideTimer, Undecidable } from "../../src/domain/decide.ts";
+import { decideTimer, Undecidable } from "../../src/domain/decide/decide.ts";
 import { parseHistory } from "../../src/domain/history.ts";
 import { refusal } from "../../src/domain/refusals.ts";
 import { available } from "../support/intents.ts";

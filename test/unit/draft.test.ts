@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
 import { type Books, type CaseRecord, NO_DATA } from "../../src/domain/books.ts";
-import { type Cause, Draft } from "../../src/domain/draft.ts";
+import { type Cause, Draft } from "../../src/domain/decide/draft.ts";
 import type { CompiledFlow } from "../../src/domain/flow/compile.ts";
 import type { FlowPosting } from "../../src/domain/flow/flow.ts";
 import { available, BANK } from "../support/intents.ts";

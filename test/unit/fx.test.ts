@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { convert, cost, cross, lockSecondsOf, parsePrice, type Rate, reverse } from "../../src/domain/fx.ts";
+import { convert, cost, cross, lockSecondsOf, parsePrice, type Rate, reverse } from "../../src/domain/fx/fx.ts";
 import { feeOf, partDown, partUp, shareOf } from "../../src/domain/shares.ts";
 
 const SCALES = [0, 2, 3, 4, 8, 18] as const;

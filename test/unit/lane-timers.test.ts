@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import type { TimerKey } from "../../src/domain/books.ts";
+import { NO_RATES } from "../../src/domain/fx/rates.ts";
 import type { Head, TimerPosition } from "../../src/domain/head.ts";
-import { NO_PARAMETERS } from "../../src/domain/parameters.ts";
-import { NO_RATES } from "../../src/domain/rates.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import { Lane, type LaneParts } from "../../src/processor/lane.ts";
 import { LaneTimers } from "../../src/processor/timers.ts";

@@ -9,9 +9,14 @@ import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
 import { parseFlow } from "../../src/domain/flow/parse.ts";
 import type { Located } from "../../src/domain/located.ts";
-import { makeParameterBook, NO_PARAMETERS, type Overlays, type ParamValue } from "../../src/domain/parameters.ts";
-import { checkEarlierVersions, parseParameters } from "../../src/domain/parameters-parse.ts";
-import { readOverlays, writeOverlays } from "../../src/domain/parameters-stored.ts";
+import {
+  makeParameterBook,
+  NO_PARAMETERS,
+  type Overlays,
+  type ParamValue,
+} from "../../src/domain/parameters/parameters.ts";
+import { checkEarlierVersions, parseParameters } from "../../src/domain/parameters/parse.ts";
+import { readOverlays, writeOverlays } from "../../src/domain/parameters/stored.ts";
 import { plain } from "../support/declared.ts";
 import { placeOf, replaceOnce, SHIPPED_SCHEMAS, textOf } from "../support/faulty.ts";
 import { WHOLE } from "./flow-language-cases.ts";

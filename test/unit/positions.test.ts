@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Deal, identityOf, PositionBook, type Valuation } from "../../src/domain/positions.ts";
-import { roundQuotient } from "../../src/domain/rounding.ts";
+import { type Deal, identityOf, PositionBook, type Valuation } from "../../src/domain/fx/positions.ts";
+import { roundQuotient } from "../../src/domain/fx/rounding.ts";
 
 const deal = (legs: Record<string, bigint>): Deal => ({ legs: new Map(Object.entries(legs)), ratesVersion: 1n });
 const at =

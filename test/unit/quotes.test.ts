@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { convertByQuote, type Quote, type QuoteCase, type QuoteUse, quoteFor } from "../../src/domain/quotes.ts";
+import { convertByQuote, type Quote, type QuoteCase, type QuoteUse, quoteFor } from "../../src/domain/fx/quotes.ts";
 
 const CASE: QuoteCase = {
   holderId: "m-1",

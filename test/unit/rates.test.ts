@@ -6,11 +6,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadFeeds } from "../../src/declared/load-rates.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
-import { parseFeeds, type RateFeed } from "../../src/domain/feeds.ts";
-import { convert } from "../../src/domain/fx.ts";
+import { parseFeeds, type RateFeed } from "../../src/domain/fx/feeds.ts";
+import { convert } from "../../src/domain/fx/fx.ts";
+import { lifeOf } from "../../src/domain/fx/rate-life.ts";
+import { type LifeSpan, NO_RATES, type RateRow, RateSnapshot, spanAt } from "../../src/domain/fx/rates.ts";
 import { printFault } from "../../src/domain/located.ts";
-import { lifeOf } from "../../src/domain/rate-life.ts";
-import { type LifeSpan, NO_RATES, type RateRow, RateSnapshot, spanAt } from "../../src/domain/rates.ts";
 import { ROOT } from "../support/source.ts";
 
 const FEEDS = loadFeeds(join(ROOT, "schemas"));

@@ -1,6 +1,6 @@
 // From bytes to a report: what is understood, and what halts the lane.
 import { describe, expect, test } from "vitest";
-import { Undecidable } from "../../src/domain/decide.ts";
+import { Undecidable } from "../../src/domain/decide/decide.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { type CaseId, parseCaseId } from "../../src/domain/ids.ts";
 import type { OriginMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { quotient, type RoundingMode, roundQuotient, split } from "../../src/domain/rounding.ts";
+import { quotient, type RoundingMode, roundQuotient, split } from "../../src/domain/fx/rounding.ts";
 import { ROOT } from "../support/source.ts";
 
 const MODES: readonly RoundingMode[] = ["floor", "ceiling", "half_even", "half_up"];

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { lockSecondsOf } from "../../src/domain/fx.ts";
-import { type LifeSpan, type RateRow, RateSnapshot } from "../../src/domain/rates.ts";
+import { lockSecondsOf } from "../../src/domain/fx/fx.ts";
+import { type LifeSpan, type RateRow, RateSnapshot } from "../../src/domain/fx/rates.ts";
 import { lockOf } from "../../src/workload/second-ledger/exchange.ts";
 import { SecondRates } from "../../src/workload/second-ledger/rates.ts";
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { loadFeeds } from "../../src/declared/load-rates.ts";
-import { RateSnapshot } from "../../src/domain/rates.ts";
+import { RateSnapshot } from "../../src/domain/fx/rates.ts";
 import type { Tick } from "../../src/rates/judge.ts";
 import { judgeAll, type TakenTick } from "../../src/rates/take-ticks.ts";
 import { highestSeq } from "../../src/store/sql/rates.ts";

@@ -1,7 +1,7 @@
-// Property "references", of flows whose cases are quotes: the core reads them by name (src/domain/quotes.ts), and a payment
+// Property "references", of flows whose cases are quotes: the core reads them by name (src/domain/fx/quotes.ts), and a payment
 // that takes an amount out of one tells it so. A quote that does not listen would be taken again and again.
 
-import { ACTIVE, CONSUME_EVENT, QUOTE_FAMILY } from "../quotes.ts";
+import { ACTIVE, CONSUME_EVENT, QUOTE_FAMILY } from "../fx/quotes.ts";
 import type { ValueType } from "./expression.ts";
 import type { Flow, NamedType } from "./flow.ts";
 import type { Proof } from "./proof.ts";

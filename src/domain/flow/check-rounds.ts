@@ -4,8 +4,8 @@
 // event must also be no more than the core takes for one. A report of a provider, a timer or a person stands between two
 // inputs and is not followed; a call that is made again on its own answers is looked at where it counts (check-retries.ts).
 
+import { CONSUME_EVENT, QUOTE_FAMILY } from "../fx/quotes.ts";
 import type { Place } from "../located.ts";
-import { CONSUME_EVENT, QUOTE_FAMILY } from "../quotes.ts";
 import type { Action, Alternative, Flow, FlowState } from "./flow.ts";
 import { callNamed, stateNamed } from "./walk.ts";
 

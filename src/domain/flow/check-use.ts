@@ -8,7 +8,7 @@ import { actionsOf, everyExpression, placeholdersIn } from "./walk.ts";
 
 /** Read by the system itself: parameters are laid over by them. */
 const OVERLAID_BY = ["tenant", "provider"];
-/** Read by the core of a flow whose cases are quotes (src/domain/quotes.ts). */
+/** Read by the core of a flow whose cases are quotes (src/domain/fx/quotes.ts). */
 const OF_QUOTES = ["gives", "receives", "spread", "taken", "by"];
 
 export function checkUse(proof: Proof, flow: Flow): void {

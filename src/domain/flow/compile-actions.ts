@@ -2,7 +2,7 @@
 
 import { assert } from "../assert.ts";
 import type { OutcomeAmount } from "../books.ts";
-import { type Draft, NO_AMOUNTS } from "../draft.ts";
+import { type Draft, NO_AMOUNTS } from "../decide/draft.ts";
 import { reasonOf } from "../reasons.ts";
 import { firstRefusal, type RefusalCode } from "../refusals.ts";
 import type { CompiledCall } from "./compile-calls.ts";

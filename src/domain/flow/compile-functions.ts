@@ -1,8 +1,8 @@
 // The functions of expressions, each as a maker of closures. What they promise is in functions.ts.
 
 import { assert } from "../assert.ts";
-import { type Conversion, type Cost, convert, cost, lockSecondsOf } from "../fx.ts";
-import { convertByQuote, type Quote, type QuoteRefusal, quoteFor } from "../quotes.ts";
+import { type Conversion, type Cost, convert, cost, lockSecondsOf } from "../fx/fx.ts";
+import { convertByQuote, type Quote, type QuoteRefusal, quoteFor } from "../fx/quotes.ts";
 import { feeOf, partDown, partUp, shareOf } from "../shares.ts";
 import type { ExpressionNode } from "./expression.ts";
 import type { Figures, Get, Names, Scope } from "./scope.ts";

@@ -2,7 +2,7 @@
 // Names become indexes, paths become resolvers, expressions become functions.
 
 import { assert } from "../assert.ts";
-import type { Draft } from "../draft.ts";
+import type { Draft } from "../decide/draft.ts";
 import { type RefusalCode, refusalCode } from "../refusals.ts";
 import { type Context, compileActions, type Step } from "./compile-actions.ts";
 import { type CompiledCall, compileCall } from "./compile-calls.ts";

@@ -1,7 +1,7 @@
 // Currencies, parameters, events and case variables of a flow file.
 
 import type { Located, Place } from "../located.ts";
-import type { ParamValue } from "../parameters.ts";
+import type { ParamValue } from "../parameters/parameters.ts";
 import type { Fields, Reading } from "../reading.ts";
 import { parseDurationMs } from "./duration.ts";
 import type { Expression, ExpressionNode, ValueType } from "./expression.ts";

@@ -3,9 +3,9 @@
 
 import type { HolderAccount, HouseAccount } from "../accounts.ts";
 import type { CaseRecord } from "../books.ts";
-import type { Rate } from "../fx.ts";
+import type { Rate } from "../fx/fx.ts";
 import type { Intent } from "../intent.ts";
-import type { ParamValue } from "../parameters.ts";
+import type { ParamValue } from "../parameters/parameters.ts";
 import type { RefusalCode } from "../refusals.ts";
 import type { Value } from "./expression.ts";
 

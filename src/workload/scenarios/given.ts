@@ -2,10 +2,10 @@
 
 import { parseDurationMs } from "../../domain/flow/duration.ts";
 import type { Flow, FlowParam } from "../../domain/flow/flow.ts";
-import { parsePrice, type Rate, reverse } from "../../domain/fx.ts";
+import { parsePrice, type Rate, reverse } from "../../domain/fx/fx.ts";
+import { NO_RATES, type RateBook } from "../../domain/fx/rates.ts";
 import type { Fault } from "../../domain/located.ts";
-import { NO_PARAMETERS, type ParameterBook, type ParamValue } from "../../domain/parameters.ts";
-import { NO_RATES, type RateBook } from "../../domain/rates.ts";
+import { NO_PARAMETERS, type ParameterBook, type ParamValue } from "../../domain/parameters/parameters.ts";
 import type { GivenParameter, GivenRate, GivenValue } from "./scenario.ts";
 
 /** Rates that are good for ever. Those of a pair serve both ways. */

@@ -14,9 +14,9 @@ import {
   type ReportInput,
   type TimerKey,
 } from "../../domain/books.ts";
-import { decideIntent, decideReport, decideTimer } from "../../domain/decide.ts";
-import { NO_PARAMETERS, type ParameterBook } from "../../domain/parameters.ts";
-import { NO_RATES, type RateBook } from "../../domain/rates.ts";
+import { decideIntent, decideReport, decideTimer } from "../../domain/decide/decide.ts";
+import { NO_RATES, type RateBook } from "../../domain/fx/rates.ts";
+import { NO_PARAMETERS, type ParameterBook } from "../../domain/parameters/parameters.ts";
 import type { Rules } from "../../domain/rules.ts";
 import type { GivenAccount } from "./scenario.ts";
 

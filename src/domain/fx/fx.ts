@@ -4,7 +4,7 @@
 // The client's leg rounds toward the house and the leg at mid to the nearest, so the spread between them is never negative:
 // floor(x(1-s)) <= floor(x) <= half_even(x) and half_even(x) <= ceil(x) <= ceil(x(1+s)).
 
-import { assert } from "./assert.ts";
+import { assert } from "../assert.ts";
 import { quotient } from "./rounding.ts";
 
 /** Units of `to` per unit of `from`, at mid, in major units, exact. */

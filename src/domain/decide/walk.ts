@@ -1,11 +1,11 @@
 // One event of one case: which alternative is taken, every choice behind it, and where the case comes to rest.
 
-import { assert } from "./assert.ts";
-import type { Books, CaseRecord } from "./books.ts";
+import { assert } from "../assert.ts";
+import type { Books, CaseRecord } from "../books.ts";
+import { CHOICES_MAX } from "../flow/check-states.ts";
+import type { CompiledAlternative, CompiledFlow, CompiledState } from "../flow/compile.ts";
+import { firstRefusal, type RefusalCode } from "../refusals.ts";
 import type { Draft } from "./draft.ts";
-import { CHOICES_MAX } from "./flow/check-states.ts";
-import type { CompiledAlternative, CompiledFlow, CompiledState } from "./flow/compile.ts";
-import { firstRefusal, type RefusalCode } from "./refusals.ts";
 
 export type Walked = { readonly to: number; readonly left: boolean };
 

@@ -1,13 +1,13 @@
 // Outcomes: what an event tells the world, and the one answer that an intent gets which was refused or repeated.
 
-import { assert } from "./assert.ts";
-import type { Books, CaseRecord, IntentInput, Outcome, OutcomeAmount, ReportInput, TimerInput } from "./books.ts";
+import { assert } from "../assert.ts";
+import type { Books, CaseRecord, IntentInput, Outcome, OutcomeAmount, ReportInput, TimerInput } from "../books.ts";
+import type { CompiledFlow } from "../flow/compile.ts";
+import { formatCaseId } from "../ids.ts";
+import type { Intent } from "../intent.ts";
+import { type RefusalCode, refusal } from "../refusals.ts";
+import type { Rules } from "../rules.ts";
 import type { Draft, DraftOutcome } from "./draft.ts";
-import type { CompiledFlow } from "./flow/compile.ts";
-import { formatCaseId } from "./ids.ts";
-import type { Intent } from "./intent.ts";
-import { type RefusalCode, refusal } from "./refusals.ts";
-import type { Rules } from "./rules.ts";
 
 export type Input = IntentInput | TimerInput | ReportInput;
 

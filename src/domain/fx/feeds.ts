@@ -1,8 +1,8 @@
 // The feeds of rates as declared in schemas/rates/feeds.yaml: how long a rate of each is good, and what is believed of it.
 
-import { parseDurationMs } from "./flow/duration.ts";
-import type { Fault, Located } from "./located.ts";
-import { type Fields, Reading } from "./reading.ts";
+import { parseDurationMs } from "../flow/duration.ts";
+import type { Fault, Located } from "../located.ts";
+import { type Fields, Reading } from "../reading.ts";
 
 /** Days on which no market is open. `weekend` counts from Sunday, 0. */
 export type MarketCalendar = { readonly weekend: readonly number[]; readonly holidays: ReadonlySet<string> };

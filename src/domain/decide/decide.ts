@@ -1,7 +1,7 @@
 // The pure core: an event, the books of its block, and the rules in; lines, states, timers, calls and outcomes in the books
 // out. No clock, no chance, no await. Every intent gets exactly one outcome that answers it.
 
-import { assert } from "./assert.ts";
+import { assert } from "../assert.ts";
 import {
   type Books,
   type CaseRecord,
@@ -10,21 +10,21 @@ import {
   NO_DATA,
   type TimerInput,
   type TimerKey,
-} from "./books.ts";
-import { perform, performFact, remember } from "./decide-deed.ts";
-import { answer } from "./decide-outcomes.ts";
-import { stateOf } from "./decide-walk.ts";
+} from "../books.ts";
+import type { CompiledAlternative, CompiledFlow } from "../flow/compile.ts";
+import { NO_FIELDS } from "../flow/compile-events.ts";
+import { entryOfKey, firstEntry, type HistoryEntry } from "../history.ts";
+import { fingerprint, type Intent } from "../intent.ts";
+import { fitsLedger } from "../money.ts";
+import type { RefusalCode } from "../refusals.ts";
+import { openerOf, type Rules } from "../rules.ts";
+import { perform, performFact, remember } from "./deed.ts";
 import type { Cause } from "./draft.ts";
-import type { CompiledAlternative, CompiledFlow } from "./flow/compile.ts";
-import { NO_FIELDS } from "./flow/compile-events.ts";
-import { entryOfKey, firstEntry, type HistoryEntry } from "./history.ts";
-import { fingerprint, type Intent } from "./intent.ts";
-import { fitsLedger } from "./money.ts";
-import type { RefusalCode } from "./refusals.ts";
-import { openerOf, type Rules } from "./rules.ts";
+import { answer } from "./outcomes.ts";
 import { Undecidable } from "./undecidable.ts";
+import { stateOf } from "./walk.ts";
 
-export { decideReport } from "./decide-report.ts";
+export { decideReport } from "./report.ts";
 export { Undecidable } from "./undecidable.ts";
 
 export type IntentResult = "accepted" | "refused" | "repeated";

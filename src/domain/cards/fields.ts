@@ -1,10 +1,10 @@
 // Where in an intent a card number may not be: in any text. `minor` and `floorMinor` are amounts, and ids of their form are
 // ids, whose digits are chance.
 
-import { holdsCardNumber } from "./card-numbers.ts";
-import { NUMBER_DIGITS_MIN } from "./card-schemes.ts";
-import { holdsCardSecret } from "./card-secrets.ts";
-import { parseCaseId } from "./ids.ts";
+import { parseCaseId } from "../ids.ts";
+import { holdsCardNumber } from "./numbers.ts";
+import { NUMBER_DIGITS_MIN } from "./schemes.ts";
+import { holdsCardSecret } from "./secrets.ts";
 
 /** Every text of an intent besides its amount's currency and its metadata. */
 const TEXT_FIELDS = [

@@ -1,6 +1,6 @@
 // Exact quotients made whole. A mode is never a default: each use names its policy, and the table says what that means.
 
-import { assert } from "./assert.ts";
+import { assert } from "../assert.ts";
 
 export type RoundingMode = "floor" | "ceiling" | "half_even" | "half_up";
 

@@ -7,8 +7,8 @@
 // and the spread likewise: so the pieces sum to exactly what was quoted however they are cut, no piece needs the rate, and
 // no way of cutting brings the holder more than the whole.
 
-import { assert } from "./assert.ts";
-import type { Value } from "./flow/expression.ts";
+import { assert } from "../assert.ts";
+import type { Value } from "../flow/expression.ts";
 import type { Conversion } from "./fx.ts";
 import { quotient } from "./rounding.ts";
 

@@ -3,7 +3,7 @@
 // event does all of its flow's steps or none. Variables are laid over those of the case, not copied: what an event costs
 // hangs on what it does, not on how much its case keeps.
 
-import { assert } from "./assert.ts";
+import { assert } from "../assert.ts";
 import {
   type Account,
   type Books,
@@ -15,7 +15,22 @@ import {
   NO_DATA,
   naturalBalance,
   type OutcomeAmount,
-} from "./books.ts";
+} from "../books.ts";
+import type { CompiledCall, Payload } from "../flow/compile-calls.ts";
+import type { EventFields } from "../flow/compile-events.ts";
+import { WITHOUT_FLOOR } from "../flow/compile-functions.ts";
+import { momentOf } from "../flow/duration.ts";
+import type { Value } from "../flow/expression.ts";
+import type { FlowPosting } from "../flow/flow.ts";
+import type { Figures, Scope } from "../flow/scope.ts";
+import type { Rate } from "../fx/fx.ts";
+import { CONSUME_EVENT, quoteFor } from "../fx/quotes.ts";
+import { formatCaseId, parseCaseId } from "../ids.ts";
+import type { AskedMoney, Intent } from "../intent.ts";
+import { fitsLedger } from "../money.ts";
+import type { ParamValue } from "../parameters/parameters.ts";
+import { type Reason, reasonOf } from "../reasons.ts";
+import { firstRefusal, type RefusalCode } from "../refusals.ts";
 import {
   accountAt,
   apply,
@@ -26,21 +41,6 @@ import {
   openAccount,
   takenOf,
 } from "./draft-accounts.ts";
-import type { CompiledCall, Payload } from "./flow/compile-calls.ts";
-import type { EventFields } from "./flow/compile-events.ts";
-import { WITHOUT_FLOOR } from "./flow/compile-functions.ts";
-import { momentOf } from "./flow/duration.ts";
-import type { Value } from "./flow/expression.ts";
-import type { FlowPosting } from "./flow/flow.ts";
-import type { Figures, Scope } from "./flow/scope.ts";
-import type { Rate } from "./fx.ts";
-import { formatCaseId, parseCaseId } from "./ids.ts";
-import type { AskedMoney, Intent } from "./intent.ts";
-import { fitsLedger } from "./money.ts";
-import type { ParamValue } from "./parameters.ts";
-import { CONSUME_EVENT, quoteFor } from "./quotes.ts";
-import { type Reason, reasonOf } from "./reasons.ts";
-import { firstRefusal, type RefusalCode } from "./refusals.ts";
 
 /** What an event is decided by. */
 export type Cause = {

@@ -1,9 +1,9 @@
 // The accounts that a draft touches: found in the books, or opened by the event that is the first to touch them.
 
-import { assert } from "./assert.ts";
-import { type Account, assignId, type Books, holderAccountOf, isNewAccount, naturalBalance } from "./books.ts";
-import type { FlowPosting } from "./flow/flow.ts";
-import type { RefusalCode } from "./refusals.ts";
+import { assert } from "../assert.ts";
+import { type Account, assignId, type Books, holderAccountOf, isNewAccount, naturalBalance } from "../books.ts";
+import type { FlowPosting } from "../flow/flow.ts";
+import type { RefusalCode } from "../refusals.ts";
 
 export type DraftLine = {
   readonly debit: Account;

@@ -5,8 +5,8 @@
 // Every text of every intent comes through `holdsCardNumber`, so it goes once over the characters and calls for the search
 // only when there are digits enough, or something that may stand for digits.
 
-import { type CardScheme, luhnHolds, NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN, schemeOf } from "./card-schemes.ts";
-import { areThreeDigits, blankIds, decodedBase64, decodedPercents, digitValue, isSeparator } from "./card-texts.ts";
+import { type CardScheme, luhnHolds, NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN, schemeOf } from "./schemes.ts";
+import { areThreeDigits, blankIds, decodedBase64, decodedPercents, digitValue, isSeparator } from "./texts.ts";
 
 export type CardFind = {
   readonly scheme: CardScheme | "track";

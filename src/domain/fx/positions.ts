@@ -6,7 +6,7 @@
 // same value for both legs, so that nothing is made or lost by valuing. By weighted average: what is sold takes its part of
 // the cost with it, and the difference to its price is realised.
 
-import { assert } from "./assert.ts";
+import { assert } from "../assert.ts";
 import { roundQuotient } from "./rounding.ts";
 
 /** What one posting of one case did to `fx:position`, in minor units by currency: above zero was taken in. */

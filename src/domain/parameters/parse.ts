@@ -1,11 +1,12 @@
 // Files of parameters: which values are laid over a flow's defaults, for whom. Every value is checked against the type
 // that the flow declares, and named with file, line and column where it does not fit.
 
-import type { Flow, FlowParam } from "./flow/flow.ts";
-import { NAME, WORDS_JOINED } from "./flow/names.ts";
-import { readParamValue } from "./flow/parse-data.ts";
-import { isHolderId } from "./holder.ts";
-import type { Fault, Located, LocatedEntry, Place } from "./located.ts";
+import type { Flow, FlowParam } from "../flow/flow.ts";
+import { NAME, WORDS_JOINED } from "../flow/names.ts";
+import { readParamValue } from "../flow/parse-data.ts";
+import { isHolderId } from "../holder.ts";
+import type { Fault, Located, LocatedEntry, Place } from "../located.ts";
+import { Reading } from "../reading.ts";
 import {
   type FlowOverlays,
   type Overlays,
@@ -14,7 +15,6 @@ import {
   WHOSE,
   type Whose,
 } from "./parameters.ts";
-import { Reading } from "./reading.ts";
 
 type Laid = Record<Whose, Map<string, ParamValues>>;
 

@@ -1,7 +1,7 @@
 // Parameters of flows as versioned data: values that take the place of a flow's defaults for a tenant, a provider or a
 // holder. They change values, never types. A block records the version that it decided by.
 
-import type { Value } from "./flow/expression.ts";
+import type { Value } from "../flow/expression.ts";
 
 /** A table has a whole number by word: a fixed fee by currency, a spread by pair. */
 export type ParamValue = Value | Readonly<Record<string, bigint>>;

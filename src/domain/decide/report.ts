@@ -1,18 +1,18 @@
 // Reports: what a gateway says of a call, what another holder's lane asks, and what it answers. They are facts or carry
 // money that has left somewhere else, so none is put aside: what cannot be decided halts the lane.
 
-import { type Books, type CaseRecord, caseOf, NO_DATA, type Report, type ReportInput } from "./books.ts";
-import { perform, performFact, remember } from "./decide-deed.ts";
-import { emitAll } from "./decide-outcomes.ts";
-import { answersTo } from "./decide-walk.ts";
+import { type Books, type CaseRecord, caseOf, NO_DATA, type Report, type ReportInput } from "../books.ts";
+import type { CompiledFlow } from "../flow/compile.ts";
+import { type EventFields, NO_FIELDS } from "../flow/compile-events.ts";
+import { observes } from "../history.ts";
+import { homeLane } from "../holder.ts";
+import { formatCaseId, parseCaseId } from "../ids.ts";
+import { type RefusalCode, refusal } from "../refusals.ts";
+import { perform, performFact, remember } from "./deed.ts";
 import { Draft, NO_AMOUNTS } from "./draft.ts";
-import type { CompiledFlow } from "./flow/compile.ts";
-import { type EventFields, NO_FIELDS } from "./flow/compile-events.ts";
-import { observes } from "./history.ts";
-import { homeLane } from "./holder.ts";
-import { formatCaseId, parseCaseId } from "./ids.ts";
-import { type RefusalCode, refusal } from "./refusals.ts";
+import { emitAll } from "./outcomes.ts";
 import { Undecidable } from "./undecidable.ts";
+import { answersTo } from "./walk.ts";
 
 /** Takes what a gateway or another lane reports.
  *  @throws Undecidable when it names no case, call or result that is known, or its case cannot take it */

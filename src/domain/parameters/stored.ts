@@ -4,7 +4,7 @@
 //     {"card":{"provider":{"adyen":{"auth_validity":{"number":"864000000"}}},"tenant":{},"holder":
 //       {"mer_7":{"partial_approval":true,"fee_fixed":{"table":{"EUR":"25"}},"refund_basis":"original"}}}}
 
-import { assert } from "./assert.ts";
+import { assert } from "../assert.ts";
 import { type FlowOverlays, type Overlays, type ParamValue, type ParamValues, WHOSE } from "./parameters.ts";
 
 type StoredValue = boolean | string | { number: string } | { table: Record<string, string> };

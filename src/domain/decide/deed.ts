@@ -1,19 +1,19 @@
 // A deed is one input with everything that it sets off in its holder's lane: the event of the case that it names, children
 // opened, parents told, quotes consumed, each an event of its own for the case that takes it. All of it is done or nothing.
 
-import { assert } from "./assert.ts";
-import { type Books, type CaseData, type CaseRecord, caseOf, NO_DATA } from "./books.ts";
-import { emitAll, type Input, occurredAtOf } from "./decide-outcomes.ts";
-import { send } from "./decide-sendings.ts";
-import { answersTo, begin, enter, type Walked, walk } from "./decide-walk.ts";
+import { assert } from "../assert.ts";
+import { type Books, type CaseData, type CaseRecord, caseOf, NO_DATA } from "../books.ts";
+import { FOLLOW_UPS_MAX } from "../flow/check-rounds.ts";
+import { type CompiledAlternative, compileAlarm } from "../flow/compile.ts";
+import type { Value } from "../flow/expression.ts";
+import { appendText, type EntryStart, formatWith } from "../history.ts";
+import { childCaseId, formatCaseId } from "../ids.ts";
+import type { RefusalCode } from "../refusals.ts";
 import { type Cause, Draft, type FollowUp, NO_AMOUNTS } from "./draft.ts";
-import { FOLLOW_UPS_MAX } from "./flow/check-rounds.ts";
-import { type CompiledAlternative, compileAlarm } from "./flow/compile.ts";
-import type { Value } from "./flow/expression.ts";
-import { appendText, type EntryStart, formatWith } from "./history.ts";
-import { childCaseId, formatCaseId } from "./ids.ts";
-import type { RefusalCode } from "./refusals.ts";
+import { emitAll, type Input, occurredAtOf } from "./outcomes.ts";
+import { send } from "./sendings.ts";
 import { Undecidable } from "./undecidable.ts";
+import { answersTo, begin, enter, type Walked, walk } from "./walk.ts";
 
 /** What happens to a case. */
 export type Happening = {

@@ -1,11 +1,11 @@
 // What an event asks of gateways and of other holders' lanes.
 
-import { assert } from "./assert.ts";
-import type { LaneMessage } from "./books.ts";
-import type { Input } from "./decide-outcomes.ts";
+import { assert } from "../assert.ts";
+import type { LaneMessage } from "../books.ts";
+import { homeLane } from "../holder.ts";
+import { childCaseId } from "../ids.ts";
 import type { Draft, Sending } from "./draft.ts";
-import { homeLane } from "./holder.ts";
-import { childCaseId } from "./ids.ts";
+import type { Input } from "./outcomes.ts";
 
 /** Adds the draft's calls to the books: commands with their sequence, messages in the order in which they are sent. */
 export function send(draft: Draft, input: Input): void {
