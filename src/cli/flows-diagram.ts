@@ -40,9 +40,9 @@ async function diagram(context: CliContext, name: string | undefined, options: O
     usage.fault("expected either the NAME of a flow or --out-dir DIR");
   const { flowsDir } = await context.config([], usage);
   const { flowNames } = await import("../declared/flow-files.ts");
-  const { diagramOf } = await import("../domain/flow/diagram.ts");
-  const { markdown, mermaid } = await import("../domain/flow/diagram-mermaid.ts");
-  const { svg } = await import("../domain/flow/diagram-svg.ts");
+  const { diagramOf } = await import("../domain/flow/diagram/diagram.ts");
+  const { markdown, mermaid } = await import("../domain/flow/diagram/mermaid.ts");
+  const { svg } = await import("../domain/flow/diagram/svg.ts");
   if (options.outDir !== undefined) {
     mkdirSync(options.outDir, { recursive: true });
     for (const one of flowNames(flowsDir)) {

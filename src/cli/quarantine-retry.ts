@@ -2,7 +2,7 @@
 // stays, so sending it twice is one payment: the case absorbs the second.
 
 import { type Config, topicNames } from "../config/config.ts";
-import { compileFlow } from "../domain/flow/compile.ts";
+import { compileFlow } from "../domain/flow/compile/compile.ts";
 import { homeLane } from "../domain/holder.ts";
 import { makeRules, type Rules } from "../domain/rules.ts";
 import { Undecodable, Unencodable } from "../kafka/codec.ts";

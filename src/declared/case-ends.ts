@@ -1,6 +1,6 @@
 // In which states cases have come to their end, of every flow version that is kept with them.
 
-import { parseFlow } from "../domain/flow/parse.ts";
+import { parseFlow } from "../domain/flow/parse/parse.ts";
 import { parseExpression } from "./cel.ts";
 import { readLocatedYaml } from "./yaml.ts";
 

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Flow } from "../domain/flow/flow.ts";
-import { parseFlow } from "../domain/flow/parse.ts";
+import { parseFlow } from "../domain/flow/parse/parse.ts";
 import type { Fault } from "../domain/located.ts";
 import { parseExpression } from "./cel.ts";
 import { readLocatedYaml } from "./yaml.ts";

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Shares } from "../domain/flow/check-shares.ts";
+import type { Shares } from "../domain/flow/check/shares.ts";
 import { CHECKER_REVISION } from "../domain/flow/proof.ts";
 
 export const PROVEN_FILE = "proven.json";

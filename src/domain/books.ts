@@ -3,7 +3,7 @@
 // either written as a whole or thrown away.
 
 import { assert } from "./assert.ts";
-import type { CompiledFlow } from "./flow/compile.ts";
+import type { CompiledFlow } from "./flow/compile/compile.ts";
 import type { Value } from "./flow/expression.ts";
 import { NO_RATES, type RateBook } from "./fx/rates.ts";
 import type { Intent } from "./intent.ts";

@@ -3,7 +3,7 @@
 import type { Chart } from "./accounts.ts";
 import { assert } from "./assert.ts";
 import type { Currencies } from "./currencies.ts";
-import type { CompiledFlow } from "./flow/compile.ts";
+import type { CompiledFlow } from "./flow/compile/compile.ts";
 import { guardScope } from "./guard-scope.ts";
 import type { Intent, IntentField } from "./intent.ts";
 

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import { type Declared, loadKept } from "../declared/load.ts";
 import { assert } from "../domain/assert.ts";
-import { type CompiledFlow, compileFlow } from "../domain/flow/compile.ts";
+import { type CompiledFlow, compileFlow } from "../domain/flow/compile/compile.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import type { ParameterBook } from "../domain/parameters/parameters.ts";
 import { makeRules, type Rules } from "../domain/rules.ts";

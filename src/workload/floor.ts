@@ -1,7 +1,7 @@
 // floor: what Postgres alone takes in, with the service's own statements, on blocks that were decided beforehand. No
 // Kafka, no deciding: the rest of the way can only be slower than this.
 
-import { type CompiledFlow, compileFlow } from "../domain/flow/compile.ts";
+import { type CompiledFlow, compileFlow } from "../domain/flow/compile/compile.ts";
 import { makeRules, type Rules } from "../domain/rules.ts";
 import { beginBlock, writeBlock } from "../store/blocks.ts";
 import { type Connection, connect } from "../store/database.ts";

@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadFlowText } from "../../src/declared/load.ts";
 import { Chart } from "../../src/domain/accounts.ts";
-import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile.ts";
+import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile/compile.ts";
 import { NO_RATES } from "../../src/domain/fx/rates.ts";
 import { makeRules, type Rules } from "../../src/domain/rules.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";

@@ -15,7 +15,7 @@ import {
   type TimerKey,
 } from "../../src/domain/books.ts";
 import { decideIntent, decideTimer, type IntentResult } from "../../src/domain/decide/decide.ts";
-import { compileFlow } from "../../src/domain/flow/compile.ts";
+import { compileFlow } from "../../src/domain/flow/compile/compile.ts";
 import { parseCaseId } from "../../src/domain/ids.ts";
 import type { AccountChange, Intent } from "../../src/domain/intent.ts";
 import { makeRules, type Rules } from "../../src/domain/rules.ts";

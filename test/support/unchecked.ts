@@ -3,9 +3,9 @@
 
 import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
-import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile.ts";
+import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile/compile.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
-import { parseFlow } from "../../src/domain/flow/parse.ts";
+import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
 import { makeRules, type Rules } from "../../src/domain/rules.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { FLOWS, producing, RULES } from "./ledger.ts";

@@ -4,9 +4,9 @@ import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { ExpressionNode, Operator } from "../../src/domain/flow/expression.ts";
 import { FUNCTIONS } from "../../src/domain/flow/functions.ts";
-import { parseFlow } from "../../src/domain/flow/parse.ts";
+import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
 import { printExpression } from "../../src/domain/flow/print.ts";
-import { typeFlow } from "../../src/domain/flow/types.ts";
+import { typeFlow } from "../../src/domain/flow/types/types.ts";
 import { WHOLE } from "./flow-language-cases.ts";
 
 test("reads an expression as a tree of our own", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadFlowText } from "../../src/declared/load.ts";
 import { AssertionFailed } from "../../src/domain/assert.ts";
-import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile.ts";
+import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile/compile.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
 import { makeRules } from "../../src/domain/rules.ts";
 import { replaceOnce, TEST_FLOWS } from "../support/faulty.ts";

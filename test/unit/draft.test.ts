@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
 import { type Books, type CaseRecord, NO_DATA } from "../../src/domain/books.ts";
 import { type Cause, Draft } from "../../src/domain/decide/draft.ts";
-import type { CompiledFlow } from "../../src/domain/flow/compile.ts";
+import type { CompiledFlow } from "../../src/domain/flow/compile/compile.ts";
 import type { FlowPosting } from "../../src/domain/flow/flow.ts";
 import { available, BANK } from "../support/intents.ts";
 import { FLOWS, intentOf, MemoryLane, producing } from "../support/ledger.ts";

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { parseExpression } from "../../src/declared/cel.ts";
 import { loadDeclared, loadFlowFiles } from "../../src/declared/load.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
-import { type CheckedFlow, readFlow } from "../../src/domain/flow/check.ts";
-import { checkTogether } from "../../src/domain/flow/check-together.ts";
+import { type CheckedFlow, readFlow } from "../../src/domain/flow/check/check.ts";
+import { checkTogether } from "../../src/domain/flow/check/together.ts";
 import { placeOf, replaceOnce, SHIPPED_FLOWS, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { BASES } from "./flows/wrong/wrong.ts";
 

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { flowNames, readFlowFile } from "../../src/declared/flow-files.ts";
-import { columnsOf, type Diagram, diagramOf } from "../../src/domain/flow/diagram.ts";
-import { type Box, CHAR_WIDTH, layoutOf, type Point } from "../../src/domain/flow/diagram-layout.ts";
-import { markdown, mermaid } from "../../src/domain/flow/diagram-mermaid.ts";
-import { svg } from "../../src/domain/flow/diagram-svg.ts";
+import { columnsOf, type Diagram, diagramOf } from "../../src/domain/flow/diagram/diagram.ts";
+import { type Box, CHAR_WIDTH, layoutOf, type Point } from "../../src/domain/flow/diagram/layout.ts";
+import { markdown, mermaid } from "../../src/domain/flow/diagram/mermaid.ts";
+import { svg } from "../../src/domain/flow/diagram/svg.ts";
 import { ROOT } from "../support/source.ts";
 
 const FLOWS = join(ROOT, "schemas", "flows");

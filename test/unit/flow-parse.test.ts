@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import { parseDurationMs } from "../../src/domain/flow/duration.ts";
-import { parseFlow } from "../../src/domain/flow/parse.ts";
+import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
 import { placeOf, RETIRED_FLOWS, replaceOnce, TEST_FLOWS, textOf } from "../support/faulty.ts";
 
 const TRANSFER = textOf(join(RETIRED_FLOWS, "transfer-1.0.0.flow.yaml"));

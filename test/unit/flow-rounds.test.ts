@@ -2,7 +2,7 @@
 // where they would do so within one event, the core's own bound is shown to be what they would have met.
 
 import { describe, expect, test } from "vitest";
-import { roundsOf } from "../../src/domain/flow/check-rounds.ts";
+import { roundsOf } from "../../src/domain/flow/check/rounds.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { replaceOnce } from "../support/faulty.ts";
 import { euros, Producing } from "../support/intents.ts";

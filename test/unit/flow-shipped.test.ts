@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
-import { parseFlow } from "../../src/domain/flow/parse.ts";
-import { typeFlow } from "../../src/domain/flow/types.ts";
+import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
+import { typeFlow } from "../../src/domain/flow/types/types.ts";
 import { printFault } from "../../src/domain/located.ts";
 import { SHIPPED_SCHEMAS, TEST_FLOWS, textOf } from "../support/faulty.ts";
 

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { parseExpression } from "../../src/declared/cel.ts";
 import { loadSurroundings } from "../../src/declared/load.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
-import { readFlow } from "../../src/domain/flow/check.ts";
+import { readFlow } from "../../src/domain/flow/check/check.ts";
 import { SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { caseId } from "../support/intents.ts";
 import { MemoryLane, NOW_MS } from "../support/ledger.ts";

@@ -3,10 +3,10 @@ import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
 import { FUNCTIONS } from "../../src/domain/flow/functions.ts";
-import { parseFlow } from "../../src/domain/flow/parse.ts";
+import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
 import { printExpression } from "../../src/domain/flow/print.ts";
-import { typeFlow } from "../../src/domain/flow/types.ts";
-import { printType } from "../../src/domain/flow/types-kinds.ts";
+import { printType } from "../../src/domain/flow/types/kinds.ts";
+import { typeFlow } from "../../src/domain/flow/types/types.ts";
 import { placeOf, replaceOnce } from "../support/faulty.ts";
 import { WHOLE } from "./flow-language-cases.ts";
 

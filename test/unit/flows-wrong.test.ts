@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { parseExpression } from "../../src/declared/cel.ts";
 import { loadSurroundings } from "../../src/declared/load.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
-import { readFlow } from "../../src/domain/flow/check.ts";
+import { readFlow } from "../../src/domain/flow/check/check.ts";
 import { PROPERTIES } from "../../src/domain/flow/proof.ts";
 import { placeOf, replaceOnce, SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { CALLS } from "./flows/wrong/calls.ts";

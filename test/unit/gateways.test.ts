@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { parseExpression } from "../../src/declared/cel.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
-import { parseFlow } from "../../src/domain/flow/parse.ts";
+import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
 import type { Located } from "../../src/domain/located.ts";
 import type { Provider } from "../../src/gateways/contract.ts";
 import { Gateways } from "../../src/gateways/gateways.ts";

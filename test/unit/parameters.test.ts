@@ -7,7 +7,7 @@ import { parseExpression } from "../../src/declared/cel.ts";
 import { loadDeclared } from "../../src/declared/load.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
-import { parseFlow } from "../../src/domain/flow/parse.ts";
+import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
 import type { Located } from "../../src/domain/located.ts";
 import {
   makeParameterBook,

@@ -11,8 +11,8 @@ import {
   type TimerInput,
   type TimerKey,
 } from "../books.ts";
-import type { CompiledAlternative, CompiledFlow } from "../flow/compile.ts";
-import { NO_FIELDS } from "../flow/compile-events.ts";
+import type { CompiledAlternative, CompiledFlow } from "../flow/compile/compile.ts";
+import { NO_FIELDS } from "../flow/compile/events.ts";
 import { entryOfKey, firstEntry, type HistoryEntry } from "../history.ts";
 import { fingerprint, type Intent } from "../intent.ts";
 import { fitsLedger } from "../money.ts";

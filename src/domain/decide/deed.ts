@@ -3,8 +3,8 @@
 
 import { assert } from "../assert.ts";
 import { type Books, type CaseData, type CaseRecord, caseOf, NO_DATA } from "../books.ts";
-import { FOLLOW_UPS_MAX } from "../flow/check-rounds.ts";
-import { type CompiledAlternative, compileAlarm } from "../flow/compile.ts";
+import { FOLLOW_UPS_MAX } from "../flow/check/rounds.ts";
+import { type CompiledAlternative, compileAlarm } from "../flow/compile/compile.ts";
 import type { Value } from "../flow/expression.ts";
 import { appendText, type EntryStart, formatWith } from "../history.ts";
 import { childCaseId, formatCaseId } from "../ids.ts";

@@ -16,9 +16,9 @@ import {
   naturalBalance,
   type OutcomeAmount,
 } from "../books.ts";
-import type { CompiledCall, Payload } from "../flow/compile-calls.ts";
-import type { EventFields } from "../flow/compile-events.ts";
-import { WITHOUT_FLOOR } from "../flow/compile-functions.ts";
+import type { CompiledCall, Payload } from "../flow/compile/calls.ts";
+import type { EventFields } from "../flow/compile/events.ts";
+import { WITHOUT_FLOOR } from "../flow/compile/functions.ts";
 import { momentOf } from "../flow/duration.ts";
 import type { Value } from "../flow/expression.ts";
 import type { FlowPosting } from "../flow/flow.ts";

@@ -2,7 +2,7 @@
 
 import { assert } from "../assert.ts";
 import type { Books, CaseRecord, IntentInput, Outcome, OutcomeAmount, ReportInput, TimerInput } from "../books.ts";
-import type { CompiledFlow } from "../flow/compile.ts";
+import type { CompiledFlow } from "../flow/compile/compile.ts";
 import { formatCaseId } from "../ids.ts";
 import type { Intent } from "../intent.ts";
 import { type RefusalCode, refusal } from "../refusals.ts";

@@ -2,8 +2,8 @@
 // money that has left somewhere else, so none is put aside: what cannot be decided halts the lane.
 
 import { type Books, type CaseRecord, caseOf, NO_DATA, type Report, type ReportInput } from "../books.ts";
-import type { CompiledFlow } from "../flow/compile.ts";
-import { type EventFields, NO_FIELDS } from "../flow/compile-events.ts";
+import type { CompiledFlow } from "../flow/compile/compile.ts";
+import { type EventFields, NO_FIELDS } from "../flow/compile/events.ts";
 import { observes } from "../history.ts";
 import { homeLane } from "../holder.ts";
 import { formatCaseId, parseCaseId } from "../ids.ts";

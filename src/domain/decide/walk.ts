@@ -2,8 +2,8 @@
 
 import { assert } from "../assert.ts";
 import type { Books, CaseRecord } from "../books.ts";
-import { CHOICES_MAX } from "../flow/check-states.ts";
-import type { CompiledAlternative, CompiledFlow, CompiledState } from "../flow/compile.ts";
+import { CHOICES_MAX } from "../flow/check/states.ts";
+import type { CompiledAlternative, CompiledFlow, CompiledState } from "../flow/compile/compile.ts";
 import { firstRefusal, type RefusalCode } from "../refusals.ts";
 import type { Draft } from "./draft.ts";
 

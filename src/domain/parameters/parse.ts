@@ -3,7 +3,7 @@
 
 import type { Flow, FlowParam } from "../flow/flow.ts";
 import { NAME, WORDS_JOINED } from "../flow/names.ts";
-import { readParamValue } from "../flow/parse-data.ts";
+import { readParamValue } from "../flow/parse/data.ts";
 import { isHolderId } from "../holder.ts";
 import type { Fault, Located, LocatedEntry, Place } from "../located.ts";
 import { Reading } from "../reading.ts";

@@ -1,7 +1,7 @@
 // Which of a flow's alternatives scenarios have taken. The compiled flow is watched from outside: each alternative gets a
 // guard that notes its name when it holds, and the first that holds is the one that is taken.
 
-import type { CompiledAlternative, CompiledFlow, CompiledState } from "../../domain/flow/compile.ts";
+import type { CompiledAlternative, CompiledFlow, CompiledState } from "../../domain/flow/compile/compile.ts";
 import type { Flow } from "../../domain/flow/flow.ts";
 import type { Place } from "../../domain/located.ts";
 

@@ -1,7 +1,7 @@
 // Runs a scenario on the core that the service runs on, and says where what came of it is not what was expected.
 
 import type { Command, IntentInput, Report, TimerKey } from "../../domain/books.ts";
-import type { CompiledFlow } from "../../domain/flow/compile.ts";
+import type { CompiledFlow } from "../../domain/flow/compile/compile.ts";
 import type { Flow } from "../../domain/flow/flow.ts";
 import { type CaseId, deriveCaseId, formatCaseId } from "../../domain/ids.ts";
 import type { Fault } from "../../domain/located.ts";

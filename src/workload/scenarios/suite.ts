@@ -2,7 +2,7 @@
 
 import type { Chart } from "../../domain/accounts.ts";
 import type { Currencies } from "../../domain/currencies.ts";
-import { compileFlow } from "../../domain/flow/compile.ts";
+import { compileFlow } from "../../domain/flow/compile/compile.ts";
 import type { Flow } from "../../domain/flow/flow.ts";
 import { type Fault, printFault } from "../../domain/located.ts";
 import { makeRules } from "../../domain/rules.ts";
