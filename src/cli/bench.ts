@@ -1,8 +1,8 @@
 // millrace bench: how fast this is, here.
 
 import type { Command } from "commander";
-import type { BenchWishes } from "../workload/bench.ts";
-import { BENCHMARKS } from "../workload/bench-list.ts";
+import type { BenchWishes } from "../workload/bench/bench.ts";
+import { BENCHMARKS } from "../workload/bench/list.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
 

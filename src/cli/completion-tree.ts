@@ -3,8 +3,8 @@
 import type { Command, Option } from "commander";
 import { ROLES, SETTING_NAMES } from "../config/settings.ts";
 import { PARTITIONED_TABLES } from "../store/partitions.ts";
-import { BENCHMARKS } from "../workload/bench-list.ts";
-import { PROFILES } from "../workload/generate-profiles.ts";
+import { BENCHMARKS } from "../workload/bench/list.ts";
+import { PROFILES } from "../workload/generate/profiles.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];

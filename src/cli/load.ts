@@ -1,8 +1,8 @@
 // millrace load: publishes intents, from JSON lines or made up from a seed.
 
 import type { Command } from "commander";
-import { defaultHolders, type GeneratePlan, NOMINAL_RATE } from "../workload/generate.ts";
-import { PROFILES } from "../workload/generate-profiles.ts";
+import { defaultHolders, type GeneratePlan, NOMINAL_RATE } from "../workload/generate/generate.ts";
+import { PROFILES } from "../workload/generate/profiles.ts";
 import { parseTime } from "../workload/intents-time.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";

@@ -8,8 +8,8 @@ import { formatCaseId } from "../../src/domain/ids.ts";
 import { reportOf } from "../../src/gateways/contract.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
-import { CaseIds } from "../../src/workload/generate.ts";
-import { Random } from "../../src/workload/generate-random.ts";
+import { CaseIds } from "../../src/workload/generate/generate.ts";
+import { Random } from "../../src/workload/generate/random.ts";
 import { CardLane } from "../support/card-lane.ts";
 import { NOW_MS } from "../support/ledger.ts";
 

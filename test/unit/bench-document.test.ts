@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type BenchLine, type BenchRecord, renderBenchmarks, renderReadme } from "../../src/workload/bench-document.ts";
-import { BENCHMARKS } from "../../src/workload/bench-list.ts";
+import { type BenchLine, type BenchRecord, renderBenchmarks, renderReadme } from "../../src/workload/bench/document.ts";
+import { BENCHMARKS } from "../../src/workload/bench/list.ts";
 import { ROOT } from "../support/source.ts";
 
 const file = (path: string): string => readFileSync(join(ROOT, path), "utf8");

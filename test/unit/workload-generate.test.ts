@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
 import { Undecodable } from "../../src/kafka/codec.ts";
 import type { IntentMessage } from "../../src/kafka/codec-messages.ts";
-import type { GeneratePlan } from "../../src/workload/generate.ts";
-import { openProfile, PROFILES } from "../../src/workload/generate-profiles.ts";
-import { Random, zipfPicker } from "../../src/workload/generate-random.ts";
-import type { Outbound } from "../../src/workload/load-pump.ts";
+import type { GeneratePlan } from "../../src/workload/generate/generate.ts";
+import { openProfile, PROFILES } from "../../src/workload/generate/profiles.ts";
+import { Random, zipfPicker } from "../../src/workload/generate/random.ts";
+import type { Outbound } from "../../src/workload/load/pump.ts";
 import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
 
 const codec = codecWith(new MemoryRegistry());

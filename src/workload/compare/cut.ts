@@ -6,7 +6,7 @@ import type { TopicAdmin } from "../../kafka/port.ts";
 import { blockPages, type LaneCut, readCut } from "../../store/audit.ts";
 import type { Connection } from "../../store/database.ts";
 import { tableStream } from "../audit/stream.ts";
-import { ReplayRefused, type Span } from "../replay-span.ts";
+import { ReplayRefused, type Span } from "../replay/span.ts";
 
 export type LaneEnd = {
   readonly lane: number;
