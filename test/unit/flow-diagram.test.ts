@@ -46,6 +46,12 @@ describe.each(NAMES)("the drawing of %s", (name) => {
     }
   });
 
+  test("says on each way what is told, asked, opened and taken", () => {
+    const effects = drawn.states.flatMap(({ transitions }) => transitions.flatMap((way) => way.effects.others));
+    const texts = [svg(drawn), mermaid(drawn).replaceAll("∶", ":")];
+    for (const text of texts) expect(effects.filter((one) => !text.includes(one))).toEqual([]);
+  });
+
   test("puts no box on another, and all within the page", () => {
     for (const [index, one] of boxes.entries()) {
       expect([one.x > 0, one.y > 0, one.x + one.width < width, one.y + one.height < height]).not.toContain(false);

@@ -40,6 +40,10 @@ describe.each(results)("$flow", ({ faults: found, untaken }) => {
   });
 });
 
+test("no shipped flow lists a way that nothing can take", () => {
+  expect([...files].filter(([, { untaken }]) => untaken.length > 0).map(([name]) => name)).toEqual([]);
+});
+
 test("tells a fault once, however many scenarios go on from where it stands", () => {
   const file = join(FLOWS, "card.scenarios.yaml");
   const text = replaceOnce(readFileSync(file, "utf8"), "state: authorizing", "state: authorized");

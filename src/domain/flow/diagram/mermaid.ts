@@ -62,7 +62,7 @@ function label({ event, guard, effects, refuses }: Transition): string {
     guard === "" ? "" : `[${short(guard, GUARD_CHARS_MAX)}]`,
     refuses === null ? "" : `refuses ${refuses}`,
     ...effects.money,
-    ...effects.others.filter((one) => one.startsWith("emits") || one.startsWith("ends")),
+    ...effects.others,
   ];
   const text = parts.filter((part) => part !== "").map(plain);
   return text.length === 0 ? "always" : text.join(" ");
