@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { EXIT } from "../../src/cli/exit.ts";
 import { ratesTopic, topicNames } from "../../src/config/config.ts";
 import { environmentName, SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
-import { QUARANTINE_REASONS, REFUSAL_CODES, REFUSALS } from "../../src/domain/refusals.ts";
+import { QUARANTINE_REASONS } from "../../src/domain/refusals.ts";
 import { blocksOf, findCommands, helpFor, knowsFlag, proseOf, spansOf, unknownCommands } from "../support/commands.ts";
 import { ROOT } from "../support/source.ts";
 
@@ -62,14 +62,6 @@ describe("commands", () => {
 });
 
 describe("tables", () => {
-  test("refusals stand in the order of precedence, each under its category", () => {
-    const rows = [...prose.matchAll(/^\| (identity|amount|account|state|fx|funds|validation) \| (.*) \|$/gm)];
-    const told = rows.flatMap(([, category, codes = ""]) =>
-      codes.split(" ").map((code) => ({ category, code: code.replaceAll("`", "") })),
-    );
-    expect(told).toEqual(REFUSAL_CODES.map((code) => ({ category: REFUSALS[code].category, code })));
-  });
-
   test("quarantine reasons are all there", () => {
     const table = prose.slice(prose.indexOf("| reason | means |"), prose.indexOf("## Operate"));
     const told = [...table.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = ""]) =>

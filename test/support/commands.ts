@@ -19,6 +19,17 @@ export function proseOf(markdown: string): string {
   return markdown.replace(/^ *```.*?^ *```$/gms, "");
 }
 
+/** The cells of the first table with this heading, a row each. */
+export function tableOf(markdown: string, heading: string): string[][] {
+  const [, below = ""] = markdown.split(`\n${heading}\n`);
+  const lines = below.split("\n").slice(1);
+  const end = lines.findIndex((line) => !line.startsWith("|"));
+  return lines.slice(0, end).map((row) => {
+    const cells = row.slice(1, -1).split("|");
+    return cells.map((cell) => cell.trim());
+  });
+}
+
 /** What stands between backticks in the prose. */
 export function spansOf(markdown: string): string[] {
   return [...proseOf(markdown).matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text);

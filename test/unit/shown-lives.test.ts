@@ -8,24 +8,15 @@ import { formatDecimal } from "../../src/domain/decimal.ts";
 import { parseCaseId } from "../../src/domain/ids.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { CardLane, fixedRates, type Told } from "../support/card-lane.ts";
+import { tableOf } from "../support/commands.ts";
 import { caseId } from "../support/intents.ts";
 import { NOW_MS, RULES } from "../support/ledger.ts";
 import { MemoryLanes, type MemoryOwner } from "../support/memory-lanes.ts";
 import { ROOT } from "../support/source.ts";
 
-/** The cells of the table that begins with this heading, without the marks of code. */
-function tableOf(page: string, heading: string): string[][] {
-  const text = readFileSync(join(ROOT, page), "utf8");
-  const [, rows = ""] = text.split(`\n${heading}\n`);
-  const lines = rows.split("\n").slice(1);
-  const end = lines.findIndex((line) => !line.startsWith("|"));
-  return lines.slice(0, end).map((line) =>
-    line
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim().replaceAll("`", "")),
-  );
-}
+/** Without the marks of code. */
+const cellsTold = (page: string, heading: string): string[][] =>
+  tableOf(readFileSync(join(ROOT, page), "utf8").replaceAll("`", ""), heading);
 
 const amountOf = ({ currency, minor }: Pick<Line, "currency" | "minor">): string =>
   `${currency} ${formatDecimal(minor, 2)}`;
@@ -86,7 +77,7 @@ test("README.md: a card payment and its refund, with all of their lines", () => 
   payment.hears("completed", "refund", { result: "completed" }, "rfd");
 
   const heading = "| event | from | state after it | posting | debit | credit | amount |";
-  const told = tableOf("README.md", heading).map(([event = "", _from, state = "", ...cells]) => [
+  const told = cellsTold("README.md", heading).map(([event = "", _from, state = "", ...cells]) => [
     firstWord(event),
     firstWord(state),
     ...cells.map((cell) => cell.replace("…", "liability:merchant:mer_204")),
@@ -132,5 +123,5 @@ test("ARCHITECTURE.md: a transfer over both lanes, with its lines and outcomes",
   expect(from.cases.get(parseCaseId(id)?.uuid ?? "")?.state).toBe("completed");
 
   const heading = "| lane | event | state after it | posting | debit | credit | amount | outcome |";
-  expect(tableOf("ARCHITECTURE.md", heading)).toEqual(rows);
+  expect(cellsTold("ARCHITECTURE.md", heading)).toEqual(rows);
 });
