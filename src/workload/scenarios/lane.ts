@@ -145,8 +145,12 @@ export class ScenarioLane {
     for (const [name, one] of books.houseAccounts) {
       if (one.id !== 0n) this.#house.set(name, added(this.#house.get(name) ?? one, one));
     }
-    const gone = new Set(books.timersGone.map(nameOf));
-    this.#timers = [...this.#timers, ...books.timersArmed].filter((timer) => !gone.has(nameOf(timer)));
+    this.#timers.push(...books.timersArmed);
+    // One for one: a state that is left and entered again gives up a timer of the same moment as the one that it arms.
+    for (const gone of books.timersGone) {
+      const index = this.#timers.findIndex((timer) => nameOf(timer) === nameOf(gone));
+      if (index >= 0) this.#timers.splice(index, 1);
+    }
   }
 }
 
