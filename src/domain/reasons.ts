@@ -77,6 +77,7 @@ const TABLE = {
   fx_rate_unavailable: ["fx", "soft", "us"],
   quote_expired: ["fx", "soft", "merchant"],
   quote_mismatch: ["fx", "final", "merchant"],
+  quote_not_used: ["fx", "soft", "merchant"],
   spread_above_max: ["fx", "soft", "us"],
   position_limit: ["fx", "soft", "us"],
   schema: ["validation", "final", "merchant"],

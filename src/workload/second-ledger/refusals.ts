@@ -37,7 +37,7 @@ const SAID: Readonly<Record<string, string>> = {
   returned: "refund_by_debtor unauthorised recall_fraud duplicate wrong_amount payer_account_closed",
   provider:
     "provider_error provider_unavailable provider_no_record timeout_unknown late_success_voided resolved_no_payment refund_not_made",
-  fx: "fx_rate_unavailable quote_expired quote_mismatch spread_above_max position_limit",
+  fx: "fx_rate_unavailable quote_expired quote_mismatch quote_not_used spread_above_max position_limit",
   validation:
     "schema amount_too_small amount_too_large amount_exceeds_authorization amount_exceeds_refundable currency_unsupported invalid_state intent_expired partial_approval",
   duplicate: "idempotency_conflict duplicate_reference",

@@ -83,7 +83,7 @@ export const MONEY: readonly Wrong[] = [
     base: "card",
     change: [["        - [position, clearing, M, net]\n", ""]],
     also: ["drained"],
-    at: "capture_gate\n        # Without",
+    at: "capture_gate\n        # The merchant",
     says: /bal\(clearing, M\) == 0 behind psp.capture.ok/,
     path: "payment_create → psp.auth.approved → psp.capture.ok",
   },
