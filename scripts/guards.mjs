@@ -25,6 +25,15 @@ const TOPIC_TESTS = "test/faults/topics.test.ts";
 /** `stack: "own"`: the test breaks the stack that it runs on, so it gets one of its own. */
 const GUARDS = [
   {
+    name: "time of a message between lanes that no block can have, which the database is not asked about",
+    file: "src/store/crossing.ts",
+    from: "return recordedAtMicros >= 0n && recordedAtMicros <= LATEST_MICROS;",
+    to: "return true;",
+    test: "test/unit/begin-block.test.ts",
+    title:
+      "a message of a time that no block can have was not sent, and neither asks the database nor widens what is asked",
+  },
+  {
     name: "card numbers, looked for in what is put aside for another reason",
     file: "src/processor/intake.ts",
     from: 'return detail === null ? taken : { ...taken, reason: "card_number", detail };',

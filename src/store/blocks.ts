@@ -67,7 +67,8 @@ export async function beginBlock(
   const casesAt =
     caseIds.length > 0 ? ask({ statement: readCases, values: [lane, plainArray(caseIds), ...bounds(caseIds)] }) : null;
   const balancesAt = paths.length > 0 ? ask({ statement: readBalances, values: [lane, textArray(paths)] }) : null;
-  const unsentAt = messages.length > 0 ? ask(askUnsent(lane, messages)) : null;
+  const unsent = askUnsent(lane, messages);
+  const unsentAt = unsent === null ? null : ask(unsent);
   const results = await connection.flight(steps);
   const locked = results[1]?.rows[0];
   if (locked === undefined) return null;

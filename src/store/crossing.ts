@@ -1,6 +1,7 @@
 // What lanes have sent each other and taken, and the messages on their way.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
+import { LATEST_MS } from "../domain/flow/duration.ts";
 import type { Connection, Step } from "./database.ts";
 import { byteaArray, plainArray } from "./literals.ts";
 import { readCrossing, readOutlets, readSeen, readSent, readUnsent } from "./sql/crossing.ts";
@@ -53,25 +54,38 @@ export type ArrivedMessage = {
 /** Offsets of messages that their senders' outboxes do not hold as they arrived. */
 export type Unsent = ReadonlySet<bigint>;
 
-/** @param messages at least one; none that was taken before: the outbox does not keep those for ever */
-export function askUnsent(lane: number, messages: readonly ArrivedMessage[]): Step {
-  let [low, high] = [messages[0]?.recordedAtMicros ?? 0n, messages[0]?.recordedAtMicros ?? 0n];
-  for (const { recordedAtMicros } of messages) {
+const LATEST_MICROS = BigInt(LATEST_MS) * 1000n;
+
+/** No block was ever recorded outside these times. The database could not reckon with every such time either: the block that
+ *  asked would fail, again and again. */
+function mayBeSent({ recordedAtMicros }: ArrivedMessage): boolean {
+  return recordedAtMicros >= 0n && recordedAtMicros <= LATEST_MICROS;
+}
+
+/** @param messages none that was taken before: the outbox does not keep those for ever
+ *  @returns null where there is nothing to ask */
+export function askUnsent(lane: number, messages: readonly ArrivedMessage[]): Step | null {
+  const asked = messages.filter(mayBeSent);
+  if (asked.length === 0) return null;
+  let [low, high] = [LATEST_MICROS, 0n];
+  for (const { recordedAtMicros } of asked) {
     if (recordedAtMicros < low) low = recordedAtMicros;
     if (recordedAtMicros > high) high = recordedAtMicros;
   }
   const values = [
     lane,
-    plainArray(messages.map(({ fromLane }) => fromLane)),
-    plainArray(messages.map(({ sequence }) => sequence)),
-    byteaArray(messages.map(({ value }) => createHash("sha256").update(value).digest())),
+    plainArray(asked.map(({ fromLane }) => fromLane)),
+    plainArray(asked.map(({ sequence }) => sequence)),
+    byteaArray(asked.map(({ value }) => hash("sha256", value, "buffer"))),
     low,
     high,
   ];
   return { statement: readUnsent, values };
 }
 
-/** @param rows the answer to `askUnsent` of these messages */
+/** @param rows the answer to `askUnsent` of these messages, none where nothing was asked */
 export function unsentOf(messages: readonly ArrivedMessage[], rows: readonly Record<string, unknown>[]): Unsent {
-  return new Set(rows.map((row) => (messages[Number(row["at"]) - 1] as ArrivedMessage).offset));
+  const asked = messages.filter(mayBeSent);
+  const missed = rows.map((row) => asked[Number(row["at"]) - 1] as ArrivedMessage);
+  return new Set([...messages.filter((one) => !mayBeSent(one)), ...missed].map(({ offset }) => offset));
 }

@@ -46,6 +46,30 @@ test("messages of other lanes are looked for with the rest, and tell which their
   expect(situation?.unsent).toEqual(new Set([107n, 109n]));
 });
 
+test("a message of a time that no block can have was not sent, and neither asks the database nor widens what is asked", async () => {
+  const latest = 253_402_300_799_999_000n;
+  const asked = new Asked({ read_unsent: [{ at: 2n }] });
+  const messages = [
+    message(6n, 2n ** 63n - 1n),
+    message(7n, 3_000n),
+    message(8n, -1n),
+    message(9n, latest + 1n),
+    message(10n, 1_000n),
+  ];
+  const situation = await beginBlock(asked.connection, 2, CONCERNED, messages);
+  expect([asked.values[2], ...asked.values.slice(4)]).toEqual(["{7,10}", 1_000n, 3_000n]);
+  expect(situation?.unsent).toEqual(new Set([106n, 108n, 109n, 110n]));
+
+  const edges = new Asked({});
+  await beginBlock(edges.connection, 2, CONCERNED, [message(1n, 0n), message(2n, latest)]);
+  expect(edges.values.slice(4)).toEqual([0n, latest]);
+
+  const none = new Asked({});
+  const alone = await beginBlock(none.connection, 2, CONCERNED, [message(1n, -(2n ** 63n))]);
+  expect(none.flights).toEqual([["begin", "lock_lane", "read_cases", "read_balances"]]);
+  expect(alone?.unsent).toEqual(new Set([101n]));
+});
+
 test("without such messages nothing is asked for them", async () => {
   const asked = new Asked({});
   const situation = await beginBlock(asked.connection, 2, CONCERNED);

@@ -34,7 +34,8 @@ export const readCrossing = statement(
 // of the block. A row that is to be there is committed before its message is sent, and nothing of it ever changes: so no
 // lock is needed, and with lanes on several nodes it could be asked outside the block's dbTransaction. A scalar subquery,
 // so that each row is found by its key: as a join it could be planned as a scan. Index: primary key; the bounds on
-// recorded_at ($5, $6: microseconds) let the planner skip the partitions of other times. Rows: none.
+// recorded_at ($5, $6: microseconds) spare the partitions of other times: the executor skips them when it starts. A generic
+// plan, which this becomes, has them all, so all are locked (access share) all the same. Rows: none.
 export const readUnsent = statement(
   "read_unsent",
   `select u.at from unnest($2::int[], $3::bigint[], $4::bytea[]) with ordinality u(from_lane, sequence, sha256, at)
