@@ -34,6 +34,14 @@ const GUARDS = [
       "a message of a time that no block can have was not sent, and neither asks the database nor widens what is asked",
   },
   {
+    name: "rows of choices and quotes of a kept version, held to what the core takes for granted",
+    file: "src/domain/flow/check/kept.ts",
+    from: "checkGranted(proof, flow);",
+    to: "",
+    test: "test/unit/flow-kept.test.ts",
+    title: "more choices in a row than an event passes, which would end the process",
+  },
+  {
     name: "card numbers, looked for in what is put aside for another reason",
     file: "src/processor/intake.ts",
     from: 'return detail === null ? taken : { ...taken, reason: "card_number", detail };',

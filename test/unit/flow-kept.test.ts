@@ -108,6 +108,35 @@ describe("refuses, naming both files, the field and what to do:", () => {
     ]);
   });
 
+  test("more choices in a row than an event passes, which would end the process", () => {
+    const row = Array.from({ length: 32 }, (_, at) => {
+      return `    row_${at}: { kind: choice, always: [{ to: ${at === 31 ? "received" : `row_${at + 1}`} }] }\n`;
+    });
+    const through = (count: number): string =>
+      older(
+        "transfer_in",
+        ["          to: received\n", `          to: row_${32 - count}\n`],
+        ["    received:\n", `${row.slice(-count).join("")}    received:\n`],
+      );
+    expect(faultsFor(through(31))).toEqual([]);
+    const long = through(32);
+    expect(faultsFor(long)).toEqual([
+      `transfer_in@0.9.0:${placeOf(long, "requested:")}: choice: requested is the first of 33 states in a row that do not wait; at most 32 are passed; ${stuck("transfer_in", line(long, "requested:"))}: stay with the release that they began under`,
+    ]);
+  });
+
+  test("quotes without what the core reads of them", () => {
+    expect(faultsFor(older("quote"))).toEqual([]);
+    const unread = older("quote")
+      .replaceAll("gives: { money: G", "given: { money: G")
+      .replaceAll("data.gives", "data.given");
+    expect(faultsFor(unread)).toEqual([
+      expect.stringMatching(
+        /^fx_quote@0\.9\.0:5:1: references: a quote keeps gives as money of G, which the core reads; cases still live by fx_quote@0\.9\.0 \(line 5\), /,
+      ),
+    ]);
+  });
+
   test("an intent that moves its cases and opens others now", () => {
     const waiting = older("card", ["intent.payment_cancel:", "intent.quote_request:"]);
     const [fault] = faultsFor(waiting);

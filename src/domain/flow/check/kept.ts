@@ -12,8 +12,10 @@ import { Proof } from "../proof.ts";
 import { type CheckedFlow, type Surroundings, sharesOfKept } from "./check.ts";
 import { asIs, gapsOf } from "./given.ts";
 import { checkTypes } from "./outcomes.ts";
+import { checkQuotes } from "./quotes.ts";
 import { roundsOf } from "./rounds.ts";
 import { overstepped } from "./shares.ts";
+import { checkRows } from "./states.ts";
 
 /** @param kept  read from their texts; their places bear `<name>@<version>` for a file
  *  @param today the flows that new cases open on
@@ -29,6 +31,7 @@ export function checkKept(
     for (const { own, other, what, remedy } of gapsOf(flow, flows)) {
       proof.fails({ property: "together", place: other ?? own }, `${what}; ${livedBy(flow, own)}: ${remedy}`);
     }
+    checkGranted(proof, flow);
     checkCatalogue(proof, flow, surroundings);
     checkShares(proof, flow, today, surroundings);
   }
@@ -43,6 +46,17 @@ export function checkKept(
 
 function livedBy({ name, version }: Flow, { line }: Place): string {
   return `cases still live by ${name}@${version} (line ${line}), which nothing can change`;
+}
+
+/** What the core takes for granted of every flow that it runs, and ends the process by an assertion where it is not so. */
+function checkGranted(proof: Proof, flow: Flow): void {
+  const own = new Proof();
+  checkRows(own, flow);
+  checkQuotes(own, flow);
+  for (const { place, property, message } of own.faults) {
+    const claim = message.slice(`${property}: `.length);
+    proof.fails({ property, place }, `${claim}; ${livedBy(flow, place)}: stay with the release that they began under`);
+  }
 }
 
 /** Whoever consumes outcomes goes by today's catalogue, whichever version a case lives by. */

@@ -116,7 +116,7 @@ function checkCircle(proof: Proof, flow: Flow, state: FlowState): void {
 }
 
 /** How many states an event passes without waiting, at most. Circles, which pass any number, are told of elsewhere. */
-function checkRows(proof: Proof, flow: Flow): void {
+export function checkRows(proof: Proof, flow: Flow): void {
   const rows = new Map<FlowState, number>();
   const rowFrom = (state: FlowState | undefined): number => {
     if (state === undefined || state.always.length === 0) return 0;
