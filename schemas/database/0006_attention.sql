@@ -4,8 +4,10 @@
 -- `case_state`, but finding them there means reading it whole, and an index over its states would end its HOT updates. So a
 -- block that moves a case into such a state or out of one writes it here too, and all others write nothing more.
 --
--- Locks: creates, and reads the cases once. Duration: a minute a hundred million cases, milliseconds where no flow has such
--- a state.
+-- It begins empty, and that is right: no release before this one had flows with such a state, so no case can wait yet.
+--
+-- Locks: creates only. Duration: milliseconds. Stop the instances before, as for 0003: one that does not know of this
+-- table moves cases and writes nothing here.
 
 set search_path = millrace;
 
@@ -18,12 +20,3 @@ create table attention (
 
 grant select on attention to millrace_service, millrace_reader;
 grant insert, delete on attention to millrace_service;
-
--- Since when those of before have waited is not kept: they count from here.
-insert into attention (lane, case_id, since)
-select s.lane, s.case_id, now()
-from flow f
-cross join lateral (
-  select m[1] as state from regexp_matches(f.source, '^    ([a-z0-9_]+):\n(?:      [^\n]*\n)*      human: true', 'gn') m
-) h
-join case_state s on s.flow = f.flow and s.state = h.state;

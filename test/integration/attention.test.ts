@@ -136,19 +136,6 @@ describe("the audit", () => {
   });
 });
 
-test("a migration finds the cases that wait already", async () => {
-  const cases = "select lane, case_id from attention order by 1, 2";
-  const before = await system.query(cases);
-  const since = await system.query("delete from attention returning *");
-  const text = readFileSync(join(SHIPPED_SCHEMAS, "database", "0006_attention.sql"), "utf8");
-  await system.query(text.slice(text.indexOf("insert into attention")));
-  expect(await system.query(cases)).toEqual(before);
-  for (const row of since) {
-    const { lane, case_id: id, since: at } = row;
-    await system.query("update attention set since = $3 where lane = $1 and case_id = $2", [lane, id, at]);
-  }
-});
-
 test("who is thought over waits on, since the same time; who is decided about waits no more", async () => {
   const before = await waiting();
   expect((await decide("ann", "ops.think_over")).code).toBe(0);
