@@ -240,14 +240,15 @@ const RELAY = {
     min: 1,
     max: 5000,
     unit: "records",
-    reason: "Messages in one append.",
+    reason: "Messages in one append. It takes 5,000 at most: more would end the process.",
   }),
   relayBatchBytesMax: wholeNumber({
     default: 900_000,
     min: 16 * KIB,
     max: 1023 * KIB,
     unit: "bytes",
-    reason: "Bytes of one append; a broker refuses more than its message.max.bytes, 1,048,588 by default.",
+    reason:
+      "Bytes of one append; a broker refuses more than its message.max.bytes, 1,048,588 by default. The largest value leaves room in that for the batch's header.",
   }),
   relayReopenHours: wholeNumber({
     default: 4,
