@@ -29,7 +29,9 @@ export function registerList(verb: Command, context: CliContext): void {
     .description(
       [
         "The cases in a state that their flow declares `human`, those that have waited longest first: each with the events that",
-        "a person may decide there (`case decide`). Why a case waits says its last outcome: `case ID`.",
+        "a person may decide there (`case decide`). Why a case waits says its last outcome: `case ID`. Not among them for that: a",
+        "case that was told of an amount with more than 38 digits. It stays in the state where it was, and only its outcome",
+        "`ops.attention` with the code `amount_too_large` tells of it.",
       ].join(" "),
     )
     .requiredOption("--waiting", "those that wait for a person; others are found by their id")
