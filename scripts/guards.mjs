@@ -395,7 +395,7 @@ const GUARDS = [
   {
     name: "what came before a report that halts the lane, taken first",
     file: "src/processor/lane.ts",
-    from: "if (this.#takesFewerReports(result.cause)) continue;",
+    from: "if (this.#takeFewerReports(result.cause)) continue;",
     to: "",
     test: "test/unit/lane-refused.test.ts",
     title: "a report that halts the lane does so alone",

@@ -92,7 +92,7 @@ export type SentBlock = Omit<Block, "rows"> & {
 
 type Attempt = { block: SentBlock | null; mayBeWritten: boolean };
 type Task = { readonly lane: number; readonly memory: LaneMemory; readonly prepare: () => Batch };
-type Taken = { readonly lane: number; readonly memory: LaneMemory; readonly batch: Batch };
+type TakenIn = { readonly lane: number; readonly memory: LaneMemory; readonly batch: Batch };
 
 async function attemptBlock(
   committer: Committer,
@@ -155,7 +155,7 @@ const READS_MAX = 8;
 async function decide(
   maker: BlockMaker,
   connection: Connection,
-  { lane, memory, batch }: Taken,
+  { lane, memory, batch }: TakenIn,
   first: Situation,
 ): Promise<Block> {
   let situation = first;
@@ -172,7 +172,7 @@ async function decide(
 async function readSituation(
   rules: Rules,
   connection: Connection,
-  { lane, memory, batch }: Taken,
+  { lane, memory, batch }: TakenIn,
 ): Promise<Situation | null> {
   const sought = concerned(rules, lane, batch);
   const ids = { caseIds: [...sought.caseIds], paths: [...sought.paths] };

@@ -143,7 +143,7 @@ export class Lane implements LaneSink {
   }
 
   /** Whoever accepts the offset behind what cannot be read would leave out, without knowing, what waits here before it. */
-  #unreadableIsNext(): LaneEnd | null {
+  #endAtUnreadable(): LaneEnd | null {
     if (this.#unreadable === null) return null;
     const { topic, end } = this.#unreadable;
     return this.#queueOf(topic).length > 0 || this.#arriving.some((run) => run.topic === topic) ? null : end;
@@ -211,7 +211,7 @@ export class Lane implements LaneSink {
   async run(): Promise<LaneEnd> {
     for (let attempt = 0; ; ) {
       if (this.#stopping) return { kind: "stopped" };
-      const halted = this.#halting ?? this.#unreadableIsNext();
+      const halted = this.#halting ?? this.#endAtUnreadable();
       if (halted !== null) return halted;
       const sleepMs = this.#sleepMs();
       if (sleepMs > 0) {
@@ -230,7 +230,7 @@ export class Lane implements LaneSink {
       if (result.kind === "fenced") return { kind: "fenced" };
       if (result.kind === "unanswered") return { kind: "stopped" };
       if (result.kind === "halt") {
-        if (this.#takesFewerReports(result.cause)) continue;
+        if (this.#takeFewerReports(result.cause)) continue;
         return { kind: "halted", cause: result.cause, evidence: result.evidence };
       }
       attempt += 1;
@@ -359,7 +359,7 @@ export class Lane implements LaneSink {
 
   /** The report that halts the lane has to be the next one: whoever accepts the offset behind it would leave out, without
    *  knowing, what came before it in the same batch. So that is taken first, by halves. */
-  #takesFewerReports(cause: HaltCause): boolean {
+  #takeFewerReports(cause: HaltCause): boolean {
     const reports = this.#inHand?.reports.records.length ?? 0;
     if (!OF_REPORTS.has(cause) || reports <= 1) return false;
     this.#rowsMax = Math.floor(Math.min(this.#rowsMax, reports) / 2);

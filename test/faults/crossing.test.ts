@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
 import { openIndependentReader } from "../support/independent-reader.ts";
 import { ledgerFaults, transitFaults } from "../support/independent-reader-ledger.ts";
-import { openHalts, openWorld, runVerb, startInstance, type World } from "../support/processes.ts";
+import { openHalts, openWorld, runVerb, standStill, startInstance, type World } from "../support/processes.ts";
 import { endOf, openTopicsAdmin, strangersKafka } from "../support/topics.ts";
 import { waitFor } from "../support/wait.ts";
 import { acrossLine, openLine, publishLines, transferLine, verify } from "../support/workload.ts";
@@ -61,15 +61,6 @@ async function renumbered(world: World, { key, value }: Raw, by: number): Promis
   const message = type.fromBuffer(value.subarray(5)) as { from: { sequence: number } };
   const from = { ...message.from, sequence: message.from.sequence + by };
   return { key, value: Buffer.concat([value.subarray(0, 5), type.toBuffer({ ...message, from })]) };
-}
-
-/** As an operator's or the auditor's halt would: fenced in the middle of whatever it does. */
-async function standStill(world: World, lane: number): Promise<void> {
-  await world.query(
-    `with fenced as (update lane set epoch = epoch + 1 where lane = $1 returning lane)
-     insert into halt (lane, cause, evidence) select lane, 'audit_failed', '{}' from fenced`,
-    [lane],
-  );
 }
 
 /** Lane 0, with its reports from this offset on. */

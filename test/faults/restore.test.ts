@@ -10,6 +10,7 @@ import {
   openHalts,
   openWorld,
   runVerb,
+  standStill,
   startInstance,
   type World,
   withDatabase,
@@ -77,11 +78,6 @@ function holderOf(lane: number): string {
 
 const SENDER = 0;
 const RECEIVER = 1;
-
-/** Until somebody resumes it, as after a finding of the auditor. */
-async function standStill(world: World, lane: number): Promise<void> {
-  await world.query("insert into halt (lane, cause, evidence) values ($1, 'audit_failed', '{}')", [lane]);
-}
 
 test("a message of a lost block is not taken, though its receiver has lost none and comes before its sender", async () => {
   const world = await openWorld({ lanes: 2 });

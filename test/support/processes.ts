@@ -294,6 +294,15 @@ export async function standing(world: World): Promise<string> {
   return [...rows.map((row) => JSON.stringify(row)), ...said].join("\n");
 }
 
+/** Until somebody resumes it, as after a finding of the auditor: fenced in the middle of whatever it does. */
+export async function standStill(world: World, lane: number): Promise<void> {
+  await world.query(
+    `with fenced as (update lane set epoch = epoch + 1 where lane = $1 returning lane)
+     insert into halt (lane, cause, evidence) select lane, 'audit_failed', '{}' from fenced`,
+    [lane],
+  );
+}
+
 /** Halts that nobody has resumed, as `lane: cause`. */
 export async function openHalts(world: World): Promise<string[]> {
   const rows = await world.query("select lane, cause from halt where resumed_at is null order by lane");
