@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { type RateRow, RateSnapshot } from "../../src/domain/fx/rates.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
+import type { CommandMessage } from "../../src/kafka/codec-messages.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
 import type { VersionSources } from "../../src/workload/audit/versions.ts";
 import type { LaneLedger } from "../../src/workload/second-ledger/ledger.ts";
@@ -104,6 +105,29 @@ const EVERYTHING = [
   "take_not_expected",
   "provider_error",
 ];
+
+test("commands from before they had a timeout are held against nothing in that field, and still in the others", async () => {
+  const day = await new WholeDay(1).run(60);
+  const changed = (lane: MemoryProduction, change: Partial<CommandMessage>): SecondBlock[] =>
+    lane.blocks.map((block) => {
+      const messages = block.commands.messages.map(({ value, ...one }) => {
+        const command = lane.codec.decoders.command.decode(value);
+        return { ...one, value: lane.codec.encoders.command.encode({ ...command, ...change }) };
+      });
+      return { ...block, commands: { ...block.commands, messages } };
+    });
+  const found = async (change: Partial<CommandMessage>) => {
+    const over = { rules: SECOND, versions: day.versions };
+    const lanes = [...day.lanes.values()].filter(({ head }) => head.commandsNext > 0n);
+    const audits = lanes.map((lane) => auditMemory(lane, { ...over, blocks: changed(lane, change) }));
+    return (await Promise.all(audits)).map((one) => one.found["commands_decided_anew"] ?? "nothing");
+  };
+  const lanes = (await found({})).length;
+  expect(lanes).toBeGreaterThan(0);
+  expect(await found({ timeoutMs: 0 })).toEqual(Array(lanes).fill("nothing"));
+  expect(await found({ timeoutMs: 1 })).toEqual(Array(lanes).fill(expect.stringContaining("says timeoutMs 1")));
+  expect(await found({ timeoutMs: 0, call: "x" })).toEqual(Array(lanes).fill(expect.stringContaining("says call")));
+});
 
 test("what a rate makes too large for the ledger is refused, at home and to another holder, by both", async () => {
   const life = [{ untilMs: NOW_MS + 60_000, quality: "fresh", extraBps: 0n, lockMaxMs: null }] as const;
