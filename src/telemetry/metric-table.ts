@@ -268,7 +268,8 @@ export const METRICS = {
     kind: "gauge",
     unit: "commands",
     labels: ["provider"],
-    meaning: "Commands of lanes held here of which something is still to be told to their cases.",
+    meaning:
+      "Commands of lanes held here that were put to a provider and of which something is still to be told to their cases. Those that wait behind them are the lag of the group millrace-gateways.",
   },
   gatewayOldestSeconds: {
     name: "millrace_gateway_oldest_seconds",
