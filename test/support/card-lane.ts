@@ -26,7 +26,7 @@ export function fixedRates(prices: Prices, version = 1n): RateBook {
 
 export type Parameters = Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 
-function fixedParameters(parameters: Parameters): ParameterBook {
+export function fixedParameters(parameters: Parameters): ParameterBook {
   return { version: 1, overlay: (flow) => parameters[flow] ?? null };
 }
 

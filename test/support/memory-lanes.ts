@@ -5,7 +5,7 @@ import type { Line, Outcome } from "../../src/domain/books.ts";
 import type { RateBook } from "../../src/domain/fx/rates.ts";
 import type { Head } from "../../src/domain/head.ts";
 import { homeLane } from "../../src/domain/holder.ts";
-import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
+import { NO_PARAMETERS, type ParameterBook } from "../../src/domain/parameters/parameters.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import type { NewIntent, OfBlock, OutcomeMessage } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
@@ -26,14 +26,16 @@ export class MemoryLanes {
   readonly rules: Rules;
   readonly nowMs: number;
   readonly #rates: RateBook;
+  readonly #parameters: ParameterBook;
   readonly lanes: MemoryOwner[];
   /** how often a block was decided again with more */
   decidedAgain = 0;
 
-  constructor(rules: Rules, nowMs: number, rates: RateBook) {
+  constructor(rules: Rules, nowMs: number, rates: RateBook, parameters = NO_PARAMETERS) {
     this.rules = rules;
     this.nowMs = nowMs;
     this.#rates = rates;
+    this.#parameters = parameters;
     this.lanes = Array.from({ length: rules.lanes }, (_, lane) => new MemoryOwner(lane));
   }
 
@@ -70,7 +72,7 @@ export class MemoryLanes {
     const maker = {
       rules: this.rules,
       rates: () => this.#rates,
-      parameters: () => NO_PARAMETERS,
+      parameters: () => this.#parameters,
       codec,
       intentsTopic: "intents",
       process: 1n,

@@ -1,4 +1,5 @@
-// Conversions: the laws that hold for every amount, rate and scale, and the worked figures of the domain reference.
+// Conversions: the laws that hold for every amount, rate and scale, and the worked figures of the domain reference. What
+// the flows book of them is told by test/simulation/conversions.test.ts.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -38,29 +39,6 @@ describe("for every amount, rate, scale and direction", () => {
         expect(other.mid + other.spread).toBe(other.cost);
         expect(other.mid).toBe(mid);
         expect(other.spread >= 0n).toBe(true);
-      }),
-    );
-  });
-
-  test("every currency of the postings sums to zero", () => {
-    fc.assert(
-      fc.property(minors, rates, scales, spreads, (minor, rate, at, bps) => {
-        const { net, spread } = convert(minor, rate, at, bps);
-        const booked = new Map<string, Map<string, bigint>>();
-        const line = (debit: string, credit: string, currency: string, amount: bigint): void => {
-          const sums = booked.get(currency) ?? new Map<string, bigint>();
-          booked.set(currency, sums);
-          sums.set(debit, (sums.get(debit) ?? 0n) + amount);
-          sums.set(credit, (sums.get(credit) ?? 0n) - amount);
-        };
-        line("receivable", "clearing", "S", minor);
-        line("clearing", "position", "S", minor);
-        line("position", "clearing", "M", net);
-        line("position", "spread", "M", spread);
-        line("clearing", "pending", "M", net);
-        for (const sums of booked.values()) expect([...sums.values()].reduce((a, b) => a + b, 0n)).toBe(0n);
-        expect(booked.get("S")?.get("clearing")).toBe(0n);
-        expect(booked.get("M")?.get("clearing")).toBe(0n);
       }),
     );
   });
