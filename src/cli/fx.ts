@@ -22,12 +22,13 @@ export function register(program: Command, context: CliContext): void {
   withExamples(rate, "millrace fx rate EUR USD", "millrace fx rate JPY KWD --at 2026-11-20T10:00:00Z --json");
   const positions = verb
     .command("positions")
-    .summary("positions, their cost and result, spread and rounding")
+    .summary("positions, their cost and result, and spread")
     .description(
       [
         "For each currency of one cut: position (above zero long), what it cost by weighted average, what it is worth, and the",
-        "result that is realised and that is not; then spread revenue by pair and the rounding result. Exit 1 unless positions",
-        "are what the lines say, and what they are worth is the result that was not swept yet.",
+        "result that is realised and that is not; then spread revenue by pair, and what is on pnl:rounding: nothing, as long as",
+        "only shipped flows book, whose conversions leave nothing over. Exit 1 unless positions are what the lines say, and what",
+        "they are worth is the result that was not swept yet.",
       ].join(" "),
     )
     .option("--in <CURRENCY>", "the home currency in which results are told (default: EUR)")
