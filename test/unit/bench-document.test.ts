@@ -35,6 +35,8 @@ describe("the documents in the repository", () => {
   });
 });
 
+const MARKS = "<!-- figures of docs/benchmarks.json -->\n<!-- end of figures -->";
+
 const line = (bench: string, perSecond: number, over: Partial<BenchLine> = {}): BenchLine => ({
   bench,
   count: 200_000,
@@ -77,6 +79,12 @@ describe("figures", () => {
   test("CPU is told per hundred thousand of all that was sent, the warm-up too", () => {
     expect(page).toContain("| `drain` | 2.00 | 3.00 |  |");
     expect(page).toContain("| `latency` | 4.00 | 2.00 | 0.80 |");
+  });
+
+  test("a figure of card payments says how many of them were converted", () => {
+    const record = { ...RECORD, results: [line("cards", 2_000)] };
+    expect(renderBenchmarks("{{figures}}", record)).toContain("| `cards`, three in ten converted | 200,000 |");
+    expect(renderReadme(MARKS, record)).toContain("| `cards`, three in ten converted | 2,000 a second");
   });
 
   test("settings that are not the shipped ones are told", () => {
