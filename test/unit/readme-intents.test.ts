@@ -39,7 +39,7 @@ describe("intents", () => {
   test("are all in the table, each with what answers it first", () => {
     expect(rows.map(([intent = ""]) => plain(intent)).sort()).toEqual(types);
     for (const [intent = "", first = ""] of rows) {
-      expect(spansOf(first), intent).toEqual(expect.arrayContaining(firstAnswers(plain(intent))));
+      expect(spansOf(first).sort(), intent).toEqual(firstAnswers(plain(intent)));
     }
   });
 
