@@ -50,7 +50,20 @@ export type Batch = {
 /** What the owner of a lane remembers from block to block. */
 export type LaneMemory = { readonly head: Head; readonly house: Map<string, bigint>; readonly pairs: LanePairs };
 
-export type BlockCounts = { accepted: number; refused: number; repeated: number; quarantined: Map<string, number> };
+export type BlockCounts = {
+  accepted: number;
+  refused: number;
+  repeated: number;
+  quarantined: Map<string, number>;
+  /** one for each `ops.attention` */
+  attention: readonly Attention[];
+};
+
+/** A person is called. `waits`: the case is then in a state that is left by a decision, and so is listed. */
+export type Attention = { readonly flow: string; readonly code: string; readonly waits: boolean };
+
+/** Stands for every code that a flow takes from an event: what providers say makes no labels. */
+export const CODE_OF_AN_EVENT = "other";
 
 /** Cases and accounts that the block turned out to need and that were not read: read them, and make it again. */
 export class NotRead extends Error {
@@ -120,7 +133,7 @@ export function makeBlock(
 
 /** @throws as makeBlock */
 function decideBatch(books: Books, crossing: Crossing, batch: Batch): Pick<Decided, "counts" | "misfits"> {
-  const counts: BlockCounts = { accepted: 0, refused: 0, repeated: 0, quarantined: new Map() };
+  const counts: BlockCounts = { accepted: 0, refused: 0, repeated: 0, quarantined: new Map(), attention: [] };
   const misfits: Misfit[] = [];
   try {
     for (const timer of batch.timers) decideTimer(books, timer);
@@ -142,7 +155,7 @@ function decideBatch(books: Books, crossing: Crossing, batch: Batch): Pick<Decid
     if (!(error instanceof Undecidable) || !isWanting(books)) throw error;
   }
   if (isWanting(books)) throw new NotRead(books.missing);
-  return { counts, misfits };
+  return { counts: { ...counts, attention: calledFor(books) }, misfits };
 }
 
 function isWanting({ missing }: Books): boolean {
@@ -328,6 +341,18 @@ function netTimers(books: Books): Pick<BlockRows, "timersArmed" | "timersGone"> 
   for (const timer of books.timersGone) add(timer, -1);
   const those = (net: number): TimerKey[] => [...nets.values()].flatMap((one) => (one.net === net ? [one.timer] : []));
   return { timersArmed: those(1), timersGone: those(-1) };
+}
+
+function calledFor({ outcomes, rules }: Books): Attention[] {
+  const calls: Attention[] = [];
+  for (const { type, reason, status, flow: ref } of outcomes) {
+    if (type !== "ops.attention") continue;
+    const flow = [...rules.flowsByNumber.values()].find((one) => one.ref === ref);
+    assert(flow !== undefined && reason !== null, `${type} has a reason and comes of a flow, not of ${ref}`);
+    const code = flow.attention.has(reason.code) ? reason.code : CODE_OF_AN_EVENT;
+    calls.push({ flow: flow.name, code, waits: flow.human.has(status) });
+  }
+  return calls;
 }
 
 /** @param read the cases as they were before the block */

@@ -94,7 +94,7 @@ export async function makeLanes(
   together.processor = processor;
   const upkeep = keepUp({ pool: aside, logger, partitionsAheadHours: config.partitionsAheadHours, standby });
   const retentionMs = await readRetentionMs(admin, names.intents);
-  watch({ metrics, processor, relay, halted, upkeep, retentionMs });
+  watch({ metrics, rules: loaded.rules, processor, relay, halted, upkeep, retentionMs });
   const offsets = tellLagTools(admin, config, processor);
   const counting = watchPartitions(processor);
   const following = setInterval(() => void halted.follow(processor.lastTick?.halted ?? []), HALTS_EVERY_MS);

@@ -174,6 +174,15 @@ export const METRICS = {
     labels: ["lane"],
     meaning: "How long the case of a lane that has waited longest for a person has done so. Told as the count is.",
   },
+  attentionOutcomes: {
+    name: "millrace_attention_outcomes_total",
+    kind: "counter",
+    unit: "outcomes",
+    labels: ["flow", "code", "waits"],
+    meaning:
+      "Outcomes `ops.attention` of committed blocks, by flow and code (`other`: one that an event brought). waits=yes: the " +
+      "case is then among those that wait for a person; waits=no: the outcome alone tells of it.",
+  },
   producerIdChanges: {
     name: "millrace_producer_id_changes_total",
     kind: "counter",

@@ -51,6 +51,9 @@ export type SystemFigures = {
 /** One lane of the whole system with cases that wait for a person. */
 export type AttentionFigures = { readonly lane: number; readonly cases: number; readonly oldestSeconds: number };
 
+/** One `ops.attention`; `waits`: its case then waits for a person. */
+export type Attention = { readonly flow: string; readonly code: string; readonly waits: boolean };
+
 export type RelayFigures = {
   readonly lane: number;
   readonly backlogMessages: number;
@@ -77,6 +80,9 @@ export type Metrics = {
   block(figures: BlockFigures): void;
   relayed(messages: number): void;
   quarantined(reason: string): void;
+  attention(raised: Attention): void;
+  /** where lanes are owned, before any block: shows 0 for every code that may come */
+  expectAttention(flow: string, codes: Iterable<string>): void;
   fenced(at: (typeof KNOWN_LABELS.fenced)[number]): void;
   unknownCommit(resolution: (typeof KNOWN_LABELS.unknownCommits)[number]): void;
   /** a line of the Kafka client, at the level it came to after demotion */
@@ -121,6 +127,11 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     block: (figures) => countBlock(counters, histograms, figures),
     relayed: (messages) => counters.relayed.inc(messages),
     quarantined: (reason) => counters.quarantined.inc({ reason }),
+    attention: (raised) => counters.attentionOutcomes.inc(attentionLabels(raised)),
+    expectAttention: (flow, codes) => {
+      for (const code of codes)
+        for (const waits of [true, false]) counters.attentionOutcomes.inc(attentionLabels({ flow, code, waits }), 0);
+    },
     fenced: (at) => counters.fenced.inc({ at }),
     unknownCommit: (resolution) => counters.unknownCommits.inc({ resolution }),
     kafkaLogLine: (level) => counters.kafkaLogLines.inc({ level }),
@@ -171,6 +182,10 @@ const NOTHING_SEEN: SystemFigures = {
   attention: [],
 };
 
+function attentionLabels({ flow, code, waits }: Attention) {
+  return { flow, code, waits: waits ? "yes" : "no" };
+}
+
 function options(declared: MetricDeclaration): { name: string; help: string; labelNames: string[] } {
   return { name: declared.name, help: declared.meaning, labelNames: [...declared.labels] };
 }
@@ -182,6 +197,7 @@ function createCounters(registry: Registry) {
     intents: new Counter({ ...options(METRICS.intents), registers }),
     relayed: new Counter({ ...options(METRICS.relayed), registers }),
     quarantined: new Counter({ ...options(METRICS.quarantined), registers }),
+    attentionOutcomes: new Counter({ ...options(METRICS.attentionOutcomes), registers }),
     fenced: new Counter({ ...options(METRICS.fenced), registers }),
     unknownCommits: new Counter({ ...options(METRICS.unknownCommits), registers }),
     kafkaLogLines: new Counter({ ...options(METRICS.kafkaLogLines), registers }),

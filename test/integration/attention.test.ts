@@ -105,6 +105,8 @@ test("an instance tells of every lane how many wait, and for how long", async ()
   await waitFor("waiting cases to be counted", async () =>
     (await page()).includes(`millrace_attention_cases{lane="${lane}"} ${inLane}\n`),
   );
+  const raised = 'millrace_attention_outcomes_total{flow="card",code="capture_not_expected",waits="no"} 0';
+  expect(await page()).toContain(raised);
   expect(Number(/millrace_attention_oldest_seconds\{lane="\d+"\} ([\d.]+)/.exec(await page())?.[1])).toBeGreaterThan(0);
 });
 

@@ -3,6 +3,7 @@ import { type Health, type HealthServer, HealthServerFailed, startHealthServer }
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { METRICS } from "../../src/telemetry/metric-table.ts";
 import { createMetrics, type LaneFigures, type SystemFigures } from "../../src/telemetry/metrics.ts";
+import { BlockPhases, processorEvents } from "../../src/telemetry/service-events.ts";
 
 const WELL: Health = { ok: true, reasons: [] };
 const CALM: SystemFigures = {
@@ -50,6 +51,21 @@ describe("metrics over HTTP", () => {
     expect(page).toContain('millrace_block_seconds_sum{phase="commit"} 0.007');
     expect(page).toContain('millrace_block_seconds_count{phase="read"} 0');
     expect(page).toContain('millrace_quarantined_total{reason="undecodable"} 1');
+  });
+
+  test("each call for a person is counted by flow and code, from 0 on where its code is known", async () => {
+    const { metrics, base } = await start();
+    metrics.expectAttention("card", ["void_rejected", "capture_not_expected"]);
+    const logger = createLogger({ logLevel: "info", logPretty: false, instance: "a" }, { write: () => {} });
+    const events = processorEvents(logger, metrics, new BlockPhases(), async () => null);
+    const raised = { flow: "card", code: "capture_not_expected", waits: false };
+    const counts = { accepted: 0, refused: 0, repeated: 0, quarantined: new Map(), attention: [raised, raised] };
+    events.committed(3, 1, counts, { inputs: 2, lines: 0, messages: 2, bytes: 90, ms: 1, nowMs: 0 });
+    const page = await scrape(base);
+    const name = "millrace_attention_outcomes_total";
+    expect(page).toContain(`${name}{flow="card",code="capture_not_expected",waits="no"} 2`);
+    expect(page).toContain(`${name}{flow="card",code="capture_not_expected",waits="yes"} 0`);
+    expect(page).toContain(`${name}{flow="card",code="void_rejected",waits="no"} 0`);
   });
 
   test("what never happened is shown as 0, so that the first time counts as an increase", async () => {

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
 import type { IntentInput, Report, ReportInput } from "../../src/domain/books.ts";
 import { Undecidable } from "../../src/domain/decide/decide.ts";
+import type { CompiledFlow } from "../../src/domain/flow/compile/compile.ts";
 import { NO_RATES } from "../../src/domain/fx/rates.ts";
 import { blockDigest, type Head, recordHash } from "../../src/domain/head.ts";
 import { parseHistory } from "../../src/domain/history.ts";
@@ -12,7 +13,14 @@ import { type CaseId, parseCaseId } from "../../src/domain/ids.ts";
 import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
-import { type Batch, type Block, type LaneMemory, makeBlock, NotRead } from "../../src/processor/block.ts";
+import {
+  type Batch,
+  type Block,
+  CODE_OF_AN_EVENT,
+  type LaneMemory,
+  makeBlock,
+  NotRead,
+} from "../../src/processor/block.ts";
 import { concerned } from "../../src/processor/concerned.ts";
 import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import type { Misfit } from "../../src/processor/intake.ts";
@@ -97,7 +105,7 @@ describe("a block", () => {
   const block = make(batchOf(inputs(intent, producing.payOut("ann", 600), intent)));
 
   test("counts its inputs by what became of them", () => {
-    expect(block.counts).toEqual({ accepted: 1, refused: 1, repeated: 1, quarantined: new Map() });
+    expect(block.counts).toEqual({ accepted: 1, refused: 1, repeated: 1, quarantined: new Map(), attention: [] });
     expect(block.inputs).toBe(3);
   });
 
@@ -375,6 +383,55 @@ describe("positions", () => {
     expect(rows.after.intents).toEqual({ ...NOTHING, next });
     expect(rows.after.reports).toEqual(NOTHING);
     expect(rows.halt).toBe(3n);
+  });
+});
+
+describe("calls for a person", () => {
+  const pay = producing.caseId("pay");
+  const create: NewIntent = {
+    type: "payment_create",
+    holderId: "mer_1",
+    caseId: pay,
+    occurredAt: BigInt(NOW_MS) * 1000n,
+    method: "card",
+    tokenRef: "tok_1",
+    captureMode: "manual",
+    amount: { currency: "EUR", scale: 2, minor: "1000" },
+  };
+  const cases = make(batchOf(inputs(create))).rows.cases.map((one) => ({ ...one, flow: one.flow.number }));
+  const told = (offset: bigint, over: Partial<Report>): ReportInput => ({
+    ...reportOf({ holderId: "mer_1", caseId: parseCaseId(pay) as CaseId, observation: `${offset}`, ...over }),
+    offset,
+  });
+  const capture = { call: "capture", attempt: 0, result: "ok", payload: { amount: "1000", seq: "2" } };
+  const reports = [
+    told(0n, capture),
+    told(1n, { payload: { approved: "1000", seq: "1" } }),
+    told(2n, capture),
+    told(3n, capture),
+  ];
+  const batch = batchOf([], { reports, reportsNext: 4n, reportsLast: recordAt(3n) });
+  const attentionBy = (rules: typeof RULES) =>
+    makeBlock(
+      { ...MAKER, rules },
+      LANE,
+      { head: FIRST, house: new Map(), pairs: NO_PAIRS },
+      batch,
+      situationOf({ cases }),
+    ).counts.attention;
+
+  test("are counted by flow and code, apart where the case does not wait for that person", () => {
+    expect(attentionBy(RULES)).toEqual([
+      { flow: "card", code: "capture_not_expected", waits: false },
+      { flow: "card", code: "capture_not_requested", waits: true },
+      { flow: "card", code: "capture_not_expected", waits: true },
+    ]);
+  });
+
+  test("are counted as one where the flow's file does not name the code", () => {
+    const nameless = [...RULES.flowsByNumber].map(([number, flow]) => [number, { ...flow, attention: new Set() }]);
+    const rules = { ...RULES, flowsByNumber: new Map(nameless as [number, CompiledFlow][]) };
+    expect(new Set(attentionBy(rules).map(({ code }) => code))).toEqual(new Set([CODE_OF_AN_EVENT]));
   });
 });
 

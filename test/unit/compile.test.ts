@@ -7,7 +7,7 @@ import { AssertionFailed } from "../../src/domain/assert.ts";
 import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile/compile.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
 import { makeRules } from "../../src/domain/rules.ts";
-import { replaceOnce, TEST_FLOWS } from "../support/faulty.ts";
+import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { available } from "../support/intents.ts";
 import { DECLARED, FLOWS, MemoryLane, producing, RULES } from "../support/ledger.ts";
 
@@ -48,6 +48,17 @@ describe("a compiled flow", () => {
     ]);
     for (const [name, index] of flow.stateIndex) expect(flow.states[index]?.name).toBe(name);
     expect(flow.states[flow.initial]?.always?.[0]?.to).toBe(flow.stateIndex.get("held"));
+  });
+
+  test("says with which codes it calls a person, but for those that an event brings", () => {
+    const codes = ["amount_too_large", "refund_not_confirmed", "refund_not_expected", "refund_result_unknown"];
+    expect([...flowNamed("refund").attention].sort()).toEqual(codes);
+    const text = readFileSync(join(SHIPPED_SCHEMAS, "flows", "card.flow.yaml"), "utf8");
+    const rejecting =
+      "{ emit: payment.capture_failed, code: event.code }\n            to: authorized\n          - { to: capture_query }";
+    const calling = rejecting.replace("payment.capture_failed", "ops.attention");
+    const attention = compileFlow(flowOf(replaceOnce(text, rejecting, calling)), 1).attention;
+    expect(attention).toEqual(flowNamed("card").attention);
   });
 
   test("says what its intents must carry and which accounts of the holder it touches", () => {

@@ -9,6 +9,7 @@ import type { Value } from "../expression.ts";
 import type { Alternative, Flow, FlowStart, FlowState } from "../flow.ts";
 import type { Get, Names, Test } from "../scope.ts";
 import { type Context, compileActions, type Step } from "./actions.ts";
+import { attentionCodes } from "./attention.ts";
 import { type CompiledCall, compileCall } from "./calls.ts";
 import { compileEvent, type ReadEvent } from "./events.ts";
 import { compileNode, compileTest } from "./expression.ts";
@@ -51,6 +52,8 @@ export type CompiledFlow = {
   readonly stateIndex: ReadonlyMap<string, number>;
   /** states in which a case waits for a person */
   readonly human: ReadonlySet<string>;
+  /** codes with which it calls a person, as far as its file names them */
+  readonly attention: ReadonlySet<string>;
   readonly initial: number;
   /** the way into the initial state */
   readonly opening: readonly CompiledAlternative[];
@@ -97,6 +100,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     states: flow.states.map((state) => compileState(context, state)),
     stateIndex,
     human: new Set(flow.states.filter(({ human }) => human).map(({ name }) => name)),
+    attention: attentionCodes(flow),
     initial,
     opening: [{ when: null, refuse: null, steps: [], to: initial }],
     bind: compileBind(context),
