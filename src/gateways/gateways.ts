@@ -3,11 +3,11 @@
 // again, which providers and cases absorb.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Codec } from "../kafka/codec.ts";
-import type { KafkaSettings, Producer, RawRecord, Reader, TopicAdmin } from "../kafka/port.ts";
+import { type Codec, Undecodable } from "../kafka/codec.ts";
+import type { GroupOffset, KafkaSettings, Producer, RawRecord, Reader, TopicAdmin } from "../kafka/port.ts";
 import { openProducer } from "../kafka/producer.ts";
 import type { Provider } from "./contract.ts";
-import { type GatewayEvents, LaneGateway, NOT_SERVED, type ProviderFigures } from "./lane-gateway.ts";
+import { type GatewayEvents, LaneGateway, NOT_SERVED, type Position, type ProviderFigures } from "./lane-gateway.ts";
 
 export type GatewaysParts = {
   readonly kafka: KafkaSettings;
@@ -19,6 +19,8 @@ export type GatewaysParts = {
   readonly reportsTopic: string;
   readonly group: string;
   readonly events: GatewayEvents;
+  /** sequence behind the last command that the lane is known to have published; 0 when there is none */
+  readonly publishedTo: (lane: number) => Promise<bigint>;
   /** Halts a lane whose commands cannot be read. */
   readonly halt: (lane: number, evidence: Record<string, unknown>) => void;
 };
@@ -120,22 +122,44 @@ export class Gateways {
     this.#parts.events.triedAgain(lane, error);
   }
 
-  /** @returns null when commands have left the log before they were done with: the lane halts */
-  async #startOf(lane: number): Promise<bigint | null> {
+  /** Where the log does not begin at its first record and the position is not in it, the commands' own sequences tell
+   *  whether one is missing; what nothing says to be done is taken for missing.
+   *  @returns null when commands have left the log before they were done with: the lane halts */
+  async #startOf(lane: number): Promise<Position | null> {
     const { admin, group, commandsTopic } = this.#parts;
     const [known, { low, end }] = await Promise.all([
       admin.groupOffset(group, commandsTopic, lane),
       admin.bounds(commandsTopic, lane),
     ]);
-    if (known !== null && known < low) {
-      this.#halt(lane, known, `the log begins at ${low}: what was before it is gone, and not all of it is done`);
-      return null;
-    }
-    // A topic that was made anew, or one whose marks have expired, is read from its first record.
-    return known !== null && known <= end ? known : low;
+    const sequence = known === null ? null : sequenceIn(known);
+    if (known !== null && known.offset >= low && known.offset <= end) return { offset: known.offset, sequence };
+    // A topic that was made anew is its writer's to judge: the lane's relay halts for it.
+    if (low === 0n) return { offset: low, sequence };
+    const done = sequence ?? 0n;
+    const first = await this.#firstLeft(lane);
+    if (first !== null && first <= done) return { offset: low, sequence: done };
+    const gone = first === null ? "what is left is no command" : `commands ${done} to ${first - 1n} are gone`;
+    this.#halt(lane, known?.offset ?? low, `the log begins at ${low}: ${gone}, and nothing says that they are done`);
+    return null;
   }
 
-  #serve(lane: number, from: bigint): void {
+  /** @returns the sequence of the first command that is in the log or is still to come; null when that is no command */
+  async #firstLeft(lane: number): Promise<bigint | null> {
+    const { admin, codec, commandsTopic, publishedTo } = this.#parts;
+    // Asked before the log: what is published in between is found there.
+    const published = await publishedTo(lane);
+    const first = await admin.first(commandsTopic, lane);
+    if (first === null) return published;
+    if (first.value === null) return null;
+    try {
+      return (await codec.decoders.command.read(first.value)).sequence;
+    } catch (error) {
+      if (error instanceof Undecodable) return null;
+      throw error;
+    }
+  }
+
+  #serve(lane: number, from: Position): void {
     const { reader, codec, events, commandsTopic } = this.#parts;
     const gateway = new LaneGateway({
       lane,
@@ -149,7 +173,7 @@ export class Gateways {
       roomFreed: () => reader.wake(),
     });
     this.#lanes.set(lane, gateway);
-    reader.open(lane, new Map([[commandsTopic, from]]), gateway);
+    reader.open(lane, new Map([[commandsTopic, from.offset]]), gateway);
   }
 
   #halt(lane: number, offset: bigint, reason: string): void {
@@ -194,8 +218,14 @@ export class Gateways {
     const offsets = [...this.#lanes].map(([partition, { position }]) => ({
       topic: commandsTopic,
       partition,
-      offset: position,
+      offset: position.offset,
+      note: position.sequence === null ? "" : String(position.sequence),
     }));
     if (offsets.length > 0) await admin.publishGroupOffsets(group, offsets).catch(() => undefined);
   }
+}
+
+/** The note of an offset is the sequence of the first command that is not done. */
+function sequenceIn({ note }: GroupOffset): bigint | null {
+  return /^\d{1,19}$/.test(note) ? BigInt(note) : null;
 }

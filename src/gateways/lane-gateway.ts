@@ -3,8 +3,9 @@
 //   commands of lane p ──► waiting ──► provider ──► what is told at once ──► reports of lane p
 //                                            └────► what is told late, by a timer ──┘
 //
-// The position is that of the first command of which something is still to be told: a lane that is opened anew puts those
-// behind it again, which a provider and a case both absorb.
+// The position is that of the first command of which something is still to be told, with its sequence; behind everything
+// when there is none, markers too. A lane that is opened anew puts those behind it again, which a provider and a case both
+// absorb.
 //
 // No command is ever passed over. Its lane alone writes them, so one that cannot be read halts the lane, as an input does; a
 // schema that the registry does not give out is waited for.
@@ -15,9 +16,12 @@ import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord, LaneSink, RawRecord, Run } from "../kafka/port.ts";
 import { type Answer, inTime, mayExecute, type Provider, reportOf, unknownAnswer } from "./contract.ts";
 
+/** Everything before `offset` is done with. `sequence` is the lane's first command that is not; null while nothing says it. */
+export type Position = { readonly offset: bigint; readonly sequence: bigint | null };
+
 export type LaneGatewayParts = {
   readonly lane: number;
-  readonly from: bigint;
+  readonly from: Position;
   readonly codec: Codec;
   readonly providers: ReadonlyMap<string, Provider>;
   /** appends to the lane's reports until they are there; rejects only when the gateway was stopped */
@@ -54,7 +58,9 @@ const LEARN_AGAIN_MS = 200;
 
 /** A command of which something is still to be told. */
 type Open = {
-  readonly next: bigint;
+  readonly offset: bigint;
+  /** null until it is read */
+  sequence: bigint | null;
   readonly appendedAtMs: number;
   left: number;
   /** "" until it is read */
@@ -63,7 +69,7 @@ type Open = {
   isAnswered: boolean;
 };
 
-/** What is not told yet of a provider's commands; `sinceMs` is when the oldest was appended of which nothing is told, by the
+/** What is not told yet of the commands that were put to a provider; `sinceMs` is when the oldest was appended of which nothing is told, by the
  *  broker's clock, null when there is none. */
 export type ProviderFigures = { readonly inFlight: number; readonly sinceMs: number | null };
 
@@ -75,13 +81,13 @@ export class LaneGateway implements LaneSink {
   #waitingRecords = 0;
   /** in the order of the log; those told of at its head are let go */
   readonly #open: Open[] = [];
-  #passed: bigint;
+  #passed: Position;
   readonly #late = new Map<NodeJS.Timeout, () => void>();
   #outgoing: Outgoing[] = [];
   #isTaking = false;
   /** what cannot be read, behind all that is still to be told */
   #damage: { readonly offset: bigint; readonly reason: string } | null = null;
-  /** since when an unknown schema cannot be looked up, and since when reports cannot be appended; null while all is well */
+  /** since when an unknown schema cannot be looked up; null while all is well */
   schemaWaitSinceMs: number | null = null;
   #isAppending = false;
   #isClosed = false;
@@ -91,8 +97,7 @@ export class LaneGateway implements LaneSink {
     this.#passed = parts.from;
   }
 
-  /** Everything before it is done with. */
-  get position(): bigint {
+  get position(): Position {
     return this.#passed;
   }
 
@@ -107,7 +112,12 @@ export class LaneGateway implements LaneSink {
     void this.#take();
   }
 
-  caughtUp(): void {}
+  /** Each takeover of a lane leaves markers behind its last command. A position in front of them would leave the log with
+   *  time, as if something had been lost. */
+  caughtUp(_topic: string, nextOffset: bigint): void {
+    if (!this.isIdle || this.#isTaking || this.#damage !== null) return;
+    if (nextOffset > this.#passed.offset) this.#passed = { ...this.#passed, offset: nextOffset };
+  }
 
   outOfRange(_topic: string, wantedOffset: bigint): void {
     this.#parts.expired(this.#parts.lane, wantedOffset);
@@ -128,7 +138,7 @@ export class LaneGateway implements LaneSink {
     this.#parts.unreadable(this.#parts.lane, offset, reason);
   }
 
-  /** Adds what is not told yet, by provider. */
+  /** Adds what is put to a provider and not told yet, by provider; those that wait behind it are not read. */
   addTo(figures: Map<string, ProviderFigures>): void {
     for (const { provider, appendedAtMs, isAnswered, left } of this.#open) {
       if (left === 0) continue; // done, behind one that is not
@@ -180,7 +190,7 @@ export class LaneGateway implements LaneSink {
   /** @returns null when it is done: a provider in process answers at once, and waiting for nothing would cost as much */
   #takeOne(record: InputRecord): Promise<void> | null {
     const { offset, appendedAtMs } = record;
-    const open: Open = { next: offset + 1n, appendedAtMs, left: 1, provider: "", isAnswered: false };
+    const open: Open = { offset, sequence: null, appendedAtMs, left: 1, provider: "", isAnswered: false };
     this.#open.push(open);
     const read = this.#read(record);
     if (read instanceof Promise) return read.then((command) => this.#putAndTell(command, open) ?? undefined);
@@ -190,6 +200,7 @@ export class LaneGateway implements LaneSink {
   /** @param command null: it cannot be read */
   #putAndTell(command: CommandMessage | null, open: Open): Promise<void> | null {
     if (command === null || this.#isClosed) return null;
+    open.sequence = command.sequence;
     const answered = this.#put(command, open);
     const tell = (answers: readonly Answer[]): null => {
       open.left += answers.length;
@@ -298,7 +309,7 @@ export class LaneGateway implements LaneSink {
   #settle(open: Open): void {
     open.left -= 1;
     for (let first = this.#open[0]; first !== undefined && first.left === 0; first = this.#open[0]) {
-      this.#passed = first.next;
+      this.#passed = { offset: first.offset + 1n, sequence: first.sequence === null ? null : first.sequence + 1n };
       this.#open.shift();
     }
     this.#haltWhenTold();

@@ -6,8 +6,9 @@ import type { Provider } from "../gateways/contract.ts";
 import { Gateways } from "../gateways/gateways.ts";
 import { ScriptProvider } from "../gateways/script.ts";
 import { openReader } from "../kafka/reader.ts";
+import { readMarks } from "../store/outbox.ts";
 import { gatewayEvents } from "../telemetry/gateway-events.ts";
-import type { Common, ServiceParts } from "./common.ts";
+import { type Common, type ServiceParts, withConnection } from "./common.ts";
 import type { LaneFollower } from "./lanes-role.ts";
 
 export type GatewaysRole = LaneFollower & {
@@ -31,7 +32,7 @@ export async function makeGateways(
   common: Common,
   halt: (lane: number, cause: HaltCause, evidence: Record<string, unknown>) => void,
 ): Promise<GatewaysRole> {
-  const { names, codec, admin } = common;
+  const { names, codec, admin, database } = common;
   if (config.providers.includes("script"))
     logger.warn(
       {},
@@ -52,6 +53,10 @@ export async function makeGateways(
     commandsTopic: names.commands,
     reportsTopic: names.reports,
     group: `${config.topicPrefix}millrace-gateways`,
+    publishedTo: async (lane) => {
+      const marks = await withConnection(database, (connection) => readMarks(connection, lane));
+      return (marks.get("commands")?.sequence ?? -1n) + 1n;
+    },
     events: gatewayEvents(logger, metrics),
     halt: (lane, evidence) => halt(lane, "commands_unreadable", evidence),
   });

@@ -95,8 +95,8 @@ export function tellLagTools(admin: TopicAdmin, config: Config, processor: Proce
   const names = topicNames(config);
   const tell = async (): Promise<void> => {
     const offsets = processor.lanes.flatMap(({ number, head }) => [
-      { topic: names.intents, partition: number, offset: head.intents.next },
-      { topic: names.reports, partition: number, offset: head.reports.next },
+      { topic: names.intents, partition: number, offset: head.intents.next, note: "" },
+      { topic: names.reports, partition: number, offset: head.reports.next, note: "" },
     ]);
     if (offsets.length === 0) return;
     await admin.publishGroupOffsets(`${config.topicPrefix}millrace`, offsets).catch(() => undefined);

@@ -9,11 +9,11 @@ import type { Flow } from "../../src/domain/flow/flow.ts";
 import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
 import type { Located } from "../../src/domain/located.ts";
 import type { Provider } from "../../src/gateways/contract.ts";
-import { Gateways } from "../../src/gateways/gateways.ts";
+import { Gateways, type GatewaysParts } from "../../src/gateways/gateways.ts";
 import { LaneGateway, NOT_SERVED, type ProviderFigures } from "../../src/gateways/lane-gateway.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
 import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
-import type { RawRecord, TopicAdmin } from "../../src/kafka/port.ts";
+import type { GroupOffset, InputRecord, RawRecord, TopicAdmin } from "../../src/kafka/port.ts";
 import { CardLane } from "../support/card-lane.ts";
 import { intent } from "../support/unchecked.ts";
 import { codecWith, MemoryRegistry, SCHEMAS } from "./codec-fixtures.ts";
@@ -138,7 +138,7 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
   let next = 40n;
   const gateway = new LaneGateway({
     lane: 3,
-    from: next,
+    from: { offset: next, sequence: null },
     codec: by,
     providers: new Map(providers.map((provider) => [provider.name, provider])),
     append: async (_lane, records: readonly RawRecord[]) => {
@@ -189,7 +189,7 @@ describe("a lane's gateway", () => {
       { holderId: "mer_7", call: "authorize", caseId: command().caseId, attempt: 2, result: "approved" },
       { holderId: "mer_7", call: "authorize", caseId: "pay_2", attempt: 1, result: "approved" },
     ]);
-    expect(gateway.position).toBe(43n);
+    expect(gateway.position.offset).toBe(43n);
     expect(gateway.isIdle).toBe(true);
   });
 
@@ -199,21 +199,56 @@ describe("a lane's gateway", () => {
     give(command());
     await sleep(20);
     expect(reports.map(({ result }) => result)).toEqual(["unknown"]);
-    expect(gateway.position).toBe(40n);
+    expect(gateway.position.offset).toBe(40n);
     gateway.hurry();
     await sleep(20);
     expect(reports.map(({ result, attempt }) => [result, attempt])).toEqual([
       ["unknown", 1],
       ["approved", 0],
     ]);
-    expect(gateway.position).toBe(41n);
+    expect(gateway.position.offset).toBe(41n);
+  });
+
+  test("moves its position over markers behind the last command once nothing is left to tell, and not before", async () => {
+    const late = answering("script", { result: "unknown", afterMs: 0 }, { result: "approved", afterMs: 3_600_000 });
+    const { give, gateway } = makeGateway([late]);
+    gateway.caughtUp("commands", 40n);
+    expect(gateway.position).toEqual({ offset: 40n, sequence: null });
+    give(command({ sequence: 7n }));
+    await sleep(20);
+    gateway.caughtUp("commands", 44n);
+    expect(gateway.position.offset).toBe(40n);
+    gateway.hurry();
+    await sleep(20);
+    expect(gateway.position).toEqual({ offset: 41n, sequence: 8n });
+    gateway.caughtUp("commands", 44n);
+    expect(gateway.position).toEqual({ offset: 44n, sequence: 8n });
+    gateway.caughtUp("commands", 43n); // an answer from before
+    expect(gateway.position.offset).toBe(44n);
+  });
+
+  test("keeps its position in front of what cannot be read, whatever is behind it", () => {
+    const { gateway } = makeGateway([]);
+    gateway.unreadable("commands", 40n, "the batch's checksum is wrong");
+    gateway.caughtUp("commands", 44n);
+    expect(gateway.position.offset).toBe(40n);
+  });
+
+  test("counts what is put to a provider, and not what waits behind it", async () => {
+    const hanging: Provider = { name: "hanging", execute: () => new Promise(() => undefined), ask: () => [] };
+    const { give, gateway } = makeGateway([hanging]);
+    give(...Array.from({ length: 3 }, () => command({ payload: { provider: "hanging" } })));
+    await sleep(20);
+    const figures = new Map<string, ProviderFigures>();
+    gateway.addTo(figures);
+    expect(Object.fromEntries(figures)).toEqual({ hanging: { inFlight: 1, sinceMs: APPENDED_MS } });
   });
 
   test("halts its lane for a batch that cannot be read", () => {
     const { gateway, said } = makeGateway([]);
     gateway.unreadable("commands", 40n, "the batch's checksum is wrong");
     expect(said).toEqual(["unreadable 3 40"]);
-    expect(gateway.position).toBe(40n);
+    expect(gateway.position.offset).toBe(40n);
   });
 
   test("keeps its position in front of what could not be appended", async () => {
@@ -222,7 +257,7 @@ describe("a lane's gateway", () => {
     give(command());
     await sleep(20);
     expect(said).toEqual(["tried again 3"]);
-    expect(gateway.position).toBe(40n);
+    expect(gateway.position.offset).toBe(40n);
   });
 
   test("only asks about a command behind its deadline, and about one that only asks", async () => {
@@ -265,7 +300,7 @@ describe("a lane's gateway", () => {
     expect(reports).toEqual([]);
     await sleep(60);
     expect(reports.map(({ result }) => result)).toEqual(["unknown", "approved"]);
-    expect(gateway.position).toBe(42n);
+    expect(gateway.position.offset).toBe(42n);
   });
 
   test("calls unknown what a provider that is not served, or one that fails, would have said", async () => {
@@ -282,7 +317,7 @@ describe("a lane's gateway", () => {
     await sleep(20);
     expect(reports.map(({ result }) => result)).toEqual(["unknown", "unknown", "unknown"]);
     expect(said).toEqual(["not served script", "failed failing card.authorize", "failed failing card.authorize"]);
-    expect(gateway.position).toBe(43n);
+    expect(gateway.position.offset).toBe(43n);
   });
 
   test("tells all that came before what cannot be read, late answers too, and halts its lane then", async () => {
@@ -293,11 +328,11 @@ describe("a lane's gateway", () => {
     give(command());
     gateway.unreadable("commands", 41n, "the batch's checksum is wrong");
     await sleep(20);
-    expect([said, gateway.position]).toEqual([[], 40n]);
+    expect([said, gateway.position.offset]).toEqual([[], 40n]);
     append();
     await sleep(20);
     expect(reports.map(({ result }) => result)).toEqual(["unknown", "approved"]);
-    expect([said, gateway.position]).toEqual([["unreadable 3 41"], 41n]);
+    expect([said, gateway.position.offset]).toEqual([["unreadable 3 41"], 41n]);
   });
 
   test("halts its lane for bytes that are no command, and puts nothing behind them to anybody", async () => {
@@ -311,7 +346,7 @@ describe("a lane's gateway", () => {
     expect(gateway.hasRoom()).toBe(false);
     expect(said).toEqual(["unreadable 3 41"]);
     expect(reports).toHaveLength(1);
-    expect(gateway.position).toBe(41n);
+    expect(gateway.position.offset).toBe(41n);
   });
 
   test("waits for a schema that the registry does not give out, and passes over nothing for it", async () => {
@@ -325,10 +360,10 @@ describe("a lane's gateway", () => {
     gateway.received({ lane: 3, topic: "c", fromOffset: 40n, nextOffset: 41n, records, bytes: 1, logEnd: 41n });
     await sleep(50);
     expect(gateway.schemaWaitSinceMs).not.toBeNull();
-    expect([said, reports.length, gateway.position]).toEqual([["waits 3"], 0, 40n]);
+    expect([said, reports.length, gateway.position.offset]).toEqual([["waits 3"], 0, 40n]);
     registry.schemas.set(NEWER_ID, SCHEMAS.command);
     await sleep(400);
-    expect([gateway.schemaWaitSinceMs, reports.length, gateway.position]).toEqual([null, 1, 41n]);
+    expect([gateway.schemaWaitSinceMs, reports.length, gateway.position.offset]).toEqual([null, 1, 41n]);
   });
 
   test("tells by provider what is not told yet, and since when nothing is", async () => {
@@ -359,7 +394,7 @@ describe("a lane's gateway", () => {
 });
 
 describe("the gateways of a process", () => {
-  function makeGateways(admin: Partial<TopicAdmin>) {
+  function makeGateways(admin: Partial<TopicAdmin>, more: Partial<GatewaysParts> = {}) {
     const halted: unknown[] = [];
     const opened: unknown[] = [];
     const said: string[] = [];
@@ -386,34 +421,69 @@ describe("the gateways of a process", () => {
         waitsForSchema: () => undefined,
         triedAgain: (lane) => void said.push(`tried again ${lane}`),
       },
+      publishedTo: async () => 0n,
+      ...more,
       halt: (lane, evidence) => void halted.push([lane, evidence]),
     });
     onTestFinished(() => gateways.stop(0));
     return { gateways, halted, opened, said };
   }
 
-  test("halt a lane whose commands left the log before they were done, and read no other from its first", async () => {
-    let known: bigint | null = 40n;
-    const { gateways, halted, opened } = makeGateways({
-      groupOffset: async () => known,
+  const firstLeft = (value: Buffer | null): InputRecord => ({ offset: 42n, appendedAtMs: 0, key: null, value });
+  const inLog = (sequence: bigint): InputRecord => firstLeft(codec.encoders.command.encode(command({ sequence })));
+  /** What becomes of a lane whose log begins at 41, which ends at 50. */
+  async function opened(known: GroupOffset | null, left: InputRecord | null, low = 41n) {
+    const made = makeGateways(
+      { groupOffset: async () => known, bounds: async () => ({ low, end: 50n }), first: async () => left },
+      { publishedTo: async () => 6n },
+    );
+    await made.gateways.open(3);
+    return { from: made.opened, halted: made.halted };
+  }
+
+  test.for<[string, GroupOffset | null, InputRecord | null, bigint]>([
+    ["where they were", { offset: 45n, note: "5" }, null, 45n],
+    ["at the first that is left", { offset: 41n, note: "" }, null, 41n],
+    ["behind markers that left the log", { offset: 40n, note: "5" }, inLog(5n), 41n],
+    ["behind what comes again", { offset: 40n, note: "5" }, inLog(3n), 41n],
+    ["behind all that was published, of which nothing is left", { offset: 40n, note: "6" }, null, 41n],
+    ["at the lane's first command", null, inLog(0n), 41n],
+    ["in a log that was made anew", { offset: 60n, note: "5" }, inLog(5n), 41n],
+  ])("go on %s", async ([, known, left, from]) => {
+    expect(await opened(known, left)).toEqual({ from: [[3, ["commands", from]]], halted: [] });
+  });
+
+  test("go on at the first record of a log that nothing has left, whatever was known of it", async () => {
+    const atFirst = { from: [[3, ["commands", 0n]]], halted: [] };
+    expect(await opened(null, inLog(7n), 0n)).toEqual(atFirst);
+    expect(await opened({ offset: 60n, note: "5" }, inLog(7n), 0n)).toEqual(atFirst);
+  });
+
+  test("keep with the position which command is the first that is not done", async () => {
+    const marked: unknown[] = [];
+    const { gateways } = makeGateways({
+      groupOffset: async () => ({ offset: 40n, note: "5" }),
       bounds: async () => ({ low: 41n, end: 50n }),
+      first: async () => inLog(5n),
+      publishGroupOffsets: async (group, offsets) => void marked.push([group, ...offsets]),
     });
     await gateways.open(3);
-    const reason = "the log begins at 41: what was before it is gone, and not all of it is done";
-    expect(halted).toEqual([[3, { topic: "commands", partition: 3, offset: 40n, group: "group", reason }]]);
-    expect(opened).toEqual([]);
-    for (const [offset, from] of [
-      [45n, 45n],
-      [41n, 41n],
-      [null, 41n],
-      [60n, 41n],
-    ] as const) {
-      known = offset;
-      await gateways.open(3);
-      expect(opened.pop(), `${offset}`).toEqual([3, ["commands", from]]);
-      gateways.close(3);
-    }
-    expect(halted).toHaveLength(1);
+    await gateways.stop(0);
+    expect(marked).toEqual([["group", { topic: "commands", partition: 3, offset: 41n, note: "5" }]]);
+  });
+
+  test.for<[string, GroupOffset | null, InputRecord | null, bigint, string]>([
+    ["the next that is left is a later one", { offset: 40n, note: "5" }, inLog(6n), 40n, "commands 5 to 5 are gone"],
+    ["more was published and nothing is left", { offset: 40n, note: "5" }, null, 40n, "commands 5 to 5 are gone"],
+    ["what is left is no command", { offset: 40n, note: "5" }, firstLeft(null), 40n, "what is left is no command"],
+    ["it has no form", { offset: 40n, note: "5" }, firstLeft(Buffer.from("x")), 40n, "what is left is no command"],
+    ["somebody else set the position", { offset: 40n, note: "" }, inLog(5n), 40n, "commands 0 to 4 are gone"],
+    ["no position is known", null, inLog(5n), 41n, "commands 0 to 4 are gone"],
+    ["no position is known and nothing is left", null, null, 41n, "commands 0 to 5 are gone"],
+  ])("halt a lane whose commands left the log before they were done: %s", async ([, known, left, offset, gone]) => {
+    const reason = `the log begins at 41: ${gone}, and nothing says that they are done`;
+    const evidence = { topic: "commands", partition: 3, offset, group: "group", reason };
+    expect(await opened(known, left)).toEqual({ from: [], halted: [[3, evidence]] });
   });
 
   test("are not ready when a lane's commands cannot be read for long, and say of which", async () => {
@@ -423,7 +493,7 @@ describe("the gateways of a process", () => {
     const { gateways, opened, said } = makeGateways({
       groupOffset: async () => {
         if (isAway) throw new Error("away");
-        return 41n;
+        return { offset: 41n, note: "" };
       },
       bounds: async () => ({ low: 41n, end: 50n }),
     });
