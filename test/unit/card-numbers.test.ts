@@ -41,7 +41,7 @@ const SCHEMES: readonly (readonly [string, number])[] = [
   ["2204", 16],
   ["6521", 16],
   ["9792", 16],
-  ["5061", 19],
+  ["50610", 19],
 ];
 
 const cardNumber = fc.constantFrom(...SCHEMES).chain(([prefix, length]) =>
