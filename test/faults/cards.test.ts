@@ -180,7 +180,8 @@ async function expectClearing(world: World): Promise<void> {
     sums.set(`${name} ${currency}`, (sums.get(`${name} ${currency}`) ?? 0n) + BigInt(minor));
   };
   for (const { kind, data } of await world.query("select kind, data from case_state where kind in ('pay', 'rfd')")) {
-    const { c, v } = data as { c?: Record<string, string>; v?: Record<string, string> };
+    // A create that was refused left a case without data.
+    const { c, v } = (data ?? {}) as { c?: Record<string, string>; v?: Record<string, string> };
     const currency = c?.["S"] ?? "";
     if (kind === "pay") add("memo:auth_exposure:script", currency, v?.["held"]);
     if (kind === "pay") add("memo:auth_contra:script", currency, v?.["held"]);
