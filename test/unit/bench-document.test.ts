@@ -28,6 +28,11 @@ describe("the documents in the repository", () => {
     expect(template.indexOf("## Ratios")).toBeLessThan(template.indexOf("## Figures"));
   });
 
+  test("docs/benchmarks.json has a figure of every benchmark", () => {
+    const measured = new Set(stored.results.map(({ bench }) => bench));
+    expect([...BENCHMARKS.keys()].filter((name) => !measured.has(name))).toEqual([]);
+  });
+
   test("name neither hosts nor paths of the machine that they were measured on", () => {
     expect(file("docs/benchmarks.json")).not.toMatch(
       /\/(home|root|tmp|work|Users)\b|hostname|localhost|\d+\.\d+\.\d+\.\d+/,
