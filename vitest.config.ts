@@ -5,14 +5,15 @@ import { defineConfig } from "vitest/config";
 const ALONE = ["test/tidy.test.ts", "test/unit/**/*.test.ts", "test/simulation/**/*.test.ts"];
 
 // Integration, fault and e2e tests share one machine's two cores with a broker and a database, so files run one after
-// another; a test that waits names what it waited for, so the timeout here is only the last resort.
+// another; a test that waits names what it waited for, so the timeout here is only the last resort. Files that run alone do
+// nothing but compute: they run before, two at a time.
 export default defineConfig({
   test: {
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 180_000,
     projects: [
-      { extends: true, test: { name: "alone", include: ALONE } },
+      { extends: true, test: { name: "alone", include: ALONE, fileParallelism: true, maxWorkers: 2 } },
       {
         extends: true,
         test: {

@@ -25,6 +25,95 @@ const TOPIC_TESTS = "test/faults/topics.test.ts";
 /** `stack: "own"`: the test breaks the stack that it runs on, so it gets one of its own. */
 const GUARDS = [
   {
+    name: "time of a message between lanes that no block can have, which the database is not asked about",
+    file: "src/store/crossing.ts",
+    from: "return recordedAtMicros >= 0n && recordedAtMicros <= LATEST_MICROS;",
+    to: "return true;",
+    test: "test/unit/begin-block.test.ts",
+    title:
+      "a message of a time that no block can have was not sent, and neither asks the database nor widens what is asked",
+  },
+  {
+    name: "rows of choices and quotes of a kept version, held to what the core takes for granted",
+    file: "src/domain/flow/check/kept.ts",
+    from: "checkGranted(proof, flow);",
+    to: "",
+    test: "test/unit/flow-kept.test.ts",
+    title: "more choices in a row than an event passes, which would end the process",
+  },
+  {
+    name: "card numbers, looked for in what is put aside for another reason",
+    file: "src/processor/intake.ts",
+    from: 'return detail === null ? taken : { ...taken, reason: "card_number", detail };',
+    to: "return taken;",
+    test: "test/unit/intake.test.ts",
+    title: "in bytes that nobody can read, or in the key, puts the record aside",
+  },
+  {
+    name: "key, bytes and hash of a record with a card number, withheld",
+    file: "src/processor/messages.ts",
+    from: 'const isWithheld = reason === "card_number";',
+    to: "const isWithheld = false;",
+    test: "test/unit/block.test.ts",
+    title: "is not kept when it holds a card number, or nothing",
+  },
+  {
+    name: "list of the cases that wait for a person, which those leave that do not",
+    file: "src/processor/block.ts",
+    from: "(waits ? begun : over).push(id);",
+    to: "if (waits) begun.push(id);",
+    test: "test/simulation/whole-language.test.ts",
+    title: "are decided the same by both",
+  },
+  {
+    name: "settings of then, gone by in an audit",
+    file: "src/workload/audit/second.ts",
+    from: "...(await this.#parts.versions.settings(parametersVersion))",
+    to: "",
+    test: "test/simulation/second-ledger.test.ts",
+    title: "settings that changed meanwhile: each block is decided anew by those of its version",
+  },
+  {
+    name: "number of a rate's tick, which only rises",
+    file: "src/rates/judge.ts",
+    from: 'if (tick.seq <= highestSeq) return { kind: "dropped" };',
+    to: "",
+    test: "test/unit/rate-judge.test.ts",
+    title: "that does not come after the last number of its feed is dropped, whatever it says",
+  },
+  {
+    name: "jump of a rate, measured",
+    file: "src/rates/judge.ts",
+    from: 'return judgeJump(judging, feed, tick, tick.mid) ?? { kind: "believed", row };',
+    to: 'return { kind: "believed", row };',
+    test: "test/unit/rate-judge.test.ts",
+    title: "that jumps further than its pair may is put aside: 50 basis points for majors, 200 for others",
+  },
+  {
+    name: "age of a rate, asked before it prices anything",
+    file: "src/domain/fx/rates.ts",
+    from: 'found === null || found.quality === "stale" ? null : found.rate;',
+    to: "found === null ? null : found.rate;",
+    test: "test/unit/rates.test.ts",
+    title: "never prices by a rate that is dead or withdrawn, nor by one that is stale, which it only shows",
+  },
+  {
+    name: "payment that has begun a quote, which no other goes on with",
+    file: "src/domain/fx/quotes.ts",
+    from: 'if (by !== "" && by !== use.by) return "quote_mismatch";',
+    to: "",
+    test: "test/unit/quotes.test.ts",
+    title: "by one payment alone",
+  },
+  {
+    name: "lock under which versions of rates are numbered",
+    file: "src/store/rates.ts",
+    from: "    { statement: sql.lockRates, values: [] },\n",
+    to: "",
+    test: "test/integration/rates.test.ts",
+    title: "a version that is being written lets no other be numbered before it is there to be read",
+  },
+  {
     name: "epoch, compared under the lock of the lane's row",
     file: COMMIT,
     from: 'if (epoch !== head.epoch) return { kind: "fenced" };',
@@ -83,7 +172,7 @@ const GUARDS = [
   {
     name: "unknown COMMIT: the lane's row is asked, not taken for undone",
     file: COMMIT,
-    from: "return resolveUnknown(committer, lane, memory, attempt.block as Block);",
+    from: "return resolveUnknown(committer, lane, memory, attempt.block as SentBlock);",
     to: 'return { kind: "again", reason: "" };',
     test: COMMIT_TESTS,
     title: "a COMMIT that happened and lost its answer is committed",
@@ -288,8 +377,48 @@ const GUARDS = [
     title: "an input topic that was made anew halts every lane",
   },
   {
+    name: "message of another lane, looked for in its sender's outbox",
+    file: "src/processor/crossing.ts",
+    from: 'if (this.#unsent.has(offset)) throw new ImpossibleMessage("lane_message_not_sent", evidence);',
+    to: "",
+    test: "test/faults/restore.test.ts",
+    title: "a message of a lost block is not taken",
+  },
+  {
+    name: "message of another lane, compared byte for byte with what was sent",
+    file: "src/store/sql/crossing.ts",
+    from: "select sha256(o.value) = u.sha256 from outbox o",
+    to: "select true from outbox o",
+    test: "test/faults/crossing.test.ts",
+    title: "another message under the number of one that was sent halts its receiver",
+  },
+  {
+    name: "what came before a report that halts the lane, taken first",
+    file: "src/processor/lane.ts",
+    from: "if (this.#takeFewerReports(result.cause)) continue;",
+    to: "",
+    test: "test/unit/lane-refused.test.ts",
+    title: "a report that halts the lane does so alone",
+  },
+  {
+    name: "what came before unreadable bytes, taken first",
+    file: "src/processor/lane.ts",
+    from: "this.#arriving.some((run) => run.topic === topic) ? null : end;",
+    to: "this.#arriving.some((run) => run.topic === topic) ? end : end;",
+    test: "test/unit/lane-refused.test.ts",
+    title: "what came before unreadable bytes is taken",
+  },
+  {
+    name: "messages of the outbox, each after the one before",
+    file: "src/relay/outgoing-queue.ts",
+    from: "if (sequence !== expected) return expected;",
+    to: "if (sequence !== expected && expected === from) return expected;",
+    test: "test/unit/lane-relay.test.ts",
+    title: "publishes nothing and halts its lane",
+  },
+  {
     name: "deduplication by case",
-    file: "src/domain/decide.ts",
+    file: "src/domain/decide/decide.ts",
     from: "found.holderId === intent.holderId) ? found : null;",
     to: "found.holderId === intent.holderId) ? null : null;",
     test: "test/faults/retry.test.ts",
@@ -297,7 +426,7 @@ const GUARDS = [
   },
   {
     name: "deduplication by case: the fingerprint",
-    file: "src/domain/decide.ts",
+    file: "src/domain/decide/decide.ts",
     from: "earlier !== null && earlier.fingerprint === print",
     to: "earlier !== null",
     test: "test/faults/retry.test.ts",
@@ -362,7 +491,8 @@ function runTest(dir, guard, environment) {
   const report = join(dir, "report.json");
   rmSync(report, { force: true });
   const named = guard.title.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const argv = ["run", guard.test, "-t", named, "--project", "stack", "--reporter", "json", "--outputFile", report];
+  const project = /^test\/(unit|simulation)\//.test(guard.test) ? "alone" : "stack";
+  const argv = ["run", guard.test, "-t", named, "--project", project, "--reporter", "json", "--outputFile", report];
   const vitest = join(dir, "node_modules", "vitest", "vitest.mjs");
   const env = { ...process.env, ...(guard.stack === "own" ? {} : environment) };
   const done = spawnSync(process.execPath, [vitest, ...argv], { cwd: dir, env, encoding: "utf8", timeout: 300_000 });

@@ -33,6 +33,10 @@ export const FAILPOINTS = {
   "relay.sent": "The batch is on its way to the broker; no answer has come.",
   "relay.answered": "The broker has the batch; the relay does not know.",
   "relay.acknowledged": "The relay has forgotten what was published; no mark of it is in the database.",
+  "outlets.read":
+    "What the other lanes have taken of this lane's messages is read; nothing of what they have not is sent again.",
+  "outlet.due": "Messages to another lane are taken from their queue; nothing of them is sent.",
+  "outlet.acknowledged": "The receiver's partition has the messages; the sender has not forgotten them.",
   "mark.due": "A mark of what was published is to be written.",
   "mark.written": "The mark is in the database.",
   "position.committed":

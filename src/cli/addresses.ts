@@ -1,7 +1,7 @@
 // Where Kafka, Postgres and the registry are: as configured, or a local stack that runs.
 
-import type { Config } from "../config.ts";
-import { urlWithPassword } from "../config-secrets.ts";
+import type { Config } from "../config/config.ts";
+import { urlWithPassword } from "../config/secrets.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import type { Output } from "./output.ts";
 

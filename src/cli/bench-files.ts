@@ -3,14 +3,14 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BenchFigures } from "../workload/bench.ts";
+import type { BenchFigures } from "../workload/bench/bench.ts";
 import {
   type BenchLine,
   type BenchRecord,
   RECORD_FORMAT,
   renderBenchmarks,
   renderReadme,
-} from "../workload/bench-document.ts";
+} from "../workload/bench/document.ts";
 import { type BenchFrame, benchReport } from "../workload/report/bench-report.ts";
 import { hostFacts } from "../workload/report/build.ts";
 import { prepareReport, writeReport } from "../workload/report/files.ts";

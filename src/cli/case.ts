@@ -1,15 +1,17 @@
 // millrace case: one case with everything that happened to it.
 
 import type { Command } from "commander";
-import { topicNames } from "../config.ts";
+import { topicNames } from "../config/config.ts";
 import { loadDeclared } from "../declared/load.ts";
 import { caseUuid, printCaseId } from "../domain/case-search.ts";
 import type { HistoryEntry } from "../domain/history.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { Connection } from "../store/database.ts";
 import type { OutboxMessage } from "../store/outbox.ts";
-import { readCase, readOutcomesFrom, type StoredCase } from "../store/reads-case.ts";
+import { readCase, readCommandsOf, readOutcomesFrom, type StoredCase } from "../store/reads-case.ts";
 import { outcomeLine } from "../workload/outcomes-json.ts";
+import { registerDecide } from "./case-decide.ts";
+import { registerList } from "./case-list.ts";
 import { messagesIfReachable } from "./codec-optional.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { withDatabase } from "./database.ts";
@@ -25,12 +27,14 @@ export function register(program: Command, context: CliContext): void {
     .summary("a case: its states, inputs, outcomes and lines")
     .description(
       [
-        "Prints a case: states with times, inputs with topic, partition and offset, outcomes, lines.",
+        "Prints a case: states with times, inputs with topic, partition and offset, what it asked of gateways, outcomes, lines.",
         "ID is <kind>_<ULID> or a UUID. With --json one object.",
         "Outcomes are shown while the outbox keeps them; later their sequence, by which the topic has them.",
       ].join("\n"),
     )
     .action((id: string) => showCase(context, id));
+  registerList(verb, context);
+  registerDecide(verb, context);
   withExamples(
     verb,
     "millrace case trf_01JD3Z7Q6R8W2V5K9T0M4N1B7C",
@@ -49,15 +53,20 @@ async function showCase(context: CliContext, id: string): Promise<void> {
   const topics = topicNames(config);
   const shown = await withDatabase({ config, databaseUrl, verb: "case", mode: "read" }, async (connection) => {
     const cases = await readCase(connection, uuid as string);
-    return Promise.all(cases.map(async (one) => ({ one, outcomes: await outcomesOf(connection, codec, one) })));
+    const read = async (one: StoredCase) => ({
+      one,
+      outcomes: await outcomesOf(connection, codec, one),
+      commands: codec === null ? [] : await commandsOf(connection, codec, one, uuid as string),
+    });
+    return Promise.all(cases.map(read));
   });
   if (shown.length === 0) {
     const message = `no case ${id}: it was never created, was refused for its id alone, or its day is archived`;
     throw new CommandFailed(EXIT.failed, message);
   }
   const { currencies } = loadDeclared(config.schemasDir, config.flowsDir);
-  for (const { one, outcomes } of shown) {
-    const told = tellCase(one, uuid as string, outcomes, topics);
+  for (const { one, outcomes, commands } of shown) {
+    const told = tellCase(one, uuid as string, { outcomes, commands }, topics);
     if (context.out.json) context.out.row(told, "");
     else
       printCase(
@@ -95,17 +104,33 @@ async function decoded(codec: Codec, messages: readonly OutboxMessage[]): Promis
   return found.length === 0 ? null : found;
 }
 
+/** What it asked of gateways. */
+async function commandsOf(connection: Connection, codec: Codec, one: StoredCase, uuid: string): Promise<Fields[]> {
+  const commands: Fields[] = [];
+  for (const { value, block } of await readCommandsOf(connection, one)) {
+    const command = await codec.decoders.command.read(value);
+    if (caseUuid(command.caseId) !== uuid) continue;
+    const { sequence, call, op, attempt, idempotencyKey, notAfter, payload } = command;
+    const told = { sequence: position(sequence), block: position(block), call, op, attempt, idempotencyKey };
+    commands.push({ ...told, notAfter: isoTime(Number(notAfter / 1000n)), payload });
+  }
+  return commands;
+}
+
 type Told = Fields & {
   readonly caseId: string;
   readonly timers: Fields;
   readonly states: readonly Fields[];
   readonly inputs: readonly Fields[];
+  readonly commands: readonly Fields[];
   readonly outcomes: readonly Fields[];
 };
 
+type Sent = { readonly outcomes: CaseOutcomes; readonly commands: readonly Fields[] };
+
 type InputTopics = { readonly intents: string; readonly reports: string };
 
-function tellCase(one: StoredCase, uuid: string, outcomes: CaseOutcomes, topics: InputTopics): Told {
+function tellCase(one: StoredCase, uuid: string, { outcomes, commands }: Sent, topics: InputTopics): Told {
   const timeOf = (block: bigint): string | null => {
     const ms = one.timesMs.get(block);
     return ms === undefined ? null : isoTime(ms);
@@ -126,23 +151,34 @@ function tellCase(one: StoredCase, uuid: string, outcomes: CaseOutcomes, topics:
       recordedAt: timeOf(block),
     })),
     inputs: one.history.map((entry) => inputOf(entry, one.lane, topics)),
+    commands,
     outcomes: outcomes.flatMap(({ entry, found }) => found ?? [named(entry, one.lane)]),
     lines: one.lines.map(lineFields),
   };
 }
 
-type StoredData = { readonly c?: Fields; readonly v?: Fields; readonly t?: Readonly<Record<string, number>> };
+type StoredData = {
+  readonly c?: Fields;
+  readonly v?: Fields;
+  readonly w?: Fields;
+  readonly t?: Readonly<Record<string, number>>;
+};
 
 /** What the case knows, by its flow's names: currencies, amounts in minor units, and when its timers are due. */
 function knownOf(data: unknown): { currencies: Fields; values: Fields; timers: Fields } {
-  const { c: currencies = {}, v: values = {}, t: due = {} } = (data ?? {}) as StoredData;
+  const { c: currencies = {}, v: numbers = {}, w: words = {}, t: due = {} } = (data ?? {}) as StoredData;
   const timers = Object.fromEntries(Object.entries(due).map(([name, dueMs]) => [name, isoTime(dueMs)]));
-  return { currencies, values, timers };
+  return { currencies, values: { ...numbers, ...words }, timers };
 }
 
-/** A timer's place in its order is when it was due. */
+/** Sources of events that lie in no topic. */
+const NOWHERE: readonly string[] = ["k", "m"];
+
+/** A timer's place in its order is when it was due; what another case of the holder caused, and a message within the
+ *  lane, are in no topic: `from` says where they come from. */
 function inputOf({ event, source, offset, block, key }: HistoryEntry, lane: number, topics: InputTopics): Fields {
   if (source === "t") return { event, dueAt: isoTime(Number(offset)), block: position(block) };
+  if (NOWHERE.includes(source)) return { event, from: key, block: position(block) };
   const topic = source === "i" ? topics.intents : topics.reports;
   return {
     event,
@@ -150,7 +186,7 @@ function inputOf({ event, source, offset, block, key }: HistoryEntry, lane: numb
     partition: lane,
     offset: position(offset),
     block: position(block),
-    idempotencyKey: key === "" ? null : key,
+    [source === "i" ? "idempotencyKey" : "observation"]: key === "" ? null : key,
   };
 }
 
@@ -178,7 +214,12 @@ function printCase(out: Output, told: Told, lines: readonly Fields[]): void {
     if (rows.length > 0) out.table(of, rows);
   };
   section("States", columns("state", "event", "block", "recordedAt"), told.states);
-  section("Inputs", columns("event", "topic", "partition", "offset", "dueAt", "idempotencyKey"), told.inputs);
+  section(
+    "Inputs",
+    columns("event", "topic", "partition", "offset", "dueAt", "idempotencyKey", "observation", "from"),
+    told.inputs,
+  );
+  section("Commands", columns("sequence", "call", "op", "attempt", "idempotencyKey"), told.commands);
   const outcomes = told.outcomes.map((outcome) => ({ ...outcome, reason: reasonText(outcome["reason"]) }));
   section("Outcomes", columns("sequence", "type", "status", "reason", "outcomeId"), outcomes);
   section(

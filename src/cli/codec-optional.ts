@@ -1,6 +1,6 @@
 // For verbs that show what they know when the registry is away, instead of nothing.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { RegistryUnreachable, SchemaMissing } from "../kafka/registry.ts";
 import { openMessages, type ToolMessages } from "./codec.ts";
 import type { CliContext } from "./context.ts";

@@ -1,6 +1,6 @@
 // Messages for tools: the declared schemas with the ids that the registry holds them under.
 
-import { type Config, type TopicNames, topicNames } from "../config.ts";
+import { type Config, type TopicNames, topicNames } from "../config/config.ts";
 import { type Declared, loadDeclared } from "../declared/load.ts";
 import { type Codec, type CodecSettings, createCodec } from "../kafka/codec.ts";
 import { openRegistry, type Registry } from "../kafka/registry.ts";

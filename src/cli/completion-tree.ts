@@ -1,10 +1,10 @@
 // What a shell may offer: verbs, actions, options and the few values that are names, read off the commander program.
 
 import type { Command, Option } from "commander";
-import { ROLES, SETTING_NAMES } from "../config-settings.ts";
+import { ROLES, SETTING_NAMES } from "../config/settings.ts";
 import { PARTITIONED_TABLES } from "../store/partitions.ts";
-import { BENCHMARKS } from "../workload/bench-list.ts";
-import { PROFILES } from "../workload/generate-profiles.ts";
+import { BENCHMARKS } from "../workload/bench/list.ts";
+import { PROFILES } from "../workload/generate/profiles.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];

@@ -1,12 +1,12 @@
 // millrace config check | explain | schema: what the settings are, where each comes from, and what is wrong with them.
 
 import type { Command } from "commander";
-import { loadConfig, type Origin, printConfigFault, printOrigin } from "../config.ts";
-import type { Setting } from "../config-kinds.ts";
-import { configSchema } from "../config-schema.ts";
-import { shownValue } from "../config-secrets.ts";
-import { environmentName, SETTING_NAMES, SETTINGS, type SettingName } from "../config-settings.ts";
-import { suggest } from "../config-suggest.ts";
+import { loadConfig, type Origin, printConfigFault, printOrigin } from "../config/config.ts";
+import type { Setting } from "../config/kinds.ts";
+import { configSchema } from "../config/schema.ts";
+import { shownValue } from "../config/secrets.ts";
+import { environmentName, SETTING_NAMES, SETTINGS, type SettingName } from "../config/settings.ts";
+import { suggest } from "../config/suggest.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT, usageFailed } from "./exit.ts";
 import type { Output } from "./output.ts";

@@ -1,7 +1,7 @@
 // What every verb gets: where to print, its settings, the addresses, and the signal to stop.
 
 import type { Command } from "commander";
-import type { Config, FlagValue, SettingName } from "../config.ts";
+import type { Config, FlagValue, SettingName } from "../config/config.ts";
 import { type Addresses, type AddressName, resolveAddresses } from "./addresses.ts";
 import { createOutput, type Output, type TextStream } from "./output.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
@@ -62,7 +62,7 @@ export function createContext(program: Command, io: Io, wholeProgram: () => Prom
 
 async function readConfig(context: CliContext, flags: readonly FlagValue[], usage: UsageCheck): Promise<Config> {
   // Loaded only now: the readers of YAML and schemas would double the time of `--help`.
-  const { loadConfig, printConfigFault } = await import("../config.ts");
+  const { loadConfig, printConfigFault } = await import("../config/config.ts");
   const { io, configFile } = context;
   const loaded = loadConfig({ file: configFile, environment: io.environment, workingDir: io.workingDir, flags });
   for (const warning of loaded.warnings) context.out.warn(`warning: ${warning}`);

@@ -1,6 +1,6 @@
 // Postgres as tools use it: one connection for one verb, and the server's refusals in words that say what to do.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { type Connection, connect, sqlState } from "../store/database.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { type CliContext, withExamples } from "./context.ts";
+import { publishRates, showCardPayment } from "./demo-card.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import type { Output } from "./output.ts";
 
@@ -49,8 +50,13 @@ class Stage {
   }
 
   /** Runs a verb to its end; its JSON lines. */
-  async verb(args: readonly string[], allowed: readonly number[] = [0]): Promise<readonly Line[]> {
+  verb(args: readonly string[], allowed: readonly number[] = [0]): Promise<readonly Line[]> {
     this.#out.say(this.#out.paint("dim", `$ millrace ${args.join(" ")}`));
+    return this.ask(args, allowed);
+  }
+
+  /** The same without a word, for what is asked again and again. */
+  async ask(args: readonly string[], allowed: readonly number[] = [0]): Promise<readonly Line[]> {
     const child = this.#start([...args, "--json", "--quiet"]);
     let text = "";
     let complaints = "";
@@ -126,6 +132,8 @@ async function perform(stage: Stage, out: Output, interrupted: AbortSignal): Pro
     KAFKA_BROKERS: String(stack?.["kafkaBrokers"]),
     DATABASE_URL: String(stack?.["databaseUrl"]),
     SCHEMA_REGISTRY_URL: String(stack?.["schemaRegistryUrl"]),
+    MILLRACE_ROLES: "lanes,gateways,rates",
+    MILLRACE_PROVIDERS: "script",
   };
   await stage.verb(["migrate"]);
   heading(out, "Two instances share the lanes; one is killed while a day of payments runs through");
@@ -148,6 +156,9 @@ async function perform(stage: Stage, out: Output, interrupted: AbortSignal): Pro
   const [loaded] = await loading;
   out.say(`${loaded?.["sent"] ?? COUNT} intents acknowledged by Kafka`);
   if (interrupted.aborted) return;
+  heading(out, "One card payment's life: EUR 100.00 of a customer, for a merchant who is paid in dollars");
+  await publishRates(stage);
+  await showCardPayment(stage, out);
   heading(out, "What subscribers read");
   const outcomes = await stage.verb(["outcomes", "--from-beginning", "--until-idle", "2"]);
   tellOutcomes(out, outcomes);

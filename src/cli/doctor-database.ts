@@ -1,7 +1,7 @@
 // What `doctor` asks of Postgres: the server, and what `migrate` and `run` keep in it.
 
 import { join } from "node:path";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { type Connection, connect } from "../store/database.ts";
 import { knownMigrations } from "../store/migrate.ts";
 import { PARTITIONED_TABLES, type Partition, readPartitions } from "../store/partitions.ts";

@@ -1,6 +1,6 @@
 // What `doctor` asks of Kafka and the schema registry.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
 import { openRegistry } from "../kafka/registry.ts";

@@ -1,6 +1,6 @@
 // What `doctor` asks of lanes and their logs together: what waits, since when, and how long it may go on waiting.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { hoursUntil, readRetentionMs } from "../kafka/expiry.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
 import type { LaneShown } from "../store/reads-lanes.ts";

@@ -1,7 +1,7 @@
 // What `doctor` asks of the Postgres server beside the ledger in it: room, limits, old snapshots, a standby, rights.
 
-import type { Config } from "../config.ts";
-import { needsStandby } from "../config-standby.ts";
+import type { Config } from "../config/config.ts";
+import { needsStandby } from "../config/standby.ts";
 import type { Connection } from "../store/database.ts";
 import { readLimits, readOldSnapshots, readRecentQuarantine, readRights, readSizes } from "../store/reads-health.ts";
 import { readStandby } from "../store/reads-server.ts";

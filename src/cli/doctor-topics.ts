@@ -1,6 +1,6 @@
 // What `doctor` asks of the topics: whether they keep what they are given, for as long and as safely as the ledger needs.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import type { ClusterShown, TopicAdmin } from "../kafka/port.ts";
 import type { Doctor } from "./doctor-report.ts";
 

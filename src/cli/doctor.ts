@@ -1,7 +1,7 @@
 // millrace doctor: every dependency and setting, and what to do about each. It looks and changes nothing.
 
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { Doctor } from "./doctor-report.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
@@ -31,8 +31,15 @@ async function examine(context: CliContext): Promise<void> {
     const read = await context.config();
     return { value: read, found: "all valid; see them with: millrace config explain" };
   });
+  if (config?.providers.includes("script") === true) await warnOfScript(doctor);
   if (config !== null) await checkDependencies(context, doctor, config);
   if (doctor.worst !== EXIT.ok) throw new CommandFailed(doctor.worst, "");
+}
+
+/** Nothing is wrong with it where it is meant, so it is said and not judged. */
+async function warnOfScript(doctor: Doctor): Promise<void> {
+  const found = "the provider script answers for payment providers: no money moves, so never in production";
+  await doctor.check("providers", async () => ({ value: true, found }));
 }
 
 async function checkNode(doctor: Doctor): Promise<void> {

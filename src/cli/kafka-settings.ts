@@ -1,7 +1,7 @@
 // Kafka as tools use it: the client library's own lines are left out, errors come as errors.
 
-import type { Config } from "../config.ts";
-import { kafkaAccess } from "../config-secrets.ts";
+import type { Config } from "../config/config.ts";
+import { kafkaAccess } from "../config/secrets.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
 
 export function quietKafka(config: Config, brokers: readonly string[], verb: string): KafkaSettings {

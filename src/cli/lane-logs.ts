@@ -1,6 +1,6 @@
 // How far the input logs of lanes reach, for lag and for judging a halt.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import { readFirstExpiryMs } from "../kafka/expiry.ts";
 import { KafkaRefused, KafkaUnreachable, type PartitionBounds, type TopicAdmin } from "../kafka/port.ts";

@@ -1,6 +1,6 @@
 // millrace lane resume: closes a halt, if need be with the offset from which the operator lets the lane go on.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { remedyText } from "../domain/halts.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
@@ -44,8 +44,9 @@ export async function resumeHalted(
   await requireInLog(quietKafka(config, addresses.kafkaBrokers, "lane"), lane, offsets);
   const { databaseUrl } = addresses;
   const resumed = await withDatabase({ config, databaseUrl, verb: "lane", mode: "write" }, async (connection) => {
-    if (options.outputsAnew === true) await beginOutputsAnew(connection, lane);
-    return resumeLane(connection, lane, { reason, intentsAt, reportsAt });
+    const outputsAnew = options.outputsAnew === true;
+    if (outputsAnew) await beginOutputsAnew(connection, lane);
+    return resumeLane(connection, lane, { reason, intentsAt, reportsAt, outputsAnew });
   });
   if (resumed === null) throw new CommandFailed(EXIT.failed, `lane ${lane} is not halted; there is nothing to resume`);
   tell(context, lane, options, resumed);

@@ -1,6 +1,6 @@
 // How a lane is shown: its fields for --json, and the same for people.
 
-import type { TopicNames } from "../config.ts";
+import type { TopicNames } from "../config/config.ts";
 import { haltAdvice, haltRunbook, remedyText, suggestedOffset } from "../domain/halts.ts";
 import { hoursUntil } from "../kafka/expiry.ts";
 import type { PartitionBounds } from "../kafka/port.ts";

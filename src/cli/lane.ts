@@ -1,7 +1,7 @@
 // millrace lane: who owns what, where each lane stands and why it stopped; and the way to go on after a halt.
 
 import type { Command } from "commander";
-import { topicNames } from "../config.ts";
+import { topicNames } from "../config/config.ts";
 import { type LaneShown, readLanes, readPastHalts } from "../store/reads-lanes.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { requireLanes, withDatabase } from "./database.ts";

@@ -1,8 +1,8 @@
 // millrace ledger: balances now and as of a cut, lines, and whether it all sums to zero.
 
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
-import { nearestName } from "../config-suggest.ts";
+import type { Config } from "../config/config.ts";
+import { nearestName } from "../config/suggest.ts";
 import { loadDeclared } from "../declared/load.ts";
 import type { HolderAccount, HouseAccount } from "../domain/accounts.ts";
 import { type AsOf, formatCut, parseAsOf } from "../domain/cut.ts";

@@ -2,7 +2,7 @@
 
 import { basename, resolve } from "node:path";
 import type { KafkaSettings } from "../kafka/port.ts";
-import { wallMs } from "../workload/load-pump.ts";
+import { wallMs } from "../workload/load/pump.ts";
 import { AnswerReader } from "../workload/report/answers.ts";
 import { buildReport, hostFacts } from "../workload/report/build.ts";
 import { prepareReport, writeReport } from "../workload/report/files.ts";

@@ -2,16 +2,16 @@
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { loadDeclared } from "../declared/load.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
 import { openProducer } from "../kafka/producer.ts";
-import { openProfile } from "../workload/generate-profiles.ts";
+import { openProfile } from "../workload/generate/profiles.ts";
 import type { IntentLineRules } from "../workload/intents.ts";
 import { formatTime } from "../workload/intents-time.ts";
-import { findFaults, LineSource, printLineFault, RepeatingLast, readFileBytes } from "../workload/load.ts";
-import { type Pumped, pump, type Source } from "../workload/load-pump.ts";
+import { findFaults, LineSource, printLineFault, RepeatingLast, readFileBytes } from "../workload/load/load.ts";
+import { type Pumped, pump, type Source } from "../workload/load/pump.ts";
 import { openMessages, type ToolMessages } from "./codec.ts";
 import type { CliContext } from "./context.ts";
 import { CommandFailed, EXIT, Interrupted, usageFailed } from "./exit.ts";
@@ -61,7 +61,11 @@ async function checkLines(file: string, config: Config): Promise<number | null> 
 }
 
 function lineRules({ currencies, flows }: ToolMessages["declared"], runAtMs: number): IntentLineRules {
-  return { currencies, caseKinds: new Map(flows.map((flow) => [flow.startsOn, flow.caseKind])), runAtMs };
+  // Of several flows for one intent the first gives the kind: it is a label, and the core goes by the bytes behind it.
+  const kinds = flows.flatMap(({ start, caseKind }) =>
+    start.kind === "intent" ? [[start.type, caseKind] as const] : [],
+  );
+  return { currencies, caseKinds: new Map(kinds.reverse()), runAtMs };
 }
 
 async function countPartitions(kafka: KafkaSettings, topic: string): Promise<number> {

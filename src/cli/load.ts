@@ -1,8 +1,8 @@
 // millrace load: publishes intents, from JSON lines or made up from a seed.
 
 import type { Command } from "commander";
-import { defaultHolders, type GeneratePlan, NOMINAL_RATE } from "../workload/generate.ts";
-import { PROFILES } from "../workload/generate-profiles.ts";
+import { defaultHolders, type GeneratePlan, NOMINAL_RATE } from "../workload/generate/generate.ts";
+import { PROFILES } from "../workload/generate/profiles.ts";
 import { parseTime } from "../workload/intents-time.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
@@ -17,6 +17,7 @@ type LoadOptions = Readonly<
       | "seed"
       | "holders"
       | "zipf"
+      | "fxPercent"
       | "repeatLast"
       | "runAt"
       | "report"
@@ -44,11 +45,18 @@ export function register(program: Command, context: CliContext): void {
     .description("Publishes intents, in order per holder. Exit 0 when all of them are acknowledged by Kafka.")
     .option("--from <FILE>", "JSON lines, an intent each; - is stdin")
     .option("--repeat-last <K>", "send the last K lines again afterwards, the same bytes: a producer's retry")
-    .option("--profile <NAME>", `made-up intents instead: ${PROFILES.join(", ")}`)
+    .option(
+      "--profile <NAME>",
+      `made-up intents instead: ${PROFILES.join(", ")}; cards needs the roles gateways (provider script) and rates`,
+    )
     .option("--count <N>", "how many of them in all, openings of accounts included")
     .option("--seed <S>", "the same seed and run time give the same intents (default: 1)")
     .option("--holders <H>", "how many holders they belong to (default: a twentieth of the count, at most 10000)")
     .option("--zipf <Z>", "exponent of the holders' shares; 0 is all alike (default: 0)")
+    .option(
+      "--fx-percent <P>",
+      "of p2p: so many of a hundred transfers are changed into another currency, which needs the role rates (default: 0)",
+    )
     .option("--rate <N>", "intents a second, each at its time (default: as fast as they are acknowledged)")
     .option("--run-at <TIME>", "time in the case ids that are made here (default: now)")
     .option(
@@ -127,6 +135,7 @@ function readPlan(usage: UsageCheck, options: LoadOptions): LoadPlan {
   } else {
     idle("--repeat-last", options.repeatLast, "--from");
   }
+  if (profile !== "p2p") idle("--fx-percent", options.fxPercent, "--profile p2p");
   const count = usage.wholeNumber("--count", options.count, { default: 1, min: 1, max: COUNT_MAX });
   const rate = usage.wholeNumber("--rate", options.rate, { default: 0, min: 1, max: RATE_MAX });
   const holders = { default: defaultHolders(count), min: 1, max: HOLDERS_MAX };
@@ -139,6 +148,7 @@ function readPlan(usage: UsageCheck, options: LoadOptions): LoadPlan {
       seed: usage.wholeNumber("--seed", options.seed, { default: 1, min: 0, max: SEED_MAX }),
       holders: usage.wholeNumber("--holders", options.holders, holders),
       zipf: readZipf(usage, options.zipf),
+      fxPercent: usage.wholeNumber("--fx-percent", options.fxPercent, { default: 0, min: 0, max: 100 }),
     },
     rate: rate === 0 ? null : rate,
     repeatLast: usage.wholeNumber("--repeat-last", options.repeatLast, { default: 0, min: 0, max: REPEAT_MAX }),

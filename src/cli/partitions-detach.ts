@@ -1,6 +1,8 @@
 // millrace partitions detach: which partitions are old enough, and what becomes of each.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
+import { caseEnds } from "../declared/case-ends.ts";
+import { readFlowSources } from "../store/audit.ts";
 import type { Connection } from "../store/database.ts";
 import {
   detachTogether,
@@ -50,11 +52,14 @@ export async function detachOld(context: CliContext, options: DetachOptions): Pr
   const mode = options.dryRun === true ? "read" : "write";
   const stayed = await withDatabase({ config, databaseUrl, verb: "partitions", mode }, async (connection) => {
     const units = await oldUnits(connection, config, days, tablesOf(table));
+    const ends = caseEnds(await readFlowSources(connection));
     return mode === "read"
       ? tellUnits(context.out, units, WORDS[afterwards].would, async (unit) => {
-          return (await whatNeeds(connection, unit)) ?? "detached";
+          return (await whatNeeds(connection, unit, ends)) ?? "detached";
         })
-      : tellUnits(context.out, units, WORDS[afterwards].did, (unit) => detachTogether(connection, unit, afterwards));
+      : tellUnits(context.out, units, WORDS[afterwards].did, (unit) =>
+          detachTogether(connection, unit, ends, afterwards),
+        );
   });
   if (stayed > 0) throw new CommandFailed(EXIT.failed, `${stayed} of them had to stay`);
 }

@@ -1,7 +1,7 @@
 // millrace partitions: which time partitions there are, and taking old ones out of their tables.
 
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { PARTITIONED_TABLES, type Partition, readPartitions } from "../store/partitions.ts";
 import { countLanes } from "../store/setup.ts";
 import { type CliContext, withExamples } from "./context.ts";
@@ -39,7 +39,8 @@ export function register(program: Command, context: CliContext): void {
       [
         "Takes partitions out of their tables that end before so many days ago; their data stays as a table of its own, to be",
         "archived. Lines and blocks of a day leave together, whichever of them is named. Cases leave only after the window in",
-        "which repeats are recognised (caseWindowDays). A partition that a lane still needs is left and named: exit 1 then.",
+        "which repeats are recognised (caseWindowDays), and a day's only when all of them have come to their end: one that waits",
+        "for a timer, an answer or a person keeps its partition. What a lane still needs is left and named: exit 1 then.",
         "Each table is locked for milliseconds. To be run as the owner of the database, with instances running or not.",
       ].join(" "),
     )

@@ -38,6 +38,12 @@ export const VERBS: readonly Verb[] = [
   },
   { name: "outcomes", summary: "what became of intents, as JSON lines", load: () => import("./outcomes.ts") },
   { name: "ledger", summary: "balances now and as of a cut, lines, trial balance", load: () => import("./ledger.ts") },
+  {
+    name: "rates",
+    summary: "exchange rates: publish a feed's, list what is known, judge what was put aside",
+    load: () => import("./rates.ts"),
+  },
+  { name: "fx", summary: "a rate between two currencies; positions and their result", load: () => import("./fx.ts") },
   { name: "case", summary: "a case: its states, inputs, outcomes and lines", load: () => import("./case.ts") },
   {
     name: "quarantine",
@@ -59,6 +65,7 @@ export const VERBS: readonly Verb[] = [
     summary: "audit database and topics, invariant by invariant",
     load: () => import("./verify.ts"),
   },
+  { name: "flows", summary: "flow files: check, test, draw and begin them", load: () => import("./flows.ts") },
   { name: "bench", summary: "measure throughput and latency", load: () => import("./bench.ts") },
   { name: "doctor", summary: "check every dependency and setting", load: () => import("./doctor.ts") },
   { name: "config", summary: "check and explain the settings", load: () => import("./config.ts") },

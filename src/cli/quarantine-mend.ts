@@ -22,10 +22,22 @@ const TEXTS = [
   "correlationId",
   "causationId",
   "traceparent",
+  "method",
+  "captureMode",
+  "tokenRef",
+  "provider",
+  "tenant",
+  "settlementCurrency",
+  "quoteId",
+  "fxBasis",
+  "side",
+  "decision",
+  "principal",
+  "reason",
 ] as const;
 type TextField = (typeof TEXTS)[number];
 
-export const EDITABLE = `type, holderId, ${TEXTS.join(", ")}, amount.minor, amount.currency, amount.scale, floorMinor (digits or none), final, occurredAt, metadata.KEY`;
+export const EDITABLE = `type, holderId, ${TEXTS.join(", ")}, amount.minor, amount.currency, amount.scale, floorMinor (digits or none), final, lockSeconds, occurredAt, metadata.KEY`;
 
 /** @returns null when the text is not FIELD=VALUE */
 export function parseEdit(text: string): Edit | null {
@@ -75,6 +87,10 @@ function apply(mended: Mended, { field, value }: Edit, currencies: Currencies): 
     case "final":
       if (value !== "true" && value !== "false" && value !== null) return `found "${value}", expected true or false`;
       mended.final = value === null ? null : value === "true";
+      return null;
+    case "lockSeconds":
+      if (value !== null && !/^\d{1,9}$/.test(value)) return `found "${value}", expected a whole number of seconds`;
+      mended.lockSeconds = value === null ? null : BigInt(value);
       return null;
     case "occurredAt": {
       const micros = parseTime(value ?? "");

@@ -1,8 +1,8 @@
 // millrace quarantine retry: publishes a mended copy of an intent that was put aside, to where it belongs. The case id
 // stays, so sending it twice is one payment: the case absorbs the second.
 
-import { type Config, topicNames } from "../config.ts";
-import { compileFlow } from "../domain/flow/compile.ts";
+import { type Config, topicNames } from "../config/config.ts";
+import { compileFlow } from "../domain/flow/compile/compile.ts";
 import { homeLane } from "../domain/holder.ts";
 import { makeRules, type Rules } from "../domain/rules.ts";
 import { Undecodable, Unencodable } from "../kafka/codec.ts";

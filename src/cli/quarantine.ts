@@ -1,7 +1,7 @@
 // millrace quarantine: what could not be understood, why, and the way to publish it mended.
 
 import type { Command } from "commander";
-import { topicNames } from "../config.ts";
+import { topicNames } from "../config/config.ts";
 import { type PutAside, readQuarantine, readQuarantined } from "../store/reads-quarantine.ts";
 import { countLanes } from "../store/setup.ts";
 import { messagesIfReachable } from "./codec-optional.ts";

@@ -1,7 +1,7 @@
 // The working part of `millrace replay --compare`: finds out what can be compared, has it decided anew in a ledger of its
 // own, and tells whether both are equal.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings, TopicAdmin } from "../kafka/port.ts";
 import { beginReading, readFlowSources } from "../store/audit.ts";
@@ -10,8 +10,8 @@ import { countLanes } from "../store/setup.ts";
 import { COMPARED, compareLedgers, type Difference, NOT_COMPARED, type Verdict } from "../workload/compare/compare.ts";
 import { findEnds, type LaneEnd, requireSameTopic, untilTaken } from "../workload/compare/cut.ts";
 import type { Side } from "../workload/compare/side.ts";
-import { lastOffsets } from "../workload/replay.ts";
-import { ReplayRefused, resolveSpans, type Span } from "../workload/replay-span.ts";
+import { lastOffsets } from "../workload/replay/replay.ts";
+import { ReplayRefused, resolveSpans, type Span } from "../workload/replay/span.ts";
 import { openMessages, type ToolMessages } from "./codec.ts";
 import type { CliContext } from "./context.ts";
 import { requireLanes, withDatabase } from "./database.ts";

@@ -1,12 +1,12 @@
 // The working part of `millrace replay`: checks that it can be done, sends, and tells what was sent.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings, TopicAdmin } from "../kafka/port.ts";
-import { batchBytesMaxOf, lastAppendMs, type ReplayDone, replay } from "../workload/replay.ts";
-import { makeRenewal } from "../workload/replay-renew.ts";
-import { type Change, Renewing, UNCHANGED } from "../workload/replay-source.ts";
-import { formatOffsets, ReplayRefused, resolveSpans, type Span } from "../workload/replay-span.ts";
+import { makeRenewal } from "../workload/replay/renew.ts";
+import { batchBytesMaxOf, lastAppendMs, type ReplayDone, replay } from "../workload/replay/replay.ts";
+import { type Change, Renewing, UNCHANGED } from "../workload/replay/source.ts";
+import { formatOffsets, ReplayRefused, resolveSpans, type Span } from "../workload/replay/span.ts";
 import { openMessages } from "./codec.ts";
 import type { CliContext } from "./context.ts";
 import { CommandFailed, EXIT, Interrupted } from "./exit.ts";

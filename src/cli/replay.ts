@@ -1,8 +1,8 @@
 // millrace replay: records of a topic again, as they are or as new payments, or into a ledger of their own to compare.
 
 import type { Command } from "commander";
-import { parseShift } from "../workload/replay-renew.ts";
-import { contradiction, type Place, parsePlace } from "../workload/replay-span.ts";
+import { parseShift } from "../workload/replay/renew.ts";
+import { contradiction, type Place, parsePlace } from "../workload/replay/span.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
 

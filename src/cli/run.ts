@@ -13,7 +13,10 @@ export function register(program: Command, context: CliContext): void {
     .description(
       "Runs the service until SIGTERM. Several instances share the lanes; a killed one's lanes go to the others.",
     )
-    .option("--roles <ROLES>", "what this process does, separated by commas: lanes, auditor (default: lanes)")
+    .option(
+      "--roles <ROLES>",
+      "what this process does, separated by commas: lanes, gateways, rates, auditor (default: lanes)",
+    )
     .option("--instance <NAME>", "a label for logs and metrics; ownership does not depend on it")
     .option("--http-port <N>", "port of /metrics, /livez and /readyz (default: a free one, logged)")
     .action((options: RunOptions) => run(context, options));
@@ -36,7 +39,7 @@ async function run(context: CliContext, options: RunOptions): Promise<void> {
   );
   const addresses = await context.addresses(config);
   const { startService } = await import("../service/service.ts");
-  const { kafkaAccess } = await import("../config-secrets.ts");
+  const { kafkaAccess } = await import("../config/secrets.ts");
   const { createLogger } = await import("../telemetry/logger.ts");
   const { createMetrics } = await import("../telemetry/metrics.ts");
   const { ownVersion } = await import("./version.ts");

@@ -2,7 +2,7 @@
 // those are looked for before it parses; values are checked by the verb through `UsageCheck`.
 
 import type { Command, Option } from "commander";
-import { suggest } from "../config-suggest.ts";
+import { suggest } from "../config/suggest.ts";
 import { usageFailed } from "./exit.ts";
 
 /** Collects what is wrong with a verb's options. Each method returns a usable value even after a fault, so that a verb

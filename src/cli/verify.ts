@@ -2,7 +2,7 @@
 
 import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Connection } from "../store/database.ts";
 import type { Given } from "../workload/audit/given.ts";
 import type { AuditDepth, AuditReport } from "../workload/audit/parts.ts";

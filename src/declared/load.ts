@@ -1,21 +1,34 @@
 // Reads everything that is declared under `schemas` and hands it on checked. Either all of it is right, or one error
 // tells every fault of every file with its place.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { Chart, parseChart } from "../domain/accounts.ts";
 import { Currencies, parseCurrencies } from "../domain/currencies.ts";
-import { readFlow } from "../domain/flow/check.ts";
-import { checkTogether } from "../domain/flow/check-together.ts";
+import { type CheckedFlow, readFlow, readKeptFlow, type Surroundings } from "../domain/flow/check/check.ts";
+import { checkKept } from "../domain/flow/check/kept.ts";
+import { NO_SHARES, type Shares } from "../domain/flow/check/shares.ts";
+import { checkTogether } from "../domain/flow/check/together.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
+import { OutcomeCatalogue, parseOutcomes } from "../domain/outcomes.ts";
+import type { Overlays } from "../domain/parameters/parameters.ts";
+import { checkEarlierVersions, parseParameters } from "../domain/parameters/parse.ts";
+import { parseExpression } from "./cel.ts";
 import { readLocatedCsv } from "./csv.ts";
+import { NOTHING_PROVEN, type Proven, type ProvenFlow, proofDigest, readProven } from "./proven.ts";
 import { readLocatedYaml } from "./yaml.ts";
 
 export type Declared = {
   /** checked, in the order of their file names */
   readonly flows: readonly Flow[];
+  /** what each of them asks of those beside it, by name */
+  readonly shares: ReadonlyMap<string, Shares>;
+  /** what is laid over the defaults of their parameters */
+  readonly overlays: Overlays;
   readonly chart: Chart;
+  /** every type of outcome that a flow may emit */
+  readonly outcomes: OutcomeCatalogue;
   readonly currencies: Currencies;
   /** texts of `messages/*.avsc` by their name without the ending: `intent`, `outcome` … */
   readonly messageSchemas: Readonly<Record<string, string>>;
@@ -33,29 +46,86 @@ export class DeclaredFaults extends Error {
 }
 
 const FLOW_ENDING = ".flow.yaml";
+const PARAMETERS_ENDING = ".yaml";
 const MESSAGE_ENDING = ".avsc";
 
-/** @param schemasDir holds `accounts`, `currencies` and `messages`
+/** @param schemasDir holds `accounts`, `outcomes`, `currencies` and `messages`
  *  @param flowsDir   holds `*.flow.yaml`
  *  @throws DeclaredFaults with all that is wrong, unreadable files included */
 export function loadDeclared(schemasDir: string, flowsDir: string = join(schemasDir, "flows")): Declared {
   const faults: Fault[] = [];
   const chart = loadChart(faults, schemasDir);
+  const outcomes = loadOutcomes(faults, schemasDir);
   const currencies = loadCurrencies(faults, schemasDir);
-  const flows = loadFlows(faults, filesIn(faults, flowsDir, FLOW_ENDING), chart);
+  const files = filesIn(faults, flowsDir, FLOW_ENDING);
+  const proofs = { known: readProven(flowsDir), standOn: standOn(schemasDir) };
+  const checked = loadFlows(faults, files, { chart, outcomes }, proofs);
+  const flows = checked.map(({ flow }) => flow);
+  const overlays = loadParameters(faults, parametersDir(schemasDir, flowsDir), flows);
   const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
   const messageSchemas = Object.fromEntries(
     messages.map((file) => [basename(file, MESSAGE_ENDING), readText(faults, file) ?? ""]),
   );
   if (faults.length > 0) throw new DeclaredFaults(faults);
-  return { flows, chart, currencies, messageSchemas };
+  const shares = new Map(checked.map((one) => [one.flow.name, one.shares]));
+  return { flows, shares, overlays, chart, outcomes, currencies, messageSchemas };
 }
 
-/** Flow files of any folder, checked against the chart and against each other.
- *  @returns the flows without fault, and the faults of the others */
-export function loadFlowFiles(files: readonly string[], chart: Chart): { flows: Flow[]; faults: readonly Fault[] } {
+/** `parameters` in the schemas beside the flows; flows of another folder keep theirs in `parameters` within it. */
+export function parametersDir(schemasDir: string, flowsDir: string): string {
+  return resolve(flowsDir) === resolve(schemasDir, "flows")
+    ? join(schemasDir, "parameters")
+    : join(flowsDir, "parameters");
+}
+
+/** What flows are held against, for whoever checks files of their own.
+ *  @throws DeclaredFaults */
+export function loadSurroundings(schemasDir: string): Surroundings {
   const faults: Fault[] = [];
-  return { flows: loadFlows(faults, files, chart), faults };
+  const surroundings = { chart: loadChart(faults, schemasDir), outcomes: loadOutcomes(faults, schemasDir) };
+  if (faults.length > 0) throw new DeclaredFaults(faults);
+  return surroundings;
+}
+
+/** Flow files of any folder, checked against chart, catalogue and each other.
+ *  @returns the flows without fault, and the faults of the others */
+export function loadFlowFiles(
+  files: readonly string[],
+  surroundings: Surroundings,
+): { flows: Flow[]; faults: readonly Fault[] } {
+  const faults: Fault[] = [];
+  return { flows: loadFlows(faults, files, surroundings, PROVE_ALL).map(({ flow }) => flow), faults };
+}
+
+/** Every declared flow proven, whatever has been proven before.
+ *  @throws DeclaredFaults */
+export function proveDeclared(schemasDir: string, flowsDir: string): readonly ProvenFlow[] {
+  const faults: Fault[] = [];
+  const files = filesIn(faults, flowsDir, FLOW_ENDING);
+  const checked = loadFlows(faults, files, loadSurroundings(schemasDir), PROVE_ALL);
+  if (faults.length > 0) throw new DeclaredFaults(faults);
+  return checked.map(({ flow, shares }) => ({
+    flow: `${flow.name}@${flow.version}`,
+    digest: proofDigest([readText(faults, flow.place.file) ?? "", ...standOn(schemasDir)]),
+    shares,
+  }));
+}
+
+/** Texts that every proof stands on. */
+function standOn(schemasDir: string): readonly string[] {
+  const files = [join(schemasDir, "accounts", "chart.yaml"), join(schemasDir, "outcomes", "catalogue.yaml")];
+  return files.map((file) => readText([], file) ?? "");
+}
+
+type Proofs = { readonly known: Proven; readonly standOn: readonly string[] };
+const PROVE_ALL: Proofs = { known: NOTHING_PROVEN, standOn: [] };
+
+function loadOutcomes(faults: Fault[], schemasDir: string): OutcomeCatalogue {
+  const file = loadYaml(join(schemasDir, "outcomes", "catalogue.yaml"));
+  const { catalogue, faults: found } =
+    file.root === null ? { catalogue: new OutcomeCatalogue([]), faults: [] } : parseOutcomes(file.root);
+  faults.push(...file.faults, ...found);
+  return catalogue;
 }
 
 function loadChart(faults: Fault[], schemasDir: string): Chart {
@@ -77,15 +147,58 @@ function loadCurrencies(faults: Fault[], schemasDir: string): Currencies {
   return currencies;
 }
 
-function loadFlows(faults: Fault[], files: readonly string[], chart: Chart): Flow[] {
-  const flows: Flow[] = [];
+function loadFlows(
+  faults: Fault[],
+  files: readonly string[],
+  surroundings: Surroundings,
+  proofs: Proofs,
+): readonly CheckedFlow[] {
+  const flows: CheckedFlow[] = [];
   for (const file of files) {
-    const { flow, faults: found } = readFlow(loadYaml(file), chart);
+    const { checked, faults: found } =
+      provenFlow(file, surroundings, proofs) ?? readFlow(loadYaml(file), surroundings, parseExpression);
     faults.push(...found);
-    if (flow !== null) flows.push(flow);
+    if (checked !== null) flows.push(checked);
   }
-  faults.push(...checkTogether(flows));
+  // Of flows that are missing for a fault of their own nothing is said: they would be called strangers.
+  if (flows.length === files.length) faults.push(...checkTogether(flows));
   return flows;
+}
+
+/** A flow that was found sound before, by its names and types alone; null when it was not. */
+function provenFlow(
+  file: string,
+  { chart }: Surroundings,
+  { known, standOn: texts }: Proofs,
+): ReturnType<typeof readFlow> | null {
+  if (known.size === 0) return null;
+  const shares = known.get(proofDigest([readText([], file) ?? "", ...texts]));
+  if (shares === undefined) return null;
+  const { flow, faults } = readKeptFlow(loadYaml(file), chart, parseExpression);
+  const at = (paths: readonly string[]): Shares["relies"] =>
+    paths.map((path) => ({ path, place: { file, line: 1, column: 1 } }));
+  return { checked: flow && { flow, shares: { relies: at(shares.relies), oversteps: at(shares.oversteps) } }, faults };
+}
+
+/** Judged only when every flow is there: an overlay of a flow with a fault would be called a stranger. */
+function loadParameters(faults: Fault[], dir: string, flows: readonly Flow[]): Overlays {
+  if (faults.length > 0 || !existsSync(dir)) return new Map();
+  const { overlays, faults: found } = loadParameterFiles(filesIn(faults, dir, PARAMETERS_ENDING), flows);
+  faults.push(...found);
+  return overlays;
+}
+
+/** Files of parameters of any folder, checked against flows. */
+export function loadParameterFiles(
+  files: readonly string[],
+  flows: readonly Flow[],
+): { overlays: Overlays; faults: readonly Fault[] } {
+  const trees = files.map(loadYaml);
+  const { overlays, faults } = parseParameters(
+    trees.flatMap(({ root }) => root ?? []),
+    flows,
+  );
+  return { overlays, faults: [...trees.flatMap((tree) => tree.faults), ...faults] };
 }
 
 function loadYaml(file: string): LocatedFile {
@@ -118,10 +231,36 @@ function unreadable(file: string, error: unknown): Fault {
   return { place: { file, line: 1, column: 1 }, message: `cannot be read: ${code}` };
 }
 
-/** A flow from its text, such as an older version kept in the database.
+/** An older version of a flow from its text, as it is kept in the database: it was proven when it was new.
  *  @throws DeclaredFaults */
 export function loadFlowText(name: string, text: string, chart: Chart): Flow {
-  const { flow, faults } = readFlow(readLocatedYaml(name, text), chart);
+  const { flow, faults } = readKeptFlow(readLocatedYaml(name, text), chart, parseExpression);
   if (flow === null || faults.length > 0) throw new DeclaredFaults(faults);
   return flow;
 }
+
+/** A version of a flow as it is registered. */
+export type FlowText = { readonly name: string; readonly version: string; readonly source: string };
+
+/** The versions among `registered` that are not declared any more and cases may live by, held against what is declared.
+ *  @throws DeclaredFaults with all that does not fit them, overlays of parameters included */
+export function loadKept(declared: Declared, registered: readonly FlowText[]): readonly Flow[] {
+  const { flows, shares, chart, outcomes, overlays } = declared;
+  const isDeclared = ({ name, version }: FlowText): boolean =>
+    flows.some((flow) => flow.name === name && flow.version === version);
+  const faults: Fault[] = [];
+  const kept = registered
+    .filter((one) => !isDeclared(one))
+    .flatMap(({ name, version, source }) => {
+      const file = readLocatedYaml(`${name}@${version}`, source);
+      const { flow, faults: own } = readKeptFlow(file, chart, parseExpression);
+      faults.push(...own.map((fault) => ({ ...fault, message: `${fault.message}; ${PUT_BACK}` })));
+      return flow ?? [];
+    });
+  const today = flows.map((flow) => ({ flow, shares: shares.get(flow.name) ?? NO_SHARES }));
+  faults.push(...checkKept(kept, today, { chart, outcomes }), ...checkEarlierVersions(overlays, flows, kept));
+  if (faults.length > 0) throw new DeclaredFaults(faults);
+  return kept;
+}
+
+const PUT_BACK = "cases still live by this version, which nothing can change: put back what it needs";

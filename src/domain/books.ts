@@ -3,8 +3,11 @@
 // either written as a whole or thrown away.
 
 import { assert } from "./assert.ts";
-import type { CompiledFlow } from "./flow/compile.ts";
+import type { CompiledFlow } from "./flow/compile/compile.ts";
+import type { Value } from "./flow/expression.ts";
+import { NO_RATES, type RateBook } from "./fx/rates.ts";
 import type { Intent } from "./intent.ts";
+import { NO_PARAMETERS, type ParameterBook } from "./parameters/parameters.ts";
 import type { Rules } from "./rules.ts";
 
 export type AccountStatus = "open" | "frozen" | "closed";
@@ -29,14 +32,35 @@ export type Account = {
   changed: boolean;
 };
 
+export type KeyUse = { readonly key: string; readonly sinceMs: number };
+
 export type CaseData = {
   /** bound currency symbols: `{ S: "EUR" }` */
   readonly currencies: Readonly<Record<string, string>>;
-  /** typed variables, minor units */
-  readonly values: Record<string, bigint>;
+  /** typed variables; what each type is in memory, `ValueType` says */
+  readonly values: Record<string, Value>;
   /** armed timers by name, due in milliseconds since the epoch */
   readonly timers: Record<string, number>;
+  /** how often each call was made, by its name, and how many children of each flow were opened, by `+<flow>` */
+  readonly attempts: Record<string, number>;
+  /** by call, the idempotency key that it was made under last, and when it was made under that for the first time */
+  readonly keys: Record<string, KeyUse>;
+  /** the case that opened this one; of the same holder */
+  readonly parent: { readonly kind: string; readonly uuid: string } | null;
+  /** the one result that `end` gave it */
+  readonly ended: string | null;
 };
+
+/** Of a case that no event was taken in of yet. */
+export const NO_DATA: CaseData = Object.freeze({
+  currencies: Object.freeze({}),
+  values: Object.freeze({}),
+  timers: Object.freeze({}),
+  attempts: Object.freeze({}),
+  keys: Object.freeze({}),
+  parent: null,
+  ended: null,
+});
 
 export type CaseRecord = {
   /** 32 hex digits */
@@ -78,6 +102,8 @@ export type Outcome = {
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly traceparent: string | null;
+  /** the case that opened this one, as its id is written */
+  readonly parentId: string | null;
 };
 
 export type Line = {
@@ -103,7 +129,15 @@ export type Opening = {
   readonly holderAccounts: Map<string, Account>;
   /** ids of house accounts that the lane has touched, by `<path> <currency>` */
   readonly house: ReadonlyMap<string, bigint>;
+  readonly commandsNext?: bigint;
+  readonly rates?: RateBook;
+  readonly parameters?: ParameterBook;
+  /** what was looked for when cases and accounts were read; without it, what is not there does not exist */
+  readonly sought?: Sought;
 };
+
+/** Case ids and paths of holders' accounts that the database was asked for. */
+export type Sought = { readonly caseIds: ReadonlySet<string>; readonly paths: ReadonlySet<string> };
 
 /** Account ids carry their lane in the bits from 40 up. */
 export const ACCOUNT_LANE_SHIFT = 40n;
@@ -124,11 +158,27 @@ export type Books = {
   readonly outcomes: Outcome[];
   readonly timersArmed: TimerKey[];
   readonly timersGone: TimerKey[];
+  readonly rates: RateBook;
+  readonly parameters: ParameterBook;
+  readonly commands: Command[];
+  commandsNext: bigint;
+  /** in the order in which they were sent; to the own lane too */
+  readonly messages: LaneMessage[];
+  readonly sought: Sought | null;
+  /** what an event turned out to need and was not read: then the block is decided again, with it */
+  readonly missing: { readonly caseIds: Set<string>; readonly paths: Set<string> };
 };
 
 export function openBooks(opening: Opening): Books {
   return {
     ...opening,
+    commandsNext: opening.commandsNext ?? 0n,
+    rates: opening.rates ?? NO_RATES,
+    parameters: opening.parameters ?? NO_PARAMETERS,
+    sought: opening.sought ?? null,
+    missing: { caseIds: new Set(), paths: new Set() },
+    commands: [],
+    messages: [],
     recordedAt: BigInt(opening.nowMs) * 1000n,
     houseAccounts: new Map(),
     lines: [],
@@ -147,7 +197,89 @@ export type IntentInput = {
   readonly caseId: { readonly kind: string; readonly uuid: string; readonly timeMs: number } | null;
 };
 
+/** What a gateway or another lane reports, decoded. `from` is set for messages between lanes. */
+export type Report = {
+  readonly holderId: string;
+  readonly caseId: { readonly kind: string; readonly uuid: string; readonly timeMs: number };
+  /** a call of the case's flow; for a message that asks, its type: `transfer_credit` */
+  readonly call: string;
+  /** which try of the call it speaks of; 0: the provider spoke unasked */
+  readonly attempt: number;
+  /** one of the call's results; between lanes `asked`, `accepted` or `refused` */
+  readonly result: string;
+  /** what the case remembers it by */
+  readonly observation: string;
+  readonly payload: Readonly<Record<string, string>>;
+  readonly occurredAtMicros: bigint;
+  readonly from: MessageOrigin | null;
+};
+
+/** Who sent a message between lanes: the case that asked, or the one that answers. `call` and `attempt` are the asker's
+ *  both ways. */
+export type MessageOrigin = {
+  readonly lane: number;
+  readonly sequence: bigint;
+  readonly block: bigint;
+  readonly holderId: string;
+  readonly caseId: string;
+  readonly call: string;
+  readonly attempt: number;
+};
+
+export type ReportInput = {
+  readonly kind: "report";
+  /** `r-<lane>-<offset>`, or `m-<lane>-<sequence>` for one taken in its own lane's block: the stem of outcome ids */
+  readonly id: string;
+  readonly source: "r" | "m";
+  readonly offset: bigint;
+  readonly report: Report;
+};
+
+/** Asks a gateway for something. */
+export type Command = {
+  readonly commandId: string;
+  readonly caseId: string;
+  readonly holderId: string;
+  readonly call: string;
+  /** `card.authorize` */
+  readonly op: string;
+  readonly attempt: number;
+  /** "" for a call that only asks */
+  readonly idempotencyKey: string;
+  readonly readOnly: boolean;
+  /** later than that it is only asked about, never executed */
+  readonly notAfterMicros: bigint;
+  /** how long the provider may take before what it says counts as unknown */
+  readonly timeoutMs: number;
+  /** amounts as digits of minor units */
+  readonly payload: Readonly<Record<string, string>>;
+  readonly sequence: bigint;
+  readonly traceparent: string | null;
+};
+
+/** To another holder: opens a case there (`asked`) or answers the case that asked. The block gives it its sequence. */
+export type LaneMessage = {
+  readonly toLane: number;
+  readonly report: Omit<Report, "from"> & { readonly from: Omit<MessageOrigin, "lane" | "sequence" | "block"> };
+};
+
 export type TimerInput = { readonly kind: "timer"; readonly timer: TimerKey };
+
+/** A case, if it is there. What was not looked for yet is noted: the block is read for and decided once more. */
+export function caseOf(books: Books, uuid: string): CaseRecord | null {
+  const known = books.cases.get(uuid);
+  if (known !== undefined) return known;
+  if (books.sought !== null && !books.sought.caseIds.has(uuid)) books.missing.caseIds.add(uuid);
+  return null;
+}
+
+/** A holder's account, if it was opened; as `caseOf`. */
+export function holderAccountOf(books: Books, path: string): Account | null {
+  const known = books.holderAccounts.get(path);
+  if (known !== undefined) return known;
+  if (books.sought !== null && !books.sought.paths.has(path)) books.missing.paths.add(path);
+  return null;
+}
 
 /** Balance in the account's normal sign, this block's additions included. */
 export function naturalBalance(account: Account): bigint {

@@ -11,6 +11,8 @@ export const HALT_CAUSES = [
   "position_out_of_range",
   "input_unreadable",
   "input_undecidable",
+  "lane_message_gap",
+  "lane_message_not_sent",
   "lane_missing",
   "head_moved_by_another",
   "commit_refused",
@@ -19,6 +21,7 @@ export const HALT_CAUSES = [
   "tail_behind_mark",
   "output_topic_recreated",
   "outbox_gap",
+  "commands_unreadable",
   "clocks_apart",
   "audit_failed",
 ] as const;
@@ -78,6 +81,18 @@ const ADVICE: Record<HaltCause, HaltAdvice> = {
     remedy: "mend",
     next: "See the reason in the evidence. Install a release whose flow takes the input; for a report a position behind it can be accepted, and its money is then missing.",
   },
+  lane_message_gap: {
+    meaning:
+      "A message of another lane came before one that it was sent after: the topic of reports has lost messages between lanes, or a position was accepted past them.",
+    remedy: "accept",
+    next: "Nothing is lost: the sending lane keeps what this one has not taken. Restart the instances, so that every lane sends again from there; then accept the offset at which the missing sequence lies now.",
+  },
+  lane_message_not_sent: {
+    meaning:
+      "A message of another lane lies in the topic of reports that this lane's database does not hold as sent: committed blocks of its sender were lost, by a failover or a restore, or somebody else wrote it.",
+    remedy: "accept",
+    next: "Recover the database with the lost blocks and resume. If they are lost for good, accept the offset behind the message: its sender's ledger does not know it either.",
+  },
   lane_missing: {
     meaning: "The database has no row for this lane.",
     remedy: "mend",
@@ -119,6 +134,12 @@ const ADVICE: Record<HaltCause, HaltAdvice> = {
     meaning: "A message that was not published yet is missing in the outbox.",
     remedy: "mend",
     next: "Attach or restore the outbox partition that holds the missing sequence. Run `millrace verify`.",
+  },
+  commands_unreadable: {
+    meaning:
+      "Commands of this lane cannot be read any more: their bytes are damaged or no commands, or they left the log before they were done. What its cases ask of providers is not asked.",
+    remedy: "mend",
+    next: "Read the topic at the offset in the evidence. If it cannot be mended, find the cases of these commands, then set the group's offset behind them and resume.",
   },
   clocks_apart: {
     meaning: "The clocks of process, database and broker differ by more than is allowed.",

@@ -52,11 +52,14 @@ export type BlockFacts = {
   readonly outcomesNext: bigint;
   readonly commandsNext: bigint;
   readonly deadLettersNext: bigint;
+  /** versions that the block decided by; 0n: none */
+  readonly ratesVersion: bigint;
+  readonly parametersVersion: bigint;
 };
 
 /** A block's digest: SHA-256 over its predecessor's, its facts, and the hashes of its lines and messages. Two blocks with
  *  one number and different content cannot be taken for each other, and a changed past changes every digest after it.
- *  `verify` recomputes it from the rows. */
+ *  `verify` recomputes it from the rows. Versions that a block does not have leave its text as it was before there were any. */
 export function blockDigest(previous: Buffer, facts: BlockFacts, linesHash: Buffer, messagesHash: Buffer): Buffer {
   const text = [
     "millrace-block-1",
@@ -64,6 +67,9 @@ export function blockDigest(previous: Buffer, facts: BlockFacts, linesHash: Buff
     `${facts.intentsFrom} ${facts.intentsNext} ${facts.intentsLastHash.toString("hex")}`,
     `${facts.reportsFrom} ${facts.reportsNext} ${facts.reportsLastHash.toString("hex")}`,
     `${facts.timers} ${facts.lines} ${facts.outcomesNext} ${facts.commandsNext} ${facts.deadLettersNext}`,
+    ...(facts.ratesVersion === 0n && facts.parametersVersion === 0n
+      ? []
+      : [`rates ${facts.ratesVersion} parameters ${facts.parametersVersion}`]),
     "",
   ].join("\n");
   return createHash("sha256").update(previous).update(text).update(linesHash).update(messagesHash).digest();

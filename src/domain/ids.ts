@@ -21,6 +21,8 @@ const NOT_A_DIGIT = 32;
 const VALUE_OF = new Uint8Array(128).fill(NOT_A_DIGIT);
 for (let value = 0; value < ALPHABET.length; value++) VALUE_OF[ALPHABET.charCodeAt(value)] = value;
 
+/** Two characters, by their ten bits. */
+const CHARS2 = Array.from({ length: 1 << 10 }, (_, bits) => ALPHABET[bits >>> 5]! + ALPHABET[bits & 31]!);
 const HEX2 = Array.from({ length: 1 << 8 }, (_, value) => value.toString(16).padStart(2, "0"));
 const HEX3 = Array.from({ length: 1 << 12 }, (_, value) => value.toString(16).padStart(3, "0"));
 
@@ -86,15 +88,20 @@ export function formatCaseId(id: CaseId): string {
   assert(id.uuid.length === 32, "a case id has 16 bytes");
   if (id.kind === "") return dashed(id.uuid);
   // 130 bits in 26 characters: two zero bits, then the 128 of the id, taken five hex digits (four characters) at a time.
-  let ulid = chars(Number.parseInt(id.uuid.slice(0, 2), 16), 2);
-  for (let at = 2; at < 32; at += 5) ulid += chars(Number.parseInt(id.uuid.slice(at, at + 5), 16), 4);
+  const top = (hexAt(id.uuid, 0) << 4) | hexAt(id.uuid, 1);
+  let ulid = CHARS2[top] as string;
+  for (let at = 2; at < 32; at += 5) {
+    const high = (hexAt(id.uuid, at) << 6) | (hexAt(id.uuid, at + 1) << 2) | (hexAt(id.uuid, at + 2) >> 2);
+    const low = ((hexAt(id.uuid, at + 2) & 3) << 8) | (hexAt(id.uuid, at + 3) << 4) | hexAt(id.uuid, at + 4);
+    ulid += CHARS2[high]! + CHARS2[low]!;
+  }
   return `${id.kind}_${ulid}`;
 }
 
-function chars(bits: number, count: number): string {
-  let text = "";
-  for (let at = count - 1; at >= 0; at--) text += ALPHABET[(bits >>> (5 * at)) & 31]!;
-  return text;
+/** Value of a lower-case hex digit. */
+function hexAt(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code < 58 ? code - 48 : code - 87;
 }
 
 function dashed(uuid: string): string {
@@ -118,6 +125,12 @@ export function deriveCaseId(kind: string, timeMs: number, identity: readonly st
     pieces.push(length, bytes);
   }
   return compose(kind, timeMs, hash("sha256", Buffer.concat(pieces), "hex").slice(0, 2 * RANDOM_BYTES));
+}
+
+/** The id of a case that another one opens, as its child or by a message: the time of the case that asks, and a hash of the
+ *  words, among which is that case's id. The same cause gives the same case, whoever decides it. */
+export function childCaseId(kind: string, parentUuid: string, words: readonly string[]): CaseId {
+  return deriveCaseId(kind, Number.parseInt(parentUuid.slice(0, 12), 16), [parentUuid, ...words]);
 }
 
 function compose(kind: string, timeMs: number, randomHex: string): CaseId {

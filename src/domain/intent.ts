@@ -31,10 +31,57 @@ export type Intent = {
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly traceparent: string | null;
+  readonly method: string | null;
+  readonly captureMode: string | null;
+  readonly tokenRef: string | null;
+  readonly provider: string | null;
+  readonly tenant: string | null;
+  readonly settlementCurrency: string | null;
+  readonly quoteId: string | null;
+  readonly fxBasis: string | null;
+  readonly side: string | null;
+  readonly lockSeconds: bigint | null;
+  readonly decision: string | null;
+  /** who decided, for `case_decide` */
+  readonly principal: string | null;
+  readonly reason: string | null;
 };
 
-/** Fields of an intent that a flow may refer to as `intent.<field>`. */
-export type IntentField = "account" | "currency" | "change" | "from" | "to" | "amount";
+/** What a flow finds in a field of an intent. An amount's minor units are of the amount's own currency. */
+export type IntentValue =
+  | { readonly kind: "money" | "currency" | "text" | "bool" | "int" }
+  | { readonly kind: "word"; readonly words: readonly string[] };
+
+/** Every field that a flow may name as `intent.<path>`, with what it holds. Intake holds a word to its list, so a flow
+ *  never meets another one. */
+export const INTENT_VALUES = {
+  account: { kind: "text" },
+  currency: { kind: "currency" },
+  change: { kind: "word", words: ACCOUNT_CHANGES },
+  from: { kind: "text" },
+  to: { kind: "text" },
+  "amount.minor": { kind: "money" },
+  "amount.currency": { kind: "currency" },
+  final: { kind: "bool" },
+  reference: { kind: "text" },
+  method: { kind: "text" },
+  captureMode: { kind: "word", words: ["automatic", "manual"] },
+  tokenRef: { kind: "text" },
+  provider: { kind: "text" },
+  tenant: { kind: "text" },
+  settlementCurrency: { kind: "currency" },
+  quoteId: { kind: "text" },
+  fxBasis: { kind: "word", words: ["original", "current"] },
+  side: { kind: "word", words: ["sell", "buy"] },
+  lockSeconds: { kind: "int" },
+  decision: { kind: "text" },
+  principal: { kind: "text" },
+  reason: { kind: "text" },
+} as const satisfies Readonly<Record<string, IntentValue>>;
+export type IntentPath = keyof typeof INTENT_VALUES;
+
+/** The fields themselves: an intent without one that its flow reads is put aside. */
+export type IntentField = Exclude<IntentPath, `amount.${string}`> | "amount";
 
 const FINGERPRINT_VERSION = "1";
 
@@ -61,6 +108,20 @@ export function fingerprint(intent: Intent): string {
   if (intent.amount !== null) add("amount", `${intent.amount.currency} ${intent.amount.minor}`);
   if (intent.final !== null) add("final", String(intent.final));
   add("reference", intent.reference);
+  // Learned later by the schema, and absent from every intent before: what is absent leaves the fingerprint as it was.
+  add("method", intent.method);
+  add("captureMode", intent.captureMode);
+  add("tokenRef", intent.tokenRef);
+  add("provider", intent.provider);
+  add("tenant", intent.tenant);
+  add("settlementCurrency", intent.settlementCurrency);
+  add("quoteId", intent.quoteId);
+  add("fxBasis", intent.fxBasis);
+  add("side", intent.side);
+  if (intent.lockSeconds !== null) add("lockSeconds", intent.lockSeconds.toString());
+  add("decision", intent.decision);
+  add("principal", intent.principal);
+  add("reason", intent.reason);
   if (intent.metadata !== null) {
     // Names are free here, so theirs is a length too: `a` with "b=1:c" and `a=5:b` with "c" must not read the same.
     for (const name of Object.keys(intent.metadata).sort())

@@ -3,11 +3,10 @@
 
 import type { Fault, Located, LocatedEntry, Place } from "./located.ts";
 
-/** The keys of a map: which must be there, which may, and which only a later version of the language knows. */
+/** The keys of a map: which must be there, and which may. */
 export type Keys = {
   readonly required: readonly string[];
   readonly optional?: readonly string[];
-  readonly later?: readonly string[];
 };
 
 export type Fields = ReadonlyMap<string, Located>;
@@ -41,7 +40,6 @@ export class Reading {
     const fields = new Map<string, Located>();
     for (const { key, keyPlace, value } of entries) {
       if (known.includes(key)) fields.set(key, value);
-      else if (keys.later?.includes(key)) this.#extraKey(keyPlace, `"${key}" is not in this version of the language`);
       else this.#extraKey(keyPlace, `unknown key "${key}" in ${what}; known: ${known.join(", ")}`);
     }
     for (const key of keys.required) {

@@ -1,7 +1,9 @@
 // Every business "no" that an intent can get, in order of precedence: when several apply, the first of this table is
 // given. A refusal is a value and an outcome, never an exception. What cannot be understood at all is quarantined.
 
-export type RefusalCategory = "identity" | "amount" | "account" | "state" | "funds";
+import type { Brand } from "./money.ts";
+
+export type RefusalCategory = "identity" | "amount" | "account" | "state" | "fx" | "funds" | "validation";
 
 /** Order is precedence. Codes are part of the contract with consumers: add, never rename. */
 export const REFUSAL_CODES = [
@@ -12,6 +14,11 @@ export const REFUSAL_CODES = [
   "amount_not_positive",
   "amount_too_large",
   "unknown_currency",
+  "currency_unsupported",
+  "amount_too_small",
+  "amount_exceeds_authorization",
+  "amount_exceeds_refundable",
+  "account_reserved",
   "unknown_account",
   "same_account",
   "not_home",
@@ -21,14 +28,24 @@ export const REFUSAL_CODES = [
   "case_not_found",
   "invalid_state",
   "account_not_empty",
+  "still_held",
+  "quote_mismatch",
+  "quote_expired",
+  "fx_rate_unavailable",
+  "spread_above_max",
+  "position_limit",
   "insufficient_funds",
 ] as const;
-export type RefusalCode = (typeof REFUSAL_CODES)[number];
+export type KnownRefusal = (typeof REFUSAL_CODES)[number];
+
+/** A code of a flow's own, from `refuse:` in its file; ranks behind all others. */
+export type FlowRefusal = Brand<string, "FlowRefusal">;
+export type RefusalCode = KnownRefusal | FlowRefusal;
 
 /** As it stands in an outcome. */
 export type Refusal = { readonly category: RefusalCategory; readonly code: RefusalCode };
 
-const CATEGORIES: Record<RefusalCode, RefusalCategory> = {
+const CATEGORIES: Record<KnownRefusal, RefusalCategory> = {
   malformed_case_id: "identity",
   case_id_in_future: "identity",
   intent_expired: "identity",
@@ -36,6 +53,11 @@ const CATEGORIES: Record<RefusalCode, RefusalCategory> = {
   amount_not_positive: "amount",
   amount_too_large: "amount",
   unknown_currency: "amount",
+  currency_unsupported: "amount",
+  amount_too_small: "amount",
+  amount_exceeds_authorization: "amount",
+  amount_exceeds_refundable: "amount",
+  account_reserved: "account", // open to flows alone, and named by an intent
   unknown_account: "account",
   same_account: "account",
   not_home: "account",
@@ -45,27 +67,42 @@ const CATEGORIES: Record<RefusalCode, RefusalCategory> = {
   case_not_found: "state",
   invalid_state: "state",
   account_not_empty: "state", // closing an account that still holds money
+  still_held: "state",
+  quote_mismatch: "fx",
+  quote_expired: "fx",
+  fx_rate_unavailable: "fx",
+  spread_above_max: "fx",
+  position_limit: "fx",
   insufficient_funds: "funds",
 };
 
 /** Each code with its category and its rank; a lower rank wins. */
 export const REFUSALS = Object.fromEntries(
   REFUSAL_CODES.map((code, rank) => [code, Object.freeze({ category: CATEGORIES[code], code, rank })]),
-) as Record<RefusalCode, Refusal & { readonly rank: number }>;
+) as Record<KnownRefusal, { readonly category: RefusalCategory; readonly code: KnownRefusal; readonly rank: number }>;
 
-const VALUES = Object.fromEntries(
+const VALUES = new Map<string, Refusal>(
   REFUSAL_CODES.map((code) => [code, Object.freeze({ category: CATEGORIES[code], code })]),
-) as Record<RefusalCode, Refusal>;
+);
 
-/** The refusal as a value; always the same object for a code. */
+/** The refusal as a value; always the same object for a known code. */
 export function refusal(code: RefusalCode): Refusal {
-  return VALUES[code];
+  return VALUES.get(code) ?? { category: "validation", code };
+}
+
+/** A code as a flow's file says it. */
+export function refusalCode(text: string): RefusalCode {
+  return (VALUES.get(text)?.code ?? text) as RefusalCode;
 }
 
 /** Whichever of two refusals takes precedence; null means there was none. */
 export function firstRefusal(one: RefusalCode | null, other: RefusalCode | null): RefusalCode | null {
   if (one === null || other === null) return one ?? other;
-  return REFUSALS[one].rank <= REFUSALS[other].rank ? one : other;
+  return rankOf(one) <= rankOf(other) ? one : other;
+}
+
+function rankOf(code: RefusalCode): number {
+  return (REFUSALS as Record<string, { readonly rank: number } | undefined>)[code]?.rank ?? REFUSAL_CODES.length;
 }
 
 /** Why a record could not be taken as an intent; it is put aside with its reason, and the lane goes on. */

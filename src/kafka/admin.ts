@@ -4,6 +4,7 @@ import { connectClient, type KafkaClient } from "./client.ts";
 import { asPortError, isCoordinatorBusy } from "./errors.ts";
 import {
   type ClusterShown,
+  type GroupOffset,
   type InputRecord,
   KafkaRefused,
   type KafkaSettings,
@@ -15,7 +16,7 @@ import {
   type TopicAdmin,
   type TopicSpec,
 } from "./port.ts";
-import { readBounds, readOffsetAt, readRecordAt, readTail } from "./tail.ts";
+import { readBounds, readFirst, readOffsetAt, readRecordAt, readTail } from "./tail.ts";
 
 const DEADLINE_MS = 10_000;
 const LEADERS_POLL_MS = 50;
@@ -163,6 +164,10 @@ class ClusterAdmin implements TopicAdmin {
     return this.#reading(`tail of ${topic}/${partition}`, topic, () => readTail(this.#client, topic, partition));
   }
 
+  first(topic: string, partition: number): Promise<InputRecord | null> {
+    return this.#reading(`first of ${topic}/${partition}`, topic, () => readFirst(this.#client, topic, partition));
+  }
+
   #reading<Answer>(doing: string, topic: string, read: () => Promise<Answer>): Promise<Answer> {
     return this.#client.repeating(doing, DEADLINE_MS, async () => {
       if (this.#client.partitionCount(topic) === null) await this.#client.know([topic]);
@@ -170,15 +175,31 @@ class ClusterAdmin implements TopicAdmin {
     });
   }
 
-  async publishGroupOffsets(group: string, offsets: readonly (OutputPartition & { offset: bigint })[]): Promise<void> {
-    const topics = offsets.map(({ topic, partition, offset }) => ({
+  async publishGroupOffsets(group: string, offsets: readonly (OutputPartition & GroupOffset)[]): Promise<void> {
+    const topics = offsets.map(({ topic, partition, offset, note }) => ({
       topic,
-      partitions: [{ partition, offset: offset.toString() }],
+      partitions: [{ partition, offset: offset.toString(), metadata: note }],
     }));
+    await this.#untilCoordinated(group, () => this.#commitOffsets(group, topics));
+  }
+
+  groupOffset(group: string, topic: string, partition: number): Promise<GroupOffset | null> {
+    return this.#untilCoordinated(group, async () => {
+      const node = await this.#coordinatorOf(group);
+      const question = { groupId: group, topics: [{ topic, partitions: [{ partition }] }] };
+      const { responses } = await this.#client.call(node, (broker) => broker.offsetFetch(question));
+      const found = responses.find((one) => one.topic === topic)?.partitions[0];
+      if (found === undefined || BigInt(found.offset) < 0n) return null;
+      return { offset: BigInt(found.offset), note: found.metadata ?? "" };
+    });
+  }
+
+  /** A group's coordinator may be starting or moving. */
+  async #untilCoordinated<T>(group: string, ask: () => Promise<T>): Promise<T> {
     const until = performance.now() + DEADLINE_MS;
     for (;;) {
       try {
-        return await this.#commitOffsets(group, topics);
+        return await ask();
       } catch (error) {
         if (!isCoordinatorBusy(error) || performance.now() > until)
           throw asPortError(error, `offsets of group ${group}`);
@@ -187,15 +208,22 @@ class ClusterAdmin implements TopicAdmin {
     }
   }
 
+  async #coordinatorOf(groupId: string): Promise<number> {
+    const question = { groupId, coordinatorType: GROUP_COORDINATOR };
+    return (await this.#client.call(this.#client.anyNode(), (broker) => broker.findGroupCoordinator(question)))
+      .coordinator.nodeId;
+  }
+
   /** A commit without member and generation is how Kafka stores offsets of a group that nobody has joined. */
   async #commitOffsets(
     groupId: string,
-    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[],
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; offset: string; metadata: string }[];
+    }[],
   ): Promise<void> {
-    const question = { groupId, coordinatorType: GROUP_COORDINATOR };
-    const found = await this.#client.call(this.#client.anyNode(), (broker) => broker.findGroupCoordinator(question));
     const commit = { groupId, groupGenerationId: NO_GENERATION, memberId: "", retentionTime: -1, topics };
-    await this.#client.call(found.coordinator.nodeId, (broker) => broker.offsetCommit(commit));
+    await this.#client.call(await this.#coordinatorOf(groupId), (broker) => broker.offsetCommit(commit));
   }
 
   close(): Promise<void> {

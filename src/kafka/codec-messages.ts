@@ -26,6 +26,19 @@ export type IntentMessage = {
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly traceparent: string | null;
+  readonly method: string | null;
+  readonly captureMode: string | null;
+  readonly tokenRef: string | null;
+  readonly provider: string | null;
+  readonly tenant: string | null;
+  readonly settlementCurrency: string | null;
+  readonly quoteId: string | null;
+  readonly fxBasis: string | null;
+  readonly side: string | null;
+  readonly lockSeconds: bigint | null;
+  readonly decision: string | null;
+  readonly principal: string | null;
+  readonly reason: string | null;
 };
 
 /** An intent to be written: what is left out takes the default of its schema. */
@@ -55,6 +68,7 @@ export type OutcomeMessage = {
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly traceparent: string | null;
+  readonly parentId: string | null;
 };
 
 export type DeadLetterMessage = {
@@ -90,6 +104,10 @@ export type CommandMessage = {
   readonly notAfter: bigint;
   readonly payload: Readonly<Record<string, string>>;
   readonly traceparent: string | null;
+  readonly op: string;
+  readonly readOnly: boolean;
+  /** 0 in a command from before there was this field */
+  readonly timeoutMs: number;
 };
 
 export type ReportMessage = {
@@ -101,6 +119,19 @@ export type ReportMessage = {
   readonly observation: string;
   readonly payload: Readonly<Record<string, string>>;
   readonly occurredAt: bigint;
+  /** null for what a gateway reports */
+  readonly from: OriginMessage | null;
+};
+
+/** Where a message between lanes comes from, and who is to be answered. */
+export type OriginMessage = {
+  readonly lane: number;
+  readonly sequence: bigint;
+  readonly block: bigint;
+  readonly holderId: string;
+  readonly caseId: string;
+  readonly call: string;
+  readonly attempt: number;
 };
 
 /** A message of a block as it is read back. Encoders take it without the digest, which is stamped in afterwards. */

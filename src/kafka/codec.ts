@@ -119,7 +119,7 @@ export function createCodec(settings: CodecSettings): Codec {
     assert(types[kind].fieldNames[0] === "blockDigest", `${types[kind].name} begins with blockDigest`);
   }
   const decoder = <Message>(kind: MessageKind): Decoder<Message> =>
-    new AvroDecoder<Message>(types[kind], kind, settings);
+    new AvroDecoder<Message>(types[kind], settings.ids[kind], settings);
   const encoder = <Message>(kind: MessageKind): Encoder<Message> =>
     new AvroEncoder<Message>(types[kind], settings.ids[kind]);
   return {
@@ -153,7 +153,7 @@ function headerFault(value: Buffer): string {
   return `names schema ${value.readInt32BE(1)}; ids begin at 1`;
 }
 
-class AvroDecoder<Message> implements Decoder<Message> {
+export class AvroDecoder<Message> implements Decoder<Message> {
   readonly #type: MessageType;
   readonly #registry: SchemaLookup;
   readonly #clock: () => number;
@@ -165,11 +165,12 @@ class AvroDecoder<Message> implements Decoder<Message> {
   readonly #notFound = new Map<number, number>();
   readonly #asking = new Map<number, Promise<Learned>>();
 
-  constructor(type: MessageType, kind: MessageKind, settings: CodecSettings) {
+  /** @param id under which the registry holds the type's own schema */
+  constructor(type: MessageType, id: number, settings: Pick<CodecSettings, "registry" | "clock">) {
     this.#type = type;
     this.#registry = settings.registry;
     this.#clock = settings.clock ?? Date.now;
-    this.#plans.set(settings.ids[kind], type.readOwn);
+    this.#plans.set(id, type.readOwn);
   }
 
   needs(value: Buffer): number | null {
@@ -259,7 +260,7 @@ class AvroDecoder<Message> implements Decoder<Message> {
   }
 }
 
-class AvroEncoder<Message> implements Encoder<Message> {
+export class AvroEncoder<Message> implements Encoder<Message> {
   readonly #type: MessageType;
   readonly #id: number;
   readonly #single = new MessageBuffer(1024);

@@ -70,6 +70,10 @@ export type RawRecord = {
  *  `end === 0n` never written, `end > 0n` expired or only aborted. */
 export type Tail = { readonly low: bigint; readonly end: bigint; readonly record: InputRecord | null };
 
+/** A position that a group has published. `note` is a word of its own that is kept with it, and lost when somebody else
+ *  sets the offset; "" when there is none. */
+export type GroupOffset = { readonly offset: bigint; readonly note: string };
+
 export type OutputPartition = { readonly topic: string; readonly partition: number };
 
 /** A fenced idempotent appender for one lane's output partitions: one batch in flight per partition, the same sequence
@@ -162,8 +166,12 @@ export interface TopicAdmin {
   /** the record at exactly this offset, or null */
   recordAt(topic: string, partition: number, offset: bigint): Promise<InputRecord | null>;
   tail(topic: string, partition: number): Promise<Tail>;
+  /** the first visible record that is left; null when there is none */
+  first(topic: string, partition: number): Promise<InputRecord | null>;
   /** plain offsets of a group without members, so that lag tools can show lanes; best effort */
-  publishGroupOffsets(group: string, offsets: readonly (OutputPartition & { offset: bigint })[]): Promise<void>;
+  publishGroupOffsets(group: string, offsets: readonly (OutputPartition & GroupOffset)[]): Promise<void>;
+  /** what such a group has published for a partition; null when nothing, or it was forgotten */
+  groupOffset(group: string, topic: string, partition: number): Promise<GroupOffset | null>;
   close(): Promise<void>;
 }
 

@@ -105,6 +105,17 @@ async function lastVisible(
   return found;
 }
 
+/** The first visible record that is left. */
+export async function readFirst(client: KafkaClient, topic: string, partition: number): Promise<InputRecord | null> {
+  const { low, end } = await readBounds(client, topic, partition);
+  for (let at = low; at < end; ) {
+    const { records, nextOffset } = await readExisting(client, topic, partition, at);
+    if (records[0] !== undefined) return records[0];
+    at = nextOffset;
+  }
+  return null;
+}
+
 /** null when the offset holds no visible record: not there, a marker, or aborted. */
 export async function readRecordAt(
   client: KafkaClient,

@@ -83,8 +83,20 @@ export type WireBroker = {
     groupGenerationId: number;
     memberId: string;
     retentionTime: number;
-    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; offset: string; metadata?: string }[];
+    }[];
   }): Promise<unknown>;
+  offsetFetch(args: {
+    groupId: string;
+    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[];
+  }): Promise<{
+    responses: readonly {
+      topic: string;
+      partitions: readonly { partition: number; offset: string; metadata: string | null }[];
+    }[];
+  }>;
   deleteRecords(args: {
     topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
   }): Promise<unknown>;

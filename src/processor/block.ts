@@ -1,5 +1,5 @@
 // Decides a batch and makes its block: one pass over the inputs in their order, pure but for the clock that was read with
-// the lane row. The order within a block is fixed: timers, reports, intents.
+// the lane row. The order within a block is fixed: timers, reports, intents, and then what these sent within the lane.
 
 import { createHash } from "node:crypto";
 import { assert } from "../domain/assert.ts";
@@ -10,23 +10,34 @@ import {
   type IntentInput,
   type Line,
   openBooks,
+  type ReportInput,
+  type Sought,
   type TimerInput,
+  type TimerKey,
 } from "../domain/books.ts";
-import { decideIntent, decideTimer, Undecidable } from "../domain/decide.ts";
+import { decideIntent, decideReport, decideTimer, Undecidable } from "../domain/decide/decide.ts";
+import type { RateBook } from "../domain/fx/rates.ts";
 import { type BlockFacts, blockDigest, type Head, type InputPosition, lineText, recordHash } from "../domain/head.ts";
+import type { ParameterBook } from "../domain/parameters/parameters.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
-import type { BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
+import type { AttentionRows, BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
+import type { ArrivedMessage } from "../store/crossing.ts";
 import type { AcceptedPosition } from "../store/lanes.ts";
+import { Crossing, type LanePairs } from "./crossing.ts";
 import type { Misfit } from "./intake.ts";
 import { encodeMessages, hashMessages, quarantineRow } from "./messages.ts";
 
 /** Consecutive inputs of one lane. `nowMs` is null when timers are alone: then the database's clock decides. */
 export type Batch = {
   readonly timers: readonly TimerInput[];
-  readonly reports: readonly InputRecord[];
+  readonly reports: readonly ReportInput[];
   readonly reportsNext: bigint;
+  /** the last record of the reports taken */
+  readonly reportsLast: InputRecord | null;
+  /** the messages of other lanes among the reports, as they lie in the topic */
+  readonly messages: readonly ArrivedMessage[];
   readonly intents: readonly (IntentInput | Misfit)[];
   readonly intentsNext: bigint;
   /** the last record of the intents taken, for the position */
@@ -37,9 +48,33 @@ export type Batch = {
 };
 
 /** What the owner of a lane remembers from block to block. */
-export type LaneMemory = { readonly head: Head; readonly house: Map<string, bigint> };
+export type LaneMemory = { readonly head: Head; readonly house: Map<string, bigint>; readonly pairs: LanePairs };
 
-export type BlockCounts = { accepted: number; refused: number; repeated: number; quarantined: Map<string, number> };
+export type BlockCounts = {
+  accepted: number;
+  refused: number;
+  repeated: number;
+  quarantined: Map<string, number>;
+  /** one for each `ops.attention` */
+  attention: readonly Attention[];
+};
+
+/** A person is called. `waits`: the case is then in a state that is left by a decision, and so is listed. */
+export type Attention = { readonly flow: string; readonly code: string; readonly waits: boolean };
+
+/** Stands for every code that a flow takes from an event: what providers say makes no labels. */
+export const CODE_OF_AN_EVENT = "other";
+
+/** Cases and accounts that the block turned out to need and that were not read: read them, and make it again. */
+export class NotRead extends Error {
+  override name = "NotRead";
+  readonly missing: Sought;
+
+  constructor(missing: Sought) {
+    super(`a block needs ${missing.caseIds.size} cases and ${missing.paths.size} accounts that were not read`);
+    this.missing = missing;
+  }
+}
 
 export type Block = {
   readonly rows: BlockRows;
@@ -49,6 +84,8 @@ export type Block = {
   readonly inputs: number;
   /** house accounts that the lane touched for the first time */
   readonly newHouse: readonly Account[];
+  /** as the lane remembers them once the block is committed */
+  readonly pairs: LanePairs;
 };
 
 export type BlockMaker = {
@@ -56,9 +93,13 @@ export type BlockMaker = {
   readonly codec: Codec;
   readonly intentsTopic: string;
   readonly process: bigint;
+  /** the newest that this process knows; neither changes while a block is decided, and the block records both versions */
+  readonly rates: () => RateBook;
+  readonly parameters: () => ParameterBook;
 };
 
-/** @throws Undecidable when a timer or report cannot be decided; the lane must halt */
+/** @throws NotRead when it has to be made again with more; Undecidable when a timer or report cannot be decided, and
+ *          ImpossibleMessage when one of another lane cannot be taken: then the lane must halt */
 export function makeBlock(
   maker: BlockMaker,
   lane: number,
@@ -67,33 +108,58 @@ export function makeBlock(
   situation: Situation,
 ): Block {
   const { head } = memory;
+  const versions = { rates: maker.rates(), parameters: maker.parameters() };
   // Never back, and never before a timer that fires: so a timer armed here is due after the position of those fired.
   const nowMs = Math.max(head.nowMs, batch.nowMs ?? situation.lane.clockMs, batch.timers.at(-1)?.timer.dueMs ?? 0);
   const books = openBooks({
     rules: maker.rules,
+    ...versions,
     lane,
     block: head.block + 1n,
     nowMs,
     outcomesNext: head.outcomesNext,
+    commandsNext: head.commandsNext,
     accounts: head.accounts,
     house: memory.house,
     cases: casesOf(maker.rules, situation.cases),
     holderAccounts: accountsOf(maker.rules, situation.balances),
+    ...(situation.sought === undefined ? {} : { sought: situation.sought }),
   });
-  const counts: BlockCounts = { accepted: 0, refused: 0, repeated: 0, quarantined: new Map() };
+  const crossing = new Crossing(memory.pairs, situation.unsent);
+  const { counts, misfits } = decideBatch(books, crossing, batch);
+  const attention = netAttention(books, situation.cases);
+  return assemble(maker, { lane, memory, batch, books, crossing, misfits, counts, nowMs, attention });
+}
+
+/** @throws as makeBlock */
+function decideBatch(books: Books, crossing: Crossing, batch: Batch): Pick<Decided, "counts" | "misfits"> {
+  const counts: BlockCounts = { accepted: 0, refused: 0, repeated: 0, quarantined: new Map(), attention: [] };
   const misfits: Misfit[] = [];
-  for (const timer of batch.timers) decideTimer(books, timer);
-  for (const report of batch.reports)
-    throw new Undecidable(`report at offset ${report.offset} answers no call of any case`);
-  for (const input of batch.intents) {
-    if (input.kind === "misfit") {
-      misfits.push(input);
-      counts.quarantined.set(input.reason, (counts.quarantined.get(input.reason) ?? 0) + 1);
-    } else {
-      counts[decideIntent(books, input)] += 1;
+  try {
+    for (const timer of batch.timers) decideTimer(books, timer);
+    for (const input of batch.reports) {
+      const { from } = input.report;
+      if (from === null || crossing.isNew(from, input.offset)) decideReport(books, input);
     }
+    for (const input of batch.intents) {
+      if (input.kind === "misfit") {
+        misfits.push(input);
+        counts.quarantined.set(input.reason, (counts.quarantined.get(input.reason) ?? 0) + 1);
+      } else {
+        counts[decideIntent(books, input)] += 1;
+      }
+    }
+    crossing.settle(books);
+  } catch (error) {
+    // A case that was not looked for seems not to be there; whether it is comes to light the next time.
+    if (!(error instanceof Undecidable) || !isWanting(books)) throw error;
   }
-  return assemble(maker, { lane, memory, batch, books, misfits, counts, nowMs });
+  if (isWanting(books)) throw new NotRead(books.missing);
+  return { counts: { ...counts, attention: calledFor(books) }, misfits };
+}
+
+function isWanting({ missing }: Books): boolean {
+  return missing.caseIds.size + missing.paths.size > 0;
 }
 
 type Decided = {
@@ -101,13 +167,15 @@ type Decided = {
   readonly memory: LaneMemory;
   readonly batch: Batch;
   readonly books: Books;
+  readonly crossing: Crossing;
   readonly misfits: readonly Misfit[];
   readonly counts: BlockCounts;
   readonly nowMs: number;
+  readonly attention: AttentionRows;
 };
 
 function assemble(maker: BlockMaker, decided: Decided): Block {
-  const { lane, memory, batch, books, misfits } = decided;
+  const { lane, memory, batch, books, crossing, misfits } = decided;
   const before = memory.head;
   const messages = encodeMessages({
     codec: maker.codec,
@@ -115,6 +183,7 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     books,
     deadLettersNext: before.deadLettersNext,
     misfits,
+    crossing: crossing.outgoing,
   });
   const linesHash = hashLines(books.lines);
   const messagesHash = hashMessages(messages);
@@ -134,13 +203,17 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     after,
     linesHash,
     messagesHash,
+    ratesVersion: facts.ratesVersion,
+    parametersVersion: facts.parametersVersion,
     timersFired: batch.timers.length,
     cases: [...books.cases.values()],
     accounts,
     opened: new Set(accounts.filter(isNew).map((one) => one.id)),
     lines: books.lines,
     ...netTimers(books),
+    attention: decided.attention,
     messages: messages.outgoing,
+    crossing: crossing.isEmpty ? null : { sent: [...crossing.sent], seen: [...crossing.seen] },
     quarantine: misfits.map((one) => quarantineRow(one, maker.intentsTopic)),
     halt: batch.accepted?.halt ?? null,
   };
@@ -150,6 +223,7 @@ function assemble(maker: BlockMaker, decided: Decided): Block {
     counts: decided.counts,
     inputs: batch.timers.length + batch.reports.length + batch.intents.length,
     newHouse: accounts.filter((one) => one.id < 0n && isNew(one)),
+    pairs: crossing.after(),
   };
 }
 
@@ -160,10 +234,10 @@ function nextHead({ memory, batch, books, misfits, nowMs }: Decided): Omit<Head,
     block: head.block + 1n,
     nowMs,
     intents: moved(head.intents, batch.intentsNext, batch.intentsLast, batch.accepted?.intentsAt ?? null),
-    reports: moved(head.reports, batch.reportsNext, batch.reports.at(-1) ?? null, batch.accepted?.reportsAt ?? null),
+    reports: moved(head.reports, batch.reportsNext, batch.reportsLast, batch.accepted?.reportsAt ?? null),
     timer: batch.timers.at(-1)?.timer ?? head.timer,
     outcomesNext: books.outcomesNext,
-    commandsNext: head.commandsNext,
+    commandsNext: books.commandsNext,
     deadLettersNext: head.deadLettersNext + BigInt(misfits.length),
     accounts: books.accounts,
   };
@@ -186,6 +260,8 @@ function factsOf({ lane, memory, batch, books, nowMs }: Decided, after: Omit<Hea
     outcomesNext: after.outcomesNext,
     commandsNext: after.commandsNext,
     deadLettersNext: after.deadLettersNext,
+    ratesVersion: books.rates.version,
+    parametersVersion: BigInt(books.parameters.version),
   };
 }
 
@@ -197,7 +273,11 @@ function casesOf(rules: Rules, rows: readonly CaseRow[]): Map<string, CaseRecord
       flow !== undefined,
       `flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`,
     );
-    const { id, kind, holderId, state, data, history, occurredAtMicros } = row;
+    const { id, kind, holderId, state, history, occurredAtMicros } = row;
+    // A case's data is changed in place, and a block that turns out to need more is decided again from the rows as they were.
+    const { values, timers, attempts, keys } = row.data;
+    const copies = { values: { ...values }, timers: { ...timers }, attempts: { ...attempts }, keys: { ...keys } };
+    const data = { ...row.data, ...copies };
     cases.set(id, { id, kind, flow, holderId, state, data, history, occurredAtMicros, isNew: false, changed: false });
   }
   return cases;
@@ -249,13 +329,45 @@ function isOpened(account: Account, accountsBefore: bigint): boolean {
   return number > accountsBefore;
 }
 
-/** A timer armed and gone within one block never reaches the table. */
+/** A timer armed and gone within one block never reaches the table. One that is left and entered again within a block may be
+ *  armed twice for the same moment and gone once: it waits. */
 function netTimers(books: Books): Pick<BlockRows, "timersArmed" | "timersGone"> {
-  const name = (timer: { dueMs: number; caseId: string; name: string }): string =>
-    `${timer.dueMs} ${timer.caseId} ${timer.name}`;
-  const armed = new Map(books.timersArmed.map((timer) => [name(timer), timer]));
-  const gone = books.timersGone.filter((timer) => !armed.delete(name(timer)));
-  return { timersArmed: [...armed.values()], timersGone: gone };
+  const nets = new Map<string, { timer: TimerKey; net: number }>();
+  const add = (timer: TimerKey, more: number): void => {
+    const name = `${timer.dueMs} ${timer.caseId} ${timer.name}`;
+    nets.set(name, { timer, net: (nets.get(name)?.net ?? 0) + more });
+  };
+  for (const timer of books.timersArmed) add(timer, 1);
+  for (const timer of books.timersGone) add(timer, -1);
+  const those = (net: number): TimerKey[] => [...nets.values()].flatMap((one) => (one.net === net ? [one.timer] : []));
+  return { timersArmed: those(1), timersGone: those(-1) };
+}
+
+function calledFor({ outcomes, rules }: Books): Attention[] {
+  const calls: Attention[] = [];
+  for (const { type, reason, status, flow: ref } of outcomes) {
+    if (type !== "ops.attention") continue;
+    const flow = [...rules.flowsByNumber.values()].find((one) => one.ref === ref);
+    assert(flow !== undefined && reason !== null, `${type} has a reason and comes of a flow, not of ${ref}`);
+    const code = flow.attention.has(reason.code) ? reason.code : CODE_OF_AN_EVENT;
+    calls.push({ flow: flow.name, code, waits: flow.human.has(status) });
+  }
+  return calls;
+}
+
+/** @param read the cases as they were before the block */
+function netAttention(books: Books, read: readonly CaseRow[]): AttentionRows {
+  const waited = new Set<string>();
+  for (const { id, flow, state } of read)
+    if (books.rules.flowsByNumber.get(flow)?.human.has(state) === true) waited.add(id);
+  const begun: string[] = [];
+  const over: string[] = [];
+  for (const { id, flow, state } of books.cases.values()) {
+    const waits = flow.human.has(state);
+    if (waits === waited.has(id)) continue;
+    (waits ? begun : over).push(id);
+  }
+  return { begun, over };
 }
 
 /** Every currency of a block sums to zero, over the sums that are added to the balances. */

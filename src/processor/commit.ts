@@ -4,20 +4,15 @@
 // and COMMIT. What can go wrong between them, and what it means, is the table of `CommitResult`.
 
 import { AssertionFailed } from "../domain/assert.ts";
-import { Undecidable } from "../domain/decide.ts";
+import type { Sought } from "../domain/books.ts";
+import { Undecidable } from "../domain/decide/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
+import { parseCaseId } from "../domain/ids.ts";
 import type { Rules } from "../domain/rules.ts";
 import { reach } from "../failpoints.ts";
 import { Unencodable } from "../kafka/codec.ts";
-import {
-  type BlockRows,
-  beginBlock,
-  type Concerned,
-  readMoreBalances,
-  type Situation,
-  writeBlock,
-} from "../store/blocks.ts";
+import { type BlockRows, beginBlock, type CaseRow, readMore, type Situation, writeBlock } from "../store/blocks.ts";
 import {
   type Connection,
   ConnectionLost,
@@ -26,10 +21,12 @@ import {
   sqlState,
 } from "../store/database.ts";
 import { rollback } from "../store/sql/begin.ts";
-import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock } from "./block.ts";
+import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock, NotRead } from "./block.ts";
+import { concerned } from "./concerned.ts";
+import { ImpossibleMessage } from "./crossing.ts";
 
 export type CommitResult =
-  | { readonly kind: "committed"; readonly block: Block }
+  | { readonly kind: "committed"; readonly block: SentBlock }
   /** a newer owner has the lane; nothing of ours was written after it took over */
   | { readonly kind: "fenced" }
   /** nothing was written; the same batch may be tried again */
@@ -70,11 +67,7 @@ export async function commitBlock(
     return await committer.pool.lend(async (connection) => {
       committer.clock.add("wait", performance.now() - asked);
       try {
-        const began = performance.now();
-        const batch = prepare();
-        committer.clock.add("intake", performance.now() - began);
-        reach("block.taken_in");
-        return await attemptBlock(committer, connection, { lane, memory, batch }, attempt);
+        return await attemptBlock(committer, connection, { lane, memory, prepare }, attempt);
       } catch (error) {
         await leave(connection);
         throw error;
@@ -90,8 +83,16 @@ async function leave(connection: Connection): Promise<void> {
   if (!connection.broken) await connection.run(rollback, []).catch(() => connection.destroy());
 }
 
-type Attempt = { block: Block | null; mayBeWritten: boolean };
-type Task = { readonly lane: number; readonly memory: LaneMemory; readonly batch: Batch };
+/** What is kept of a block once it is on its way: not its inputs, cases and lines. Held until the answer comes, those of two
+ *  blocks in three would be alive for nothing, and whatever is alive has to be copied by each collection. */
+export type SentBlock = Omit<Block, "rows"> & {
+  readonly rows: Pick<BlockRows, "after" | "timersArmed" | "quarantine">;
+  readonly lines: number;
+};
+
+type Attempt = { block: SentBlock | null; mayBeWritten: boolean };
+type Task = { readonly lane: number; readonly memory: LaneMemory; readonly prepare: () => Batch };
+type TakenIn = { readonly lane: number; readonly memory: LaneMemory; readonly batch: Batch };
 
 async function attemptBlock(
   committer: Committer,
@@ -99,68 +100,134 @@ async function attemptBlock(
   task: Task,
   attempt: Attempt,
 ): Promise<CommitResult> {
-  const { lane, memory, batch } = task;
-  const { clock } = committer;
-  let at = performance.now();
-  const lap = (phase: "read" | "decide" | "write"): void => {
-    const now = performance.now();
-    clock.add(phase, now - at);
-    at = now;
-  };
-  const situation = await readSituation(committer.maker.rules, connection, lane, batch);
-  reach("block.read");
-  lap("read");
-  const misplaced = compareHead(memory.head, situation) ?? compareClocks(committer, batch, situation as Situation);
-  if (misplaced !== null) {
+  const sent = await sendBlock(committer, connection, task, attempt);
+  if (!("answer" in sent)) {
     await connection.run(rollback, []);
-    return misplaced;
+    return sent;
   }
-  const block = makeBlock(committer.maker, lane, memory, batch, situation as Situation);
-  attempt.block = block;
-  reach("block.decided");
-  lap("decide");
-  attempt.mayBeWritten = true; // from here on, a lost connection leaves the outcome unknown
-  const answered = await writeBlock(connection, block.rows);
-  lap("write");
+  const answered = await sent.answer;
+  committer.clock.add("write", performance.now() - sent.atMs);
   // A COMMIT of a failed dbTransaction is answered, without any error, with ROLLBACK.
   if (answered !== "COMMIT") return { kind: "again", reason: `COMMIT was answered with ${answered}` };
   reach("block.answered");
-  return { kind: "committed", block };
+  return { kind: "committed", block: attempt.block as SentBlock };
+}
+
+type Sent = { readonly answer: Promise<string>; readonly atMs: number };
+
+/** Takes in, reads, decides, and sends what is to be written. A function of its own, and not awaited to the end: what it
+ *  held is free while the database works.
+ *  @returns the answer to come, or why there was nothing to send */
+async function sendBlock(
+  committer: Committer,
+  connection: Connection,
+  { lane, memory, prepare }: Task,
+  attempt: Attempt,
+): Promise<Sent | CommitResult> {
+  let at = performance.now();
+  const lap = (phase: "intake" | "read" | "decide"): void => {
+    const now = performance.now();
+    committer.clock.add(phase, now - at);
+    at = now;
+  };
+  const taken = { lane, memory, batch: prepare() };
+  lap("intake");
+  reach("block.taken_in");
+  const situation = await readSituation(committer.maker.rules, connection, taken);
+  reach("block.read");
+  lap("read");
+  const misplaced =
+    compareHead(memory.head, situation) ?? compareClocks(committer, taken.batch, situation as Situation);
+  if (misplaced !== null) return misplaced;
+  const { rows, ...block } = await decide(committer.maker, connection, taken, situation as Situation);
+  const { after, timersArmed, quarantine } = rows;
+  attempt.block = { ...block, rows: { after, timersArmed, quarantine }, lines: rows.lines.length };
+  reach("block.decided");
+  lap("decide");
+  attempt.mayBeWritten = true; // from here on, a lost connection leaves the outcome unknown
+  return { answer: writeBlock(connection, rows), atMs: at };
+}
+
+/** How often a block may turn out to need more than was read. Each time leads one step further along what names what: a
+ *  case, its parent or quote, their accounts. */
+const READS_MAX = 8;
+
+async function decide(
+  maker: BlockMaker,
+  connection: Connection,
+  { lane, memory, batch }: TakenIn,
+  first: Situation,
+): Promise<Block> {
+  let situation = first;
+  for (let reads = 1; ; reads++) {
+    try {
+      return makeBlock(maker, lane, memory, batch, situation);
+    } catch (error) {
+      if (!(error instanceof NotRead) || reads === READS_MAX) throw error;
+      situation = await readFurther(connection, lane, situation, error.missing);
+    }
+  }
 }
 
 async function readSituation(
   rules: Rules,
   connection: Connection,
-  lane: number,
-  batch: Batch,
+  { lane, memory, batch }: TakenIn,
 ): Promise<Situation | null> {
-  const situation = await beginBlock(connection, lane, concerned(rules, batch));
-  if (situation === null || batch.timers.length === 0) return situation;
-  // What a timer touches is known from its case's flow only.
-  const known = new Set(situation.balances.map((balance) => balance.path));
-  const paths = situation.cases.flatMap(({ flow, holderId }) =>
-    (rules.flowsByNumber.get(flow)?.touches ?? []).map((path) => path.replace("{holder}", holderId)),
+  const sought = concerned(rules, lane, batch);
+  const ids = { caseIds: [...sought.caseIds], paths: [...sought.paths] };
+  // What was taken before is dropped, whatever became of the outbox meanwhile.
+  const messages = batch.messages.filter(
+    ({ fromLane, sequence }) => sequence > (memory.pairs.seen.get(fromLane) ?? -1n),
   );
-  const missing = [...new Set(paths)].filter((path) => !known.has(path));
-  return { ...situation, balances: [...situation.balances, ...(await readMoreBalances(connection, lane, missing))] };
+  const begun = await beginBlock(connection, lane, ids, messages);
+  if (begun === null) return null;
+  const situation = { ...begun, sought };
+  // What a timer or report touches is known from its case's flow only.
+  const touching = batch.timers.length + batch.reports.length > 0;
+  return readFurther(connection, lane, situation, {
+    caseIds: new Set(situation.cases.flatMap((one) => related(rules, one))),
+    paths: new Set(touching ? situation.cases.flatMap((one) => touched(rules, one)) : []),
+  });
 }
 
-/** Every case and every holder's account that the batch may touch. */
-function concerned(rules: Rules, batch: Batch): Concerned {
-  const caseIds = new Set(batch.timers.map((input) => input.timer.caseId));
-  const paths = new Set<string>();
-  for (const input of batch.intents) {
-    if (input.kind === "misfit") continue;
-    const { intent, caseId } = input;
-    if (caseId !== null) caseIds.add(caseId.uuid);
-    for (const path of [intent.account, intent.from, intent.to]) {
-      if (path !== null && rules.chart.resolve(path)?.kind === "holder") paths.add(path);
-    }
-    for (const path of rules.intents.get(intent.type)?.touches ?? [])
-      paths.add(path.replace("{holder}", intent.holderId));
-  }
-  return { caseIds: [...caseIds], paths: [...paths] };
+function touched(rules: Rules, { flow, holderId }: CaseRow): string[] {
+  return (rules.flowsByNumber.get(flow)?.touches ?? []).map((path) => path.replace("{holder}", holderId));
 }
+
+/** The cases that a case may tell something: its parent, and the quote that it takes its money by. */
+function related(rules: Rules, { flow, data }: CaseRow): string[] {
+  const quotes = (rules.flowsByNumber.get(flow)?.quotes ?? []).map((name) => data.values[name]);
+  const ids = quotes.map((value) => (typeof value === "string" ? parseCaseId(value) : null));
+  return [...(data.parent === null ? [] : [data.parent.uuid]), ...ids.flatMap((id) => (id === null ? [] : [id.uuid]))];
+}
+
+/** Reads what was not asked for yet. */
+async function readFurther(
+  connection: Connection,
+  lane: number,
+  situation: Situation,
+  { caseIds, paths }: Sought,
+): Promise<Situation> {
+  const before = situation.sought ?? NOTHING_SOUGHT;
+  const fresh = {
+    caseIds: [...caseIds].filter((id) => !before.caseIds.has(id)),
+    paths: [...paths].filter((path) => !before.paths.has(path)),
+  };
+  if (fresh.caseIds.length + fresh.paths.length === 0) return situation;
+  const more = await readMore(connection, lane, fresh);
+  return {
+    ...situation,
+    cases: [...situation.cases, ...more.cases],
+    balances: [...situation.balances, ...more.balances],
+    sought: {
+      caseIds: new Set([...before.caseIds, ...fresh.caseIds]),
+      paths: new Set([...before.paths, ...fresh.paths]),
+    },
+  };
+}
+
+const NOTHING_SOUGHT: Sought = { caseIds: new Set(), paths: new Set() };
 
 function compareHead(head: Head, situation: Situation | null): CommitResult | null {
   if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };
@@ -203,10 +270,11 @@ async function judge(
   if (error instanceof AssertionFailed) throw error;
   if (error instanceof Undecidable)
     return { kind: "halt", cause: "input_undecidable", evidence: { reason: error.message } };
+  if (error instanceof ImpossibleMessage) return { kind: "halt", cause: error.haltCause, evidence: error.evidence };
   if (error instanceof DatabaseUnreachable) return { kind: "again", reason: error.message };
   if (error instanceof ConnectionLost) {
     if (!attempt.mayBeWritten) return { kind: "again", reason: error.message };
-    return resolveUnknown(committer, lane, memory, attempt.block as Block);
+    return resolveUnknown(committer, lane, memory, attempt.block as SentBlock);
   }
   // Something in an intent that the outcome's schema cannot carry: found and put aside like what the database refuses.
   if (error instanceof Unencodable) return { kind: "unusable", error };
@@ -226,7 +294,7 @@ async function resolveUnknown(
   committer: Committer,
   lane: number,
   memory: LaneMemory,
-  block: Block,
+  block: SentBlock,
 ): Promise<CommitResult> {
   const until = performance.now() + committer.unknownMs;
   for (let pauseMs = 20; performance.now() < until; pauseMs = Math.min(pauseMs * 2, 500)) {
@@ -243,12 +311,12 @@ async function resolveUnknown(
   return { kind: "unanswered" };
 }
 
-async function askLane(connection: Connection, lane: number, before: Head, block: Block): Promise<CommitResult> {
+async function askLane(connection: Connection, lane: number, before: Head, block: SentBlock): Promise<CommitResult> {
   const situation = await beginBlock(connection, lane, { caseIds: [], paths: [] }).finally(() => leave(connection));
   if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };
   reach("unknown.asked");
   const { epoch, block: number, digest } = situation.lane;
-  const { after }: BlockRows = block.rows;
+  const { after } = block.rows;
   if (epoch !== before.epoch) return { kind: "fenced" }; // the new owner reads what we left, whichever it is
   if (number === after.block && digest.equals(after.digest)) return { kind: "committed", block };
   if (number === before.block && digest.equals(before.digest))

@@ -4,13 +4,14 @@
 import type { IntentInput } from "../domain/books.ts";
 import { homeLane, isHolderId } from "../domain/holder.ts";
 import { parseCaseId } from "../domain/ids.ts";
-import { ACCOUNT_CHANGES, type AccountChange, type Intent, type IntentField } from "../domain/intent.ts";
+import { ACCOUNT_CHANGES, type AccountChange, INTENT_VALUES, type Intent, type IntentField } from "../domain/intent.ts";
 import { parseMinor } from "../domain/money.ts";
 import type { QuarantineReason } from "../domain/refusals.ts";
-import type { Rules } from "../domain/rules.ts";
+import { neededFields, type Rules } from "../domain/rules.ts";
 import { type IntentDecoder, Undecodable } from "../kafka/codec.ts";
 import type { IntentMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord } from "../kafka/port.ts";
+import { cardNumberIn, cardNumberInBytes } from "./intake-cards.ts";
 
 export type Misfit = {
   readonly kind: "misfit";
@@ -29,10 +30,15 @@ const METADATA_KEYS_MAX = 50;
 const METADATA_KEY_CHARS_MAX = 64;
 const METADATA_VALUE_CHARS_MAX = 500;
 const DIGITS_MAX = 64;
+const LOCK_SECONDS_MAX = 7n * 86_400n;
 const EARLIEST_MICROS = BigInt(Date.UTC(1900, 0, 1)) * 1000n;
 // Newlines and NUL break texts apart downstream (the case's history, Postgres text), so names hold none of them.
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/;
+/** They become words of a flow, and parts of account paths. */
+const WORD = { form: /^[a-z0-9_]{1,32}$/, said: "1 to 32 of a-z 0-9 and _" };
+const DECISION = { form: /^[a-z0-9_]{1,64}$/, said: "1 to 64 of a-z 0-9 and _" };
+const LABEL = { form: /^[A-Za-z0-9_.-]{1,64}$/, said: "1 to 64 of A-Z a-z 0-9 _ - ." };
 
 /** Its message goes into logs and dead letters, so it names field and form and never quotes what was found: that may be a
  *  card number or a name. */
@@ -40,6 +46,20 @@ class FieldFault extends Error {}
 
 /** @param decoder was asked for the record's schema id when the record came: one that it does not know does not exist */
 export function takeIn(
+  record: InputRecord,
+  lane: number,
+  rules: Rules,
+  decoder: IntentDecoder,
+  limits: IntakeLimits,
+): IntentInput | Misfit {
+  const taken = judge(record, lane, rules, decoder, limits);
+  if (taken.kind === "intent" || taken.reason === "card_number") return taken;
+  // A misfit's bytes are kept and published. Whatever else is wrong with it, a card number is the worse.
+  const detail = cardNumberInBytes(record, decoder);
+  return detail === null ? taken : { ...taken, reason: "card_number", detail };
+}
+
+function judge(
   record: InputRecord,
   lane: number,
   rules: Rules,
@@ -63,6 +83,8 @@ export function takeIn(
     if (error instanceof Undecodable) return misfit(error.reason, error.message);
     throw error;
   }
+  const card = cardNumberIn(message);
+  if (card !== null) return misfit("card_number", card);
   const key = record.key.toString("utf8");
   if (key !== message.holderId) return misfit("key_mismatch", "the key is not the holder id of the body");
   if (!isHolderId(key))
@@ -114,9 +136,24 @@ function readIntent(message: IntentMessage, appendedAtMs: number, rules: Rules, 
     correlationId: name("correlationId", message.correlationId, PATH_CHARS_MAX),
     causationId: name("causationId", message.causationId, PATH_CHARS_MAX),
     traceparent: name("traceparent", message.traceparent, PATH_CHARS_MAX),
+    method: formed("method", message.method, WORD),
+    captureMode: word("captureMode", message.captureMode),
+    tokenRef: name("tokenRef", message.tokenRef, ID_CHARS_MAX),
+    provider: formed("provider", message.provider, LABEL),
+    tenant: formed("tenant", message.tenant, LABEL),
+    settlementCurrency: name("settlementCurrency", message.settlementCurrency, PATH_CHARS_MAX),
+    quoteId: name("quoteId", message.quoteId, ID_CHARS_MAX),
+    fxBasis: word("fxBasis", message.fxBasis),
+    side: word("side", message.side),
+    lockSeconds: lockSeconds(message.lockSeconds),
+    decision: formed("decision", message.decision, DECISION),
+    principal: name("principal", message.principal, ID_CHARS_MAX),
+    reason: text("reason", message.reason, REFERENCE_CHARS_MAX),
   };
-  for (const field of kind.needs) need(intent, field);
-  if (kind.opens === null && intent.idempotencyKey === null) {
+  const needed = neededFields(rules, intent);
+  if (needed === null) throw new FieldFault(`method: no flow takes a ${kind.type} like this one`);
+  for (const field of needed) need(intent, field);
+  if (kind.opens.length === 0 && intent.idempotencyKey === null) {
     throw new FieldFault(`idempotencyKey: ${kind.type} must name one, unique within its case`);
   }
   return intent;
@@ -131,6 +168,24 @@ function name(field: string, value: string | null, charsMax: number): string | n
   if (value.length === 0 || value.length > charsMax)
     throw new FieldFault(`${field}: 1 to ${charsMax} characters, found ${value.length}`);
   if (CONTROL.test(value)) throw new FieldFault(`${field}: no control characters`);
+  return value;
+}
+
+function formed(field: string, value: string | null, { form, said }: { form: RegExp; said: string }): string | null {
+  if (value !== null && !form.test(value)) throw new FieldFault(`${field}: ${said}`);
+  return value;
+}
+
+function word(field: "captureMode" | "fxBasis" | "side", value: string | null): string | null {
+  if (value === null) return null;
+  const words: readonly string[] = INTENT_VALUES[field].words;
+  if (!words.includes(value)) throw new FieldFault(`${field}: one of ${words.join(", ")}`);
+  return value;
+}
+
+function lockSeconds(value: bigint | null): bigint | null {
+  if (value !== null && (value < 1n || value > LOCK_SECONDS_MAX))
+    throw new FieldFault(`lockSeconds: 1 to ${LOCK_SECONDS_MAX}`);
   return value;
 }
 

@@ -7,14 +7,15 @@ import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
 import { reach } from "../failpoints.ts";
-import type { Codec } from "../kafka/codec.ts";
+import type { Codec, Decoder } from "../kafka/codec.ts";
 import type { LaneSink, Run } from "../kafka/port.ts";
 import { ConnectionLost, DatabaseUnreachable } from "../store/database.ts";
-import type { Batch, Block, LaneMemory } from "./block.ts";
-import { type CommitResult, type Committer, commitBlock } from "./commit.ts";
+import type { Batch, LaneMemory } from "./block.ts";
+import { type CommitResult, type Committer, commitBlock, type SentBlock } from "./commit.ts";
 import { type IntakeLimits, type Misfit, takeIn } from "./intake.ts";
 import type { ProcessorEvents, Publisher } from "./ports.ts";
 import { InputQueue, type Taken } from "./queue.ts";
+import { arrived, readReport } from "./reports.ts";
 import { LaneTimers } from "./timers.ts";
 
 export type LaneLimits = IntakeLimits & {
@@ -57,14 +58,18 @@ export class Lane implements LaneSink {
   readonly #arriving: Run[] = [];
   #takingIn = false;
   #stopping = false;
-  /** what the reader found; acted on between blocks */
+  /** what was found outside a block; acted on between two */
   #halting: LaneEnd | null = null;
+  /** what the reader cannot read; acted on once all of that topic is taken that came before it */
+  #unreadable: { readonly topic: string; readonly end: LaneEnd } | null = null;
   #wake: (() => void) | null = null;
   #rowsMax: number;
   /** the record that the database refuses, once it was found */
   #refused: Misfit | null = null;
-  /** the batch cannot be written, and timers are not what is to be put aside: they go first, in a block of their own */
-  #timersAlone = false;
+  /** The batch cannot be written, and neither timers nor reports are what is to be put aside: timers go first, in a block
+   *  of their own, then reports in one of theirs. Then the intents have their turn however many reports come meanwhile:
+   *  who took those along would never come to look for the intent. */
+  #alone: "timers" | "reports" | "intents" | null = null;
   #inHand: InHand | null = null;
   /** since when the oldest waiting input may have been waiting */
   #waitingSinceMs = 0;
@@ -132,7 +137,16 @@ export class Lane implements LaneSink {
   }
 
   unreadable(topic: string, offset: bigint, reason: string): void {
-    this.halt("input_unreadable", { topic, partition: this.number, offset, reason });
+    const evidence = { topic, partition: this.number, offset, reason };
+    this.#unreadable ??= { topic, end: { kind: "halted", cause: "input_unreadable", evidence } };
+    this.#rouse();
+  }
+
+  /** Whoever accepts the offset behind what cannot be read would leave out, without knowing, what waits here before it. */
+  #endAtUnreadable(): LaneEnd | null {
+    if (this.#unreadable === null) return null;
+    const { topic, end } = this.#unreadable;
+    return this.#queueOf(topic).length > 0 || this.#arriving.some((run) => run.topic === topic) ? null : end;
   }
 
   /** Ends the lane between two blocks, with a cause that an operator has to look at. */
@@ -151,7 +165,7 @@ export class Lane implements LaneSink {
     this.#takingIn = true;
     try {
       for (let run = this.#arriving[0]; run !== undefined && !this.#stopping; run = this.#arriving[0]) {
-        if (run.topic === this.#parts.intentsTopic) await this.#learnSchemas(run);
+        await this.#learnSchemas(run);
         if (this.#stopping) return;
         if (this.waitingInputs() === 0) this.#waitingSinceMs = performance.now();
         this.#queueOf(run.topic).push(run);
@@ -168,17 +182,19 @@ export class Lane implements LaneSink {
    *  Each record is asked for once: a flood of ids that do not exist takes longer to ask for than the first answer is
    *  believed, and who went back to it would never come to the end. */
   async #learnSchemas(run: Run): Promise<void> {
+    const { intent, report } = this.#parts.codec.decoders;
+    const decoder = run.topic === this.#parts.intentsTopic ? intent : report;
     for (const { value } of run.records) {
-      const id = value === null ? null : this.#parts.codec.decoders.intent.needs(value);
-      if (id !== null) await this.#learnSchema(id);
+      const id = value === null ? null : decoder.needs(value);
+      if (id !== null) await this.#learnSchema(decoder, id);
     }
     this.schemaWaitSinceMs = null;
   }
 
-  async #learnSchema(id: number): Promise<void> {
+  async #learnSchema(decoder: Pick<Decoder<unknown>, "learn">, id: number): Promise<void> {
     for (let pauseMs = 100; !this.#stopping; pauseMs = Math.min(pauseMs * 2, 5_000)) {
       try {
-        await this.#parts.codec.decoders.intent.learn(id);
+        await decoder.learn(id);
         return;
       } catch (error) {
         this.schemaWaitSinceMs ??= Date.now();
@@ -195,7 +211,8 @@ export class Lane implements LaneSink {
   async run(): Promise<LaneEnd> {
     for (let attempt = 0; ; ) {
       if (this.#stopping) return { kind: "stopped" };
-      if (this.#halting !== null) return this.#halting;
+      const halted = this.#halting ?? this.#endAtUnreadable();
+      if (halted !== null) return halted;
       const sleepMs = this.#sleepMs();
       if (sleepMs > 0) {
         await this.#sleep(sleepMs);
@@ -212,7 +229,10 @@ export class Lane implements LaneSink {
       }
       if (result.kind === "fenced") return { kind: "fenced" };
       if (result.kind === "unanswered") return { kind: "stopped" };
-      if (result.kind === "halt") return { kind: "halted", cause: result.cause, evidence: result.evidence };
+      if (result.kind === "halt") {
+        if (this.#takeFewerReports(result.cause)) continue;
+        return { kind: "halted", cause: result.cause, evidence: result.evidence };
+      }
       attempt += 1;
       const end = await this.#recover(result, attempt);
       if (end !== null) return end;
@@ -228,7 +248,7 @@ export class Lane implements LaneSink {
       if (result.kind !== "committed") return result;
       const { block } = result;
       for (const account of block.newHouse) this.#memory.house.set(`${account.path} ${account.currency}`, account.id);
-      this.#memory = { head: block.rows.after, house: this.#memory.house };
+      this.#memory = { head: block.rows.after, house: this.#memory.house, pairs: block.pairs };
       this.#timers.learn(block.rows.timersArmed);
       this.#parts.publisher.committed(this.number, block);
       reach("block.handed_over");
@@ -239,12 +259,12 @@ export class Lane implements LaneSink {
     }
   }
 
-  #tell({ rows, messages, counts, inputs }: Block, ms: number): void {
+  #tell({ rows, lines, messages, counts, inputs }: SentBlock, ms: number): void {
     const { events } = this.#parts;
     for (const row of rows.quarantine) events.quarantined(this.number, row.offset, row.reason, row.detail);
     events.committed(this.number, Number(rows.after.block), counts, {
       inputs,
-      lines: rows.lines.length,
+      lines,
       messages: messages.sequences.length,
       bytes: messages.bytes.length,
       ms,
@@ -292,18 +312,23 @@ export class Lane implements LaneSink {
    *  database has refused. */
   #prepare(timers: readonly TimerInput[]): Batch {
     const { rules, codec, limits } = this.#parts;
-    const isTimersAlone = this.#timersAlone && timers.length > 0;
-    const reports = this.#reports.peek(isTimersAlone ? 0 : this.#rowsMax, limits.blockBytesMax);
-    const rowsLeft = isTimersAlone ? 0 : Math.max(this.#rowsMax - reports.records.length, 1);
+    const alone = this.#alone === "timers" && timers.length === 0 ? null : this.#alone;
+    const takesReports = alone === null || alone === "reports";
+    const reports = this.#reports.peek(takesReports ? this.#rowsMax : 0, limits.blockBytesMax);
+    const takesIntents = alone === null || alone === "intents";
+    const rowsLeft = takesIntents ? Math.max(this.#rowsMax - reports.records.length, 1) : 0;
     const intents = this.#intents.peek(rowsLeft, limits.blockBytesMax);
     this.#inHand = { timers, reports, intents };
+    const told = reports.records.map((record) => readReport(record, this.number, rules.lanes, codec.decoders.report));
     let nowMs = 0;
     for (const record of reports.records) nowMs = Math.max(nowMs, record.appendedAtMs);
     for (const record of intents.records) nowMs = Math.max(nowMs, record.appendedAtMs);
     return {
       timers,
-      reports: reports.records,
+      reports: told,
+      messages: arrived(told, reports.records),
       reportsNext: reports.next,
+      reportsLast: reports.last,
       intents: intents.records.map((record) => {
         if (record.offset === this.#refused?.record.offset) return this.#refused;
         return takeIn(record, this.number, rules, codec.decoders.intent, limits);
@@ -323,13 +348,22 @@ export class Lane implements LaneSink {
 
   #drop(): void {
     this.#refused = null;
-    this.#timersAlone = false;
+    this.#alone = this.#alone === "reports" ? "intents" : null;
     if (this.#inHand === null) return;
     this.#reports.drop(this.#inHand.reports);
     this.#intents.drop(this.#inHand.intents);
     this.#inHand = null;
     this.#waitingSinceMs = performance.now();
     this.#parts.wakeReader();
+  }
+
+  /** The report that halts the lane has to be the next one: whoever accepts the offset behind it would leave out, without
+   *  knowing, what came before it in the same batch. So that is taken first, by halves. */
+  #takeFewerReports(cause: HaltCause): boolean {
+    const reports = this.#inHand?.reports.records.length ?? 0;
+    if (!OF_REPORTS.has(cause) || reports <= 1) return false;
+    this.#rowsMax = Math.floor(Math.min(this.#rowsMax, reports) / 2);
+    return true;
   }
 
   async #recover(
@@ -353,11 +387,14 @@ export class Lane implements LaneSink {
     const [only] = intents.records;
     const rows = reports.records.length + intents.records.length;
     if (timers.length > 0 && rows > 0) {
-      this.#timersAlone = true;
+      this.#alone = "timers";
       return null;
     }
-    const isAlone = timers.length === 0 && reports.records.length === 0 && intents.records.length === 1;
-    if (isAlone && only !== undefined && this.#refused === null) {
+    if (reports.records.length > 0 && only !== undefined) {
+      this.#alone = "reports";
+      return null;
+    }
+    if (rows === 1 && only !== undefined && this.#refused === null) {
       const detail = `the database refuses it: ${error.message}`;
       this.#refused = { kind: "misfit", record: only, reason: "invalid_field", detail };
       return null;
@@ -389,6 +426,7 @@ export class Lane implements LaneSink {
 
 /** for a relay that has to catch up, and for timers whose watermark nobody reports */
 const IDLE_MS = 50;
+const OF_REPORTS: ReadonlySet<HaltCause> = new Set(["input_undecidable", "lane_message_gap", "lane_message_not_sent"]);
 const TIMERS_UNREADABLE: CommitResult = { kind: "again", reason: "the timers cannot be read" };
 
 /** what the block being written takes from the queues */

@@ -2,14 +2,15 @@
 
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
-import type { Block, BlockCounts } from "./block.ts";
+import type { BlockCounts } from "./block.ts";
+import type { SentBlock } from "./commit.ts";
 
 /** Carries committed blocks out. The relay does; in a lane's owner the two always run together. */
 export interface Publisher {
   /** Fences the lane's earlier writer and finds out what was published.
    *  @returns true once that agrees with the head; false when it does not (the lane is halted) or the lane was closed */
   open(lane: number, head: Head): Promise<boolean>;
-  committed(lane: number, block: Block): void;
+  committed(lane: number, block: SentBlock): void;
   /** messages committed and not yet published; intake stops above a bound */
   backlog(lane: number): number;
   /** Resolves when everything handed over is published, or the deadline has passed.

@@ -209,6 +209,8 @@ export class Processor {
     const batch: Batch = {
       timers: [],
       reports: [],
+      reportsLast: null,
+      messages: [],
       intents: [],
       intentsLast: null,
       nowMs: null,
@@ -292,7 +294,8 @@ export class Processor {
     }
   }
 
-  /** Halts a lane from outside: the relay found that the database has lost committed blocks. */
+  /** Halts a lane from outside: its relay found that the database has lost committed blocks, or its gateways that its
+   *  commands cannot be read. */
   haltLane(number: number, cause: HaltCause, evidence: Record<string, unknown>): void {
     const held = this.#held.get(number);
     if (held === undefined) return;

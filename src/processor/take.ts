@@ -5,6 +5,7 @@ import type { HaltCause } from "../domain/halts.ts";
 import { type Head, type InputPosition, recordHash } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
+import { readPairs } from "../store/crossing.ts";
 import type { Connection } from "../store/database.ts";
 import { type AcceptedPosition, raiseEpoch, readAcceptedPosition, readHouseAccounts } from "../store/lanes.ts";
 import type { LaneMemory } from "./block.ts";
@@ -38,15 +39,16 @@ export async function takeLane(parts: TakeParts, lane: number): Promise<Taken> {
   if (head === null) return { kind: "lost" };
   reach("epoch.raised");
   parts.raised(head);
-  const [miscounted, accepted, house] = await Promise.all([
+  const [miscounted, accepted, house, pairs] = await Promise.all([
     judgePartitions(parts),
     readAcceptedPosition(parts.session, lane),
     readHouseAccounts(parts.session, lane),
+    readPairs(parts.session, lane),
   ]);
   const wrong = miscounted ?? (await judgePositions(parts, lane, head, accepted));
   if (wrong !== null) return { kind: "halt", ...wrong };
   reach("positions.judged");
-  return { kind: "taken", memory: { head, house }, accepted };
+  return { kind: "taken", memory: { head, house, pairs }, accepted };
 }
 
 /** Positions that an operator has accepted are not judged: what lies there is what is to be read. */

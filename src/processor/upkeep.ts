@@ -1,6 +1,8 @@
-// What a running service looks after beside its lanes: the coming partitions, and whether commits wait for a standby.
+// What a running service looks after beside its lanes: the coming partitions, whether commits wait for a standby, and how
+// many cases wait for a person.
 
 import type { Connection, ConnectionPool } from "../store/database.ts";
+import { type LaneAttention, readAttention } from "../store/reads-case.ts";
 import { readStandby } from "../store/reads-server.ts";
 import { createPartitionsAhead } from "../store/setup.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -13,7 +15,7 @@ export class StandbyMissing extends Error {
 }
 
 const PARTITIONS_EVERY_MS = 3_600_000;
-const STANDBY_EVERY_MS = 60_000;
+const LOOK_EVERY_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const RUNBOOK = "docs/runbooks/alarms/no_synchronous_standby.md";
 
@@ -34,8 +36,12 @@ export type Upkeep = {
   /** until when time partitions are made; null before that was seen to */
   readonly partitionsUntilMs: number | null;
   readonly hasStandby: boolean;
+  /** of all lanes that have cases which wait for a person, whoever owns them */
+  readonly attention: readonly LaneAttention[];
   stop(): void;
 };
+
+type Seen = { -readonly [Name in keyof Omit<Upkeep, "stop">]: Upkeep[Name] };
 
 export type UpkeepParts = {
   readonly pool: Pick<ConnectionPool, "lend">;
@@ -45,9 +51,9 @@ export type UpkeepParts = {
   readonly standby: boolean;
 };
 
-/** Looks after both from now on; what fails is logged and tried again at the next turn. */
+/** Looks after all of it from now on; what fails is logged and tried again at the next turn. */
 export function keepUp({ pool, logger, partitionsAheadHours, standby }: UpkeepParts): Upkeep {
-  const seen = { partitionsUntilMs: null as number | null, hasStandby: standby };
+  const seen: Seen = { partitionsUntilMs: null, hasStandby: standby, attention: [] };
   const makePartitions = async (): Promise<void> => {
     try {
       const made = await pool.lend((connection) => createPartitionsAhead(connection, partitionsAheadHours));
@@ -57,14 +63,21 @@ export function keepUp({ pool, logger, partitionsAheadHours, standby }: UpkeepPa
       logger.error({ error }, "partitions could not be created ahead");
     }
   };
-  const lookForStandby = async (): Promise<void> => {
-    const found = await pool.lend(readStandby).catch(() => null);
-    if (found !== null) seen.hasStandby = found.isWaitedFor;
+  const look = async (): Promise<void> => {
+    try {
+      await pool.lend(async (connection) => {
+        seen.hasStandby = (await readStandby(connection)).isWaitedFor;
+        seen.attention = await readAttention(connection);
+      });
+    } catch (error) {
+      logger.debug({ error }, "standby and waiting cases cannot be looked at; asked again in half a minute");
+    }
   };
   void makePartitions();
+  void look();
   const timers = [
     setInterval(() => void makePartitions(), PARTITIONS_EVERY_MS),
-    setInterval(() => void lookForStandby(), STANDBY_EVERY_MS),
+    setInterval(() => void look(), LOOK_EVERY_MS),
   ];
   return {
     get partitionsUntilMs() {
@@ -72,6 +85,9 @@ export function keepUp({ pool, logger, partitionsAheadHours, standby }: UpkeepPa
     },
     get hasStandby() {
       return seen.hasStandby;
+    },
+    get attention() {
+      return seen.attention;
     },
     stop: () => timers.forEach((timer) => clearInterval(timer)),
   };

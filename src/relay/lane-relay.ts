@@ -8,19 +8,13 @@
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
-import {
-  Fenced,
-  KafkaRefused,
-  KafkaUnreachable,
-  type LaneWriter,
-  type OutgoingRecord,
-  WriterBroken,
-} from "../kafka/port.ts";
+import type { LaneWriter, OutgoingRecord } from "../kafka/port.ts";
 import type { OutgoingMessages, OutgoingTopic } from "../store/blocks.ts";
-import { ConnectionLost, DatabaseUnreachable, sqlState } from "../store/database.ts";
 import { BEGUN_ANEW } from "../store/outbox.ts";
 import { judgeTail, type TailJudgement } from "./cursor.ts";
-import { OutgoingQueue } from "./outgoing-queue.ts";
+import { isOutage } from "./outage.ts";
+import { missingIn, OutgoingQueue } from "./outgoing-queue.ts";
+import { Outlets, type OutletsParts } from "./outlets.ts";
 
 export type PublishedMark = { readonly sequence: bigint; readonly offset: bigint; readonly producerId: bigint };
 
@@ -63,6 +57,7 @@ export type LaneRelayParts = {
   readonly topics: Readonly<Record<OutgoingTopic, string>>;
   readonly openWriter: (lane: number) => Promise<LaneWriter>;
   readonly readTail: (topic: OutgoingTopic, value: Buffer) => Promise<TailReading>;
+  readonly crossing: Pick<OutletsParts, "outlets" | "messages" | "send" | "sent" | "waits">;
   readonly batchRecordsMax: number;
   readonly batchBytesMax: number;
   readonly reopenMs: number;
@@ -82,6 +77,7 @@ export class LaneRelay {
   readonly epoch: bigint;
   readonly #parts: LaneRelayParts;
   readonly #queues: Record<OutgoingTopic, OutgoingQueue>;
+  readonly #outlets: Outlets;
   #writer: LaneWriter | null = null;
   #closed = false;
   /** it publishes nothing any more, closed or not: the lane is not ours, or had to be halted */
@@ -98,6 +94,8 @@ export class LaneRelay {
     this.opened = new Promise((resolve) => {
       this.#tellOpened = resolve;
     });
+    const { crossing, halt, batchRecordsMax, batchBytesMax } = parts;
+    this.#outlets = new Outlets(lane, { ...crossing, halt, batchRecordsMax, batchBytesMax });
     this.#queues = {
       outcomes: new OutgoingQueue(head.outcomesNext),
       commands: new OutgoingQueue(head.commandsNext),
@@ -106,11 +104,15 @@ export class LaneRelay {
   }
 
   get backlog(): number {
-    return OUTGOING_TOPICS.reduce((sum, topic) => sum + this.#queues[topic].length, 0);
+    return OUTGOING_TOPICS.reduce((sum, topic) => sum + this.#queues[topic].length, this.#outlets.backlog);
   }
 
   ageMs(): number {
-    const since = OUTGOING_TOPICS.map((topic) => this.#queues[topic].oldestSinceMs).filter((ms) => ms !== null);
+    const oldest = [
+      ...OUTGOING_TOPICS.map((topic) => this.#queues[topic].oldestSinceMs),
+      this.#outlets.oldestSinceMs(),
+    ];
+    const since = oldest.filter((ms) => ms !== null);
     return since.length === 0 ? 0 : performance.now() - Math.min(...since);
   }
 
@@ -122,6 +124,7 @@ export class LaneRelay {
       this.#queues[messages.topics[index] as OutgoingTopic].push({ sequence, key, value });
     });
     this.#rouse();
+    this.#outlets.add(messages.crossing, messages.bytes);
   }
 
   start(): void {
@@ -145,6 +148,7 @@ export class LaneRelay {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#outlets.close();
     // Of the topics that have nothing to publish too: a lane that is given back would stand still for their patience.
     for (const topic of OUTGOING_TOPICS) this.#queues[topic].letGo();
     await this.#writer?.close().catch(() => undefined);
@@ -163,7 +167,8 @@ export class LaneRelay {
         await this.#publish(writer);
       } catch (error) {
         if (this.#closed) break;
-        if (!isExpected(error)) throw error;
+        // After an outage the lane row is asked before a writer is opened again.
+        if (!isOutage(error)) throw error;
         this.#parts.events.reopening(this.#lane, (error as Error).message);
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       } finally {
@@ -199,6 +204,7 @@ export class LaneRelay {
       }
       if (!(await this.#load(topic, judged.published + 1n))) return null;
     }
+    if (!(await this.#outlets.open())) return null;
     reach("backlog.loaded");
     events.opened(this.#lane, this.backlog, performance.now() - began);
     return writer;
@@ -226,8 +232,10 @@ export class LaneRelay {
     for (let next = from; next < until; ) {
       const page = await this.#parts.store.messages(this.#lane, topic, next, until, PAGE);
       if (this.#closed) return false;
-      if (page[0]?.sequence !== next) {
-        this.#parts.halt(this.#lane, "outbox_gap", { topic: this.#parts.topics[topic], missingSequence: next, until });
+      const missing = missingIn(page, next);
+      if (missing !== null) {
+        const evidence = { topic: this.#parts.topics[topic], missingSequence: missing, until };
+        this.#parts.halt(this.#lane, "outbox_gap", evidence);
         return false;
       }
       loaded.push(...page);
@@ -241,8 +249,9 @@ export class LaneRelay {
     const reopenAt = performance.now() + this.#parts.reopenMs;
     const workers = OUTGOING_TOPICS.map((topic) => this.#publishTopic(writer, topic, reopenAt));
     const marking = this.#markRegularly(writer, reopenAt);
+    const published = Promise.all(workers).then(() => undefined);
     try {
-      await Promise.all(workers);
+      await Promise.all([published, this.#outlets.run(published)]);
     } finally {
       this.#stopMarking();
       await marking;
@@ -321,17 +330,4 @@ const IDLE_MS = 1_000;
 /** A dead letter of a record without a key has none either; every other message has one. */
 function toRecord(message: StoredMessage): OutgoingRecord {
   return { key: message.key === "" ? null : Buffer.from(message.key, "utf8"), value: message.value };
-}
-
-/** After any of these the lane row is asked before a writer is opened again. */
-function isExpected(error: unknown): boolean {
-  return (
-    error instanceof Fenced ||
-    error instanceof WriterBroken ||
-    error instanceof KafkaUnreachable ||
-    error instanceof KafkaRefused ||
-    error instanceof ConnectionLost ||
-    sqlState(error) !== null ||
-    error instanceof DatabaseUnreachable
-  );
 }

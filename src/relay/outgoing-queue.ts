@@ -120,3 +120,15 @@ export class OutgoingQueue {
 
 /** what a record adds to its key and value, at most */
 const RECORD_OVERHEAD_BYTES = 32;
+
+/** Messages that were read are to be published or sent as they follow each other: a partition of the outbox may have gone
+ *  from their midst.
+ *  @returns the first sequence from `from` on that is not there; null when they follow each other, and there is one */
+export function missingIn(messages: readonly OutgoingMessage[], from: bigint): bigint | null {
+  let expected = from;
+  for (const { sequence } of messages) {
+    if (sequence !== expected) return expected;
+    expected += 1n;
+  }
+  return messages.length === 0 ? from : null;
+}

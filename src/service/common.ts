@@ -1,6 +1,6 @@
 // What every role works with.
 
-import { type Config, type TopicNames, topicNames } from "../config.ts";
+import { type Config, type TopicNames, topicNames } from "../config/config.ts";
 import { type Declared, loadDeclared } from "../declared/load.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import { type Codec, createCodec } from "../kafka/codec.ts";

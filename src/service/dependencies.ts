@@ -1,9 +1,10 @@
 // What the settings say of Postgres, Kafka and the registry, as their doors want it: for the service, and for what sets it
 // up.
 
-import type { Config, TopicNames } from "../config.ts";
+import { type Config, ratesTopic, type TopicNames } from "../config/config.ts";
 import type { Declared } from "../declared/load.ts";
-import type { TopicSchema } from "../kafka/registry.ts";
+import { createRateCodec, type RateCodec } from "../kafka/codec-rate.ts";
+import type { Registry, TopicSchema } from "../kafka/registry.ts";
 import type { DatabaseSettings } from "../store/database.ts";
 
 export type Addresses = {
@@ -38,4 +39,16 @@ export function topicSchemas(
     command: of(names.commands, "command"),
     report: of(names.reports, "report"),
   };
+}
+
+export function ratesSchema(config: Config, declared: Declared): TopicSchema {
+  return { topic: ratesTopic(config), schema: declared.messageSchemas["rate"] as string };
+}
+
+/** The codec of rates, with the id that the registry has for their schema.
+ *  @throws SchemaMissing | RegistryUnreachable */
+export async function openRateCodec(config: Config, declared: Declared, registry: Registry): Promise<RateCodec> {
+  const { topic, schema } = ratesSchema(config, declared);
+  const ids = await registry.findSchemas([{ topic, schema }]);
+  return createRateCodec(schema, ids.get(topic) as number, registry);
 }

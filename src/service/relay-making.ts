@@ -1,10 +1,12 @@
 // Joins relay and processor, which do not know each other: the relay asks the lane row and may end a lane.
 
-import type { TopicNames } from "../config.ts";
+import type { TopicNames } from "../config/config.ts";
 import type { Codec } from "../kafka/codec.ts";
+import type { SharedProducer } from "../kafka/shared-producer.ts";
 import { openLaneWriter } from "../kafka/writer.ts";
 import type { Processor } from "../processor/processor.ts";
 import { Relay } from "../relay/relay.ts";
+import { readCrossingMessages, readOutletsOf } from "../store/crossing.ts";
 import type { ConnectionPool } from "../store/database.ts";
 import { ownsLane } from "../store/lanes.ts";
 import { readBlockDigest, readMarks, readMessages, writeMark } from "../store/outbox.ts";
@@ -18,11 +20,14 @@ export type RelayMaking = {
   readonly names: TopicNames;
   readonly codec: Codec;
   readonly pool: ConnectionPool;
+  /** to the topic of reports: for messages to other lanes */
+  readonly producer: SharedProducer;
   readonly joined: { readonly processor: Processor | null };
 };
 
-export function makeRelay({ parts, names, codec, pool, joined }: RelayMaking): Relay {
+export function makeRelay({ parts, names, codec, pool, producer, joined }: RelayMaking): Relay {
   const { config, kafka, logger, metrics } = parts;
+  const events = relayEvents(logger, metrics);
   const topics = { outcomes: names.outcomes, commands: names.commands, deadLetters: names.deadLetters };
   const decoders = {
     outcomes: codec.decoders.outcome,
@@ -31,7 +36,7 @@ export function makeRelay({ parts, names, codec, pool, joined }: RelayMaking): R
   };
   return new Relay({
     topics,
-    events: relayEvents(logger, metrics),
+    events,
     store: {
       isOurs: (lane, epoch) =>
         pool.lend((connection) => ownsLane(connection, joined.processor?.process ?? 0n, lane, epoch)),
@@ -40,6 +45,13 @@ export function makeRelay({ parts, names, codec, pool, joined }: RelayMaking): R
         pool.lend((connection) => readMessages(connection, lane, topic, { from, until, limit })),
       blockDigest: (lane, block) => pool.lend((connection) => readBlockDigest(connection, lane, block)),
       mark: (lane, epoch, topic, mark) => pool.lend((connection) => writeMark(connection, lane, epoch, topic, mark)),
+    },
+    crossing: {
+      outlets: (lane) => pool.lend((connection) => readOutletsOf(connection, lane)),
+      messages: (lane, toLane, span) => pool.lend((connection) => readCrossingMessages(connection, lane, toLane, span)),
+      send: (toLane, records) => producer.send(toLane, records),
+      sent: events.sent,
+      waits: events.waits,
     },
     openWriter: (lane) =>
       openLaneWriter(kafka, {

@@ -1,6 +1,6 @@
 // What has to be there before the first block: a database with lanes, and topics that fit them.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
 import type { TopicAdmin } from "../kafka/port.ts";
 import type { Connection } from "../store/database.ts";
 import { countLanes } from "../store/setup.ts";

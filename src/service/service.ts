@@ -1,12 +1,14 @@
 // Composition root of the running service: makes what its roles are, and takes it down in order.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { armFailpoints } from "../failpoints.ts";
 import { type Health, startHealthServer } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { newAuditor, type RunningAuditor } from "../workload/auditor/start.ts";
 import { type Common, openCommon, type ServiceParts } from "./common.ts";
+import { makeGateways } from "./gateways-role.ts";
 import { makeLanes } from "./lanes-role.ts";
+import { makeRates } from "./rates-role.ts";
 
 export type Service = {
   readonly httpPort: number;
@@ -18,23 +20,30 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { config, logger, metrics } = parts;
   arm(config, logger);
   const common = await openCommon(parts);
-  const lanes = config.roles.includes("lanes") ? await makeLanes(parts, common) : null;
+  const gateways = config.roles.includes("gateways")
+    ? await makeGateways(parts, common, (lane, cause, evidence) => lanes?.halt(lane, cause, evidence))
+    : null;
+  const lanes = config.roles.includes("lanes") ? await makeLanes(parts, common, gateways) : null;
   const auditor = config.roles.includes("auditor") ? makeAuditor(parts, common) : null;
+  const rates = config.roles.includes("rates") ? await makeRates(parts, common) : null;
   const health = await startHealthServer({
     host: config.httpHost,
     port: config.httpPort,
     metrics,
     live: () => lanes?.live() ?? { ok: true, reasons: [] },
-    ready: () => joined([...(lanes?.reasons() ?? []), ...(auditor?.reasons() ?? [])]),
+    ready: () => joined([lanes, gateways, auditor].flatMap((role) => role?.reasons() ?? [])),
   });
   await lanes?.start();
   auditor?.start();
+  rates?.start();
   const { roles } = config;
   logger.info({ httpPort: health.port, lanes: common.lanes, roles, process: lanes?.process() ?? null }, "running");
   return {
     httpPort: health.port,
     stop: async () => {
-      await Promise.all([auditor?.stop(), lanes?.stop()]);
+      // Gateways first: what they know is told while the lanes can still be asked.
+      await gateways?.stop();
+      await Promise.all([auditor?.stop(), lanes?.stop(), rates?.stop()]);
       await Promise.all([health.close(), common.admin.close()]);
     },
   };

@@ -2,7 +2,7 @@
 // `millrace migrate` does; safe to repeat, and it changes nothing that is there.
 
 import { join } from "node:path";
-import { type Config, type TopicNames, topicNames } from "../config.ts";
+import { type Config, ratesTopic, type TopicNames, topicNames } from "../config/config.ts";
 import { loadDeclared } from "../declared/load.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings, TopicSpec } from "../kafka/port.ts";
@@ -10,7 +10,7 @@ import { openRegistry } from "../kafka/registry.ts";
 import { connect } from "../store/database.ts";
 import { migrateDatabase } from "../store/migrate.ts";
 import { createPartitionsAhead, setUpLanes } from "../store/setup.ts";
-import { type Addresses, databaseSettings, REGISTRY_TIMEOUT_MS, topicSchemas } from "./dependencies.ts";
+import { type Addresses, databaseSettings, REGISTRY_TIMEOUT_MS, ratesSchema, topicSchemas } from "./dependencies.ts";
 import { LanesDisagree } from "./requirements.ts";
 
 export type SetUp = {
@@ -32,19 +32,20 @@ export async function setUp(config: Config, addresses: Addresses, lanes: number,
     const known = await setUpLanes(owner, lanes);
     const partitionsMade = await createPartitionsAhead(owner, config.partitionsAheadHours);
     const names = topicNames(config);
-    await createTopics(kafka, names, known);
+    const rates = ratesTopic(config);
+    await createTopics(kafka, names, rates, known);
     const registry = openRegistry({ url: addresses.schemaRegistryUrl, timeoutMs: REGISTRY_TIMEOUT_MS });
-    await registry.registerSchemas(Object.values(topicSchemas(names, declared)));
-    return { lanes: known, migrations: applied, partitionsMade, topics: Object.values(names) };
+    await registry.registerSchemas([...Object.values(topicSchemas(names, declared)), ratesSchema(config, declared)]);
+    return { lanes: known, migrations: applied, partitionsMade, topics: [...Object.values(names), rates] };
   } finally {
     await owner.close();
   }
 }
 
-async function createTopics(kafka: KafkaSettings, names: TopicNames, lanes: number): Promise<void> {
+async function createTopics(kafka: KafkaSettings, names: TopicNames, rates: string, lanes: number): Promise<void> {
   const admin = await openAdmin(kafka);
   try {
-    await admin.createTopics(topicSpecs(names, lanes));
+    await admin.createTopics([...topicSpecs(names, lanes), ratesSpec(rates)]);
     const counts = await admin.partitionCounts(Object.values(names));
     const wrong = [...counts].filter(([, partitions]) => partitions !== lanes);
     if (wrong.length === 0) return;
@@ -57,7 +58,13 @@ async function createTopics(kafka: KafkaSettings, names: TopicNames, lanes: numb
   }
 }
 
-/** Append time is the clock of a lane, so the inputs must carry the broker's. Nothing is compacted: every message counts. */
+/** One partition, so that all that is said of rates has one order, and of each pair of a feed the newest is kept. Append
+ *  time says when a rate was there to be known. */
+function ratesSpec(topic: string): TopicSpec {
+  return { topic, partitions: 1, settings: { "cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime" } };
+}
+
+/** Append time is the clock of a lane, so the inputs must carry the broker's. None of these is compacted: every message counts. */
 function topicSpecs(names: TopicNames, partitions: number): TopicSpec[] {
   const kept = (days: number): Record<string, string> => ({
     "cleanup.policy": "delete",

@@ -1,7 +1,9 @@
 // What a running service tells of itself: metrics that are read when somebody scrapes, health, and offsets for lag tools.
 
-import { type Config, topicNames } from "../config.ts";
+import { type Config, topicNames } from "../config/config.ts";
+import type { Rules } from "../domain/rules.ts";
 import type { Reader, TopicAdmin } from "../kafka/port.ts";
+import { CODE_OF_AN_EVENT } from "../processor/block.ts";
 import type { HaltedLanes } from "../processor/halted-lanes.ts";
 import type { Processor } from "../processor/processor.ts";
 import type { Upkeep } from "../processor/upkeep.ts";
@@ -15,6 +17,7 @@ const READER_SILENT_MAX_MS = 30_000;
 
 export type Watching = {
   readonly metrics: Metrics;
+  readonly rules: Rules;
   readonly processor: Processor;
   readonly relay: Relay;
   readonly halted: HaltedLanes;
@@ -23,7 +26,10 @@ export type Watching = {
   readonly retentionMs: number | null;
 };
 
-export function watch({ metrics, processor, relay, halted, upkeep, retentionMs }: Watching): void {
+export function watch({ metrics, rules, processor, relay, halted, upkeep, retentionMs }: Watching): void {
+  for (const flow of rules.flowsByNumber.values()) {
+    metrics.expectAttention(flow.name, [...flow.attention, CODE_OF_AN_EVENT]);
+  }
   const secondsUntil = (atMs: number | null): number | null => (atMs === null ? null : (atMs - Date.now()) / 1000);
   metrics.watchLanes(() =>
     processor.lanes.map((lane) => {
@@ -51,6 +57,11 @@ export function watch({ metrics, processor, relay, halted, upkeep, retentionMs }
     clockSkewSeconds: processor.skewMs / 1000,
     partitionsAheadSeconds: secondsUntil(upkeep.partitionsUntilMs),
     hasStandby: upkeep.hasStandby,
+    attention: upkeep.attention.map(({ lane, cases, sinceMs }) => ({
+      lane,
+      cases,
+      oldestSeconds: Math.max(0, (Date.now() - sinceMs) / 1000),
+    })),
   }));
 }
 
@@ -84,8 +95,8 @@ export function tellLagTools(admin: TopicAdmin, config: Config, processor: Proce
   const names = topicNames(config);
   const tell = async (): Promise<void> => {
     const offsets = processor.lanes.flatMap(({ number, head }) => [
-      { topic: names.intents, partition: number, offset: head.intents.next },
-      { topic: names.reports, partition: number, offset: head.reports.next },
+      { topic: names.intents, partition: number, offset: head.intents.next, note: "" },
+      { topic: names.reports, partition: number, offset: head.reports.next, note: "" },
     ]);
     if (offsets.length === 0) return;
     await admin.publishGroupOffsets(`${config.topicPrefix}millrace`, offsets).catch(() => undefined);

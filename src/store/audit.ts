@@ -7,6 +7,7 @@ import { plainArray, readTimestampMs } from "./literals.ts";
 import { auditCut, auditHead, auditNext, auditPartitions, auditStanding } from "./sql/audit-cut.ts";
 import * as pages from "./sql/audit-pages.ts";
 import * as strays from "./sql/audit-strays.ts";
+import { readParameters } from "./sql/parameters.ts";
 import { readFlows } from "./sql/setup.ts";
 
 export type LaneCut = {
@@ -29,7 +30,19 @@ export type LaneCut = {
   readonly timerDueAt: string;
   readonly timerCaseId: string;
   readonly timerName: string;
+  /** of the tables of what lanes have sent each other and taken, as in a block */
+  readonly sent: LanePairs;
+  readonly seen: LanePairs;
 };
+
+/** `3 17,5 2`: a lane and a sequence, pair by pair; null when nothing crossed. */
+export type LanePairs = string | null;
+
+/** A sequence by lane. */
+export function readLanePairs(text: LanePairs): Map<number, bigint> {
+  const pairs = text === null ? [] : text.split(",").map((pair) => pair.split(" "));
+  return new Map(pairs.map(([lane = "", sequence = ""]) => [Number(lane), BigInt(sequence)]));
+}
 
 /** Times are text as Postgres prints them in UTC: two are equal when their texts are. */
 export type BlockRow = {
@@ -55,6 +68,12 @@ export type BlockRow = {
   readonly deadLettersFrom: bigint;
   readonly deadLettersNext: bigint;
   readonly halt: bigint | null;
+  /** the next sequence to each lane that it sent to, and the last that it took from each: those that it moved */
+  readonly sent: LanePairs;
+  readonly seen: LanePairs;
+  /** versions that it decided by; 0n: none */
+  readonly ratesVersion: bigint;
+  readonly parametersVersion: bigint;
 };
 
 export type LineRow = {
@@ -114,6 +133,15 @@ export type CaseRow = {
   readonly occurredAtMicros: bigint;
   /** timers that the case waits for and that the timer table does not have */
   readonly missingTimers: readonly string[];
+  /** among those that wait for a person */
+  readonly isListed: boolean;
+};
+
+/** A case that is listed as waiting for a person. */
+export type AttentionRow = {
+  /** with dashes */
+  readonly caseId: string;
+  readonly hasCase: boolean;
 };
 
 export type TimerRow = {
@@ -166,6 +194,45 @@ export async function readFlowSources(
     number: row["flow"] as number,
     source: row["source"] as string,
   }));
+}
+
+/** A rate as far as conversions hang on it; `life`: spans behind each other, each until when, how good, how many basis points
+ *  on top, and the longest lock. */
+export type RateRow = {
+  readonly version: bigint;
+  readonly feed: string;
+  readonly priority: number;
+  readonly pivot: string;
+  readonly base: string;
+  readonly quote: string;
+  readonly mid: string | null;
+  readonly life: readonly (readonly [untilMs: number, quality: string, extraBps: number, lockMs: number | null])[];
+};
+
+/** Rates of versions with `after < version <= until`, older ones first. */
+export function ratePages(
+  connection: Connection,
+  versions: { readonly after: bigint; readonly until: bigint },
+  limit: number,
+): Pager<RateRow> {
+  return pager(limit, (after: RateRow | null) => {
+    const key =
+      after === null ? [versions.after + 1n, "", "", ""] : [after.version, after.feed, after.base, after.quote];
+    return connection.run(pages.auditRates, [...key, versions.until, limit]);
+  });
+}
+
+/** What a version of the parameters says, both as JSON; of one that was registered before settings were, those are null. */
+export type ParameterTexts = { readonly overlays: string; readonly settings: string | null };
+
+export async function readParameterTexts(connection: Connection): Promise<Map<bigint, ParameterTexts>> {
+  const { rows } = await connection.run(readParameters, []);
+  return new Map(
+    rows.map((row) => [
+      BigInt(String(row["version"])),
+      { overlays: row["source"] as string, settings: row["settings"] as string | null },
+    ]),
+  );
 }
 
 /** A time as `recordedAt` has it, in milliseconds. */
@@ -221,6 +288,27 @@ export function messagePages(
   });
 }
 
+/** A message to another lane. */
+export type CrossingRow = MessageRow & { readonly toLane: number };
+
+/** Messages to one other lane with `from <= sequence`. */
+export function crossingPages(
+  connection: Connection,
+  of: { readonly lane: number; readonly toLane: number; readonly from: bigint },
+  limit: number,
+): Pager<CrossingRow> {
+  return pager(limit, (after: CrossingRow | null) => {
+    const key = after === null ? [of.from - 1n, "infinity"] : [after.sequence, after.recordedAt];
+    return connection.run(pages.auditCrossing, [of.lane, of.toLane, ...key, limit]);
+  });
+}
+
+/** Currencies by the accounts of a path in a lane. */
+export async function readAccountsOf(connection: Connection, lane: number, path: string): Promise<Map<bigint, string>> {
+  const { rows } = await connection.run(pages.auditAccountsOf, [lane, path]);
+  return new Map(rows.map((row) => [row["account"] as bigint, row["currency"] as string]));
+}
+
 /** Quarantine rows of one topic, of blocks with `after < block <= until`, by offset. */
 export function quarantinePages(
   connection: Connection,
@@ -269,6 +357,12 @@ export function timerPages(connection: Connection, lane: number, limit: number):
       after?.name ?? "",
       limit,
     ]),
+  );
+}
+
+export function attentionPages(connection: Connection, lane: number, limit: number): Pager<AttentionRow> {
+  return pager(limit, (after: AttentionRow | null) =>
+    connection.run(pages.auditAttention, [lane, after?.caseId ?? NIL, limit]),
   );
 }
 

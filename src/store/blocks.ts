@@ -2,11 +2,21 @@
 // not grow with the batch. Every statement carries the lane, no statement touches another lane's rows.
 
 import { assert } from "../domain/assert.ts";
-import type { Account, CaseData, CaseRecord, Line, TimerKey } from "../domain/books.ts";
+import type { Account, CaseRecord, Line, Sought, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
+import { readData, type StoredData, writeData } from "./case-data.ts";
+import { type ArrivedMessage, askUnsent, type Unsent, unsentOf } from "./crossing.ts";
 import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
-import { byteaArray, plainArray, readTimestampMs, textArray, timestamp, timestampMicros } from "./literals.ts";
+import {
+  byteaArray,
+  documentList,
+  plainArray,
+  readTimestampMs,
+  textArray,
+  timestamp,
+  timestampMicros,
+} from "./literals.ts";
 import { begin, commit } from "./sql/begin.ts";
 import { lockLane } from "./sql/lock-lane.ts";
 import { readBalances } from "./sql/read-balances.ts";
@@ -14,6 +24,8 @@ import { readCases } from "./sql/read-cases.ts";
 import { type OptionalPart, writeBlockWith } from "./sql/write-block.ts";
 
 export const TOPIC_NUMBERS = { outcomes: 0, commands: 1, deadLetters: 2 } as const;
+/** Messages to other lanes; the only topic whose sequences count per receiving lane. */
+export const CROSSING_TOPIC_NUMBER = 3;
 export type OutgoingTopic = keyof typeof TOPIC_NUMBERS;
 
 export type LockedLane = {
@@ -32,29 +44,35 @@ export type Situation = {
   readonly lane: LockedLane;
   readonly cases: readonly CaseRow[];
   readonly balances: readonly BalanceRow[];
+  /** what was asked for; left out where everything there is was given */
+  readonly sought?: Sought;
+  /** of the messages asked for, those that their senders have not sent */
+  readonly unsent?: Unsent;
 };
 
 /** Begins the block's dbTransaction, locks the lane row and reads what the batch concerns, in one round trip.
+ *  @param messages of other lanes that are new, to be found in their senders' outboxes
  *  @throws ConnectionLost | DatabaseError */
 export async function beginBlock(
   connection: Connection,
   lane: number,
-  concerned: Concerned,
+  { caseIds, paths }: Concerned,
+  messages: readonly ArrivedMessage[] = [],
 ): Promise<Situation | null> {
   const steps: Step[] = [
     { statement: begin, values: [] },
     { statement: lockLane, values: [lane] },
   ];
-  const { caseIds, paths } = concerned;
-  if (caseIds.length > 0) {
-    const [low, high] = bounds(caseIds);
-    steps.push({ statement: readCases, values: [lane, plainArray(caseIds), low, high] });
-  }
-  if (paths.length > 0) steps.push({ statement: readBalances, values: [lane, textArray(paths)] });
+  const ask = (step: Step): number => steps.push(step) - 1;
+  const casesAt =
+    caseIds.length > 0 ? ask({ statement: readCases, values: [lane, plainArray(caseIds), ...bounds(caseIds)] }) : null;
+  const balancesAt = paths.length > 0 ? ask({ statement: readBalances, values: [lane, textArray(paths)] }) : null;
+  const unsent = askUnsent(lane, messages);
+  const unsentAt = unsent === null ? null : ask(unsent);
   const results = await connection.flight(steps);
   const locked = results[1]?.rows[0];
   if (locked === undefined) return null;
-  const at = caseIds.length > 0 ? 3 : 2;
+  const rowsOf = (at: number | null) => (at === null ? [] : (results[at] as Result).rows);
   return {
     lane: {
       epoch: locked["epoch"] as bigint,
@@ -62,19 +80,23 @@ export async function beginBlock(
       digest: locked["digest"] as Buffer,
       clockMs: readTimestampMs(locked["clock_at"]),
     },
-    cases: caseIds.length > 0 ? (results[2] as Result).rows.map(readCase) : [],
-    balances: paths.length > 0 ? (results[at] as Result).rows.map(readBalance) : [],
+    cases: rowsOf(casesAt).map(readCase),
+    balances: rowsOf(balancesAt).map(readBalance),
+    unsent: unsentOf(messages, rowsOf(unsentAt)),
   };
 }
 
-/** Further holders' accounts, in the same dbTransaction. */
-export async function readMoreBalances(
+/** Further cases and holders' accounts, in the same dbTransaction and in one round trip. */
+export async function readMore(
   connection: Connection,
   lane: number,
-  paths: readonly string[],
-): Promise<BalanceRow[]> {
-  if (paths.length === 0) return [];
-  return (await connection.run(readBalances, [lane, textArray(paths)])).rows.map(readBalance);
+  { caseIds, paths }: Concerned,
+): Promise<Pick<Situation, "cases" | "balances">> {
+  const [cases, balances] = await Promise.all([
+    caseIds.length === 0 ? null : connection.run(readCases, [lane, plainArray(caseIds), ...bounds(caseIds)]),
+    paths.length === 0 ? null : connection.run(readBalances, [lane, textArray(paths)]),
+  ]);
+  return { cases: cases?.rows.map(readCase) ?? [], balances: balances?.rows.map(readBalance) ?? [] };
 }
 
 function bounds(ids: readonly string[]): [string, string] {
@@ -98,29 +120,6 @@ function readCase(row: Record<string, unknown>): CaseRow {
     history: row["history"] as string,
     occurredAtMicros: BigInt(readTimestampMs(row["occurred_at"])) * 1000n,
   };
-}
-
-type StoredData = { c?: Record<string, string>; v?: Record<string, string>; t?: Record<string, number> };
-
-function readData(stored: StoredData | null): CaseData {
-  const values = Object.entries(stored?.v ?? {}).map(([name, digits]) => [name, BigInt(digits)] as const);
-  return { currencies: stored?.c ?? {}, values: Object.fromEntries(values), timers: stored?.t ?? {} };
-}
-
-/** `{"c":{"S":"EUR"},"v":{"amount":"1000"},"t":{"expiry":1763690000000}}`; null when there is nothing to keep. Put together
- *  by hand, twice as fast: the names are words of a flow's file and the values codes and digits, so nothing needs escaping. */
-function writeData({ currencies, values, timers }: CaseData): string | null {
-  const parts = [section("c", currencies, '"'), section("v", values, '"'), section("t", timers, "")];
-  const text = parts.filter((part) => part !== "").join(",");
-  return text === "" ? null : `{${text}}`;
-}
-
-function section(letter: string, named: Readonly<Record<string, unknown>>, quote: string): string {
-  let text = "";
-  for (const name in named) {
-    text += `${text === "" ? `"${letter}":{` : ","}"${name}":${quote}${named[name]}${quote}`;
-  }
-  return text === "" ? "" : `${text}}`;
 }
 
 function readBalance(row: Record<string, unknown>): BalanceRow {
@@ -155,7 +154,28 @@ export type OutgoingMessages = {
   /** positions in `bytes`, counted from 0 */
   readonly starts: readonly number[];
   readonly sizes: readonly number[];
+  /** to other lanes, by lane and sequence; in the same buffer, behind the others */
+  readonly crossing: CrossingMessages;
 };
+
+export type CrossingMessages = {
+  readonly toLanes: readonly number[];
+  readonly sequences: readonly bigint[];
+  readonly keys: readonly string[];
+  readonly starts: readonly number[];
+  readonly sizes: readonly number[];
+};
+
+export const NO_CROSSING_MESSAGES: CrossingMessages = { toLanes: [], sequences: [], keys: [], starts: [], sizes: [] };
+
+/** The pairs that a block moves: by lane, the next sequence to it and the last one taken from it. */
+export type CrossingRows = {
+  readonly sent: readonly (readonly [number, bigint])[];
+  readonly seen: readonly (readonly [number, bigint])[];
+};
+
+/** Ids of cases that have come to wait for a person, and of those that wait for one no more. */
+export type AttentionRows = { readonly begun: readonly string[]; readonly over: readonly string[] };
 
 export type BlockRows = {
   readonly lane: number;
@@ -164,6 +184,10 @@ export type BlockRows = {
   readonly after: Head;
   readonly linesHash: Buffer;
   readonly messagesHash: Buffer;
+  /** versions that it decided by */
+  readonly ratesVersion: bigint;
+  readonly parametersVersion: bigint;
+  /** how far it has moved the position of timers: those count too that an earlier one of the block has cancelled */
   readonly timersFired: number;
   readonly cases: readonly CaseRecord[];
   readonly accounts: readonly Account[];
@@ -172,7 +196,10 @@ export type BlockRows = {
   readonly lines: readonly Line[];
   readonly timersArmed: readonly TimerKey[];
   readonly timersGone: readonly TimerKey[];
+  readonly attention: AttentionRows;
   readonly messages: OutgoingMessages;
+  /** null when nothing crossed */
+  readonly crossing: CrossingRows | null;
   readonly quarantine: readonly QuarantineRow[];
   readonly halt: bigint | null;
 };
@@ -181,7 +208,7 @@ export type BlockRows = {
  *  @returns what COMMIT was answered with: a failed dbTransaction answers it with ROLLBACK and no error
  *  @throws ConnectionLost (then the outcome is unknown) | DatabaseError; MR001 when the head was not ours to move, MR002
  *          when rows are not those that were read */
-export async function writeBlock(connection: Connection, rows: BlockRows): Promise<string> {
+export function writeBlock(connection: Connection, rows: BlockRows): Promise<string> {
   const { statement, parameters } = writeBlockWith(partsOf(rows));
   const values = inOrder(parameters, [
     headColumns(rows),
@@ -189,8 +216,10 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
     accountColumns(rows),
     lineColumns(rows),
     timerColumns(rows),
+    attentionColumns(rows),
     messageColumns(rows),
     quarantineColumns(rows),
+    crossingColumns(rows),
   ]);
   const warningsBefore = connection.warnings;
   const answering = connection.answers([
@@ -198,6 +227,14 @@ export async function writeBlock(connection: Connection, rows: BlockRows): Promi
     { statement: commit, values: [] },
   ]);
   reach("block.sent");
+  return judgeAnswers(connection, warningsBefore, answering);
+}
+
+async function judgeAnswers(
+  connection: Connection,
+  warningsBefore: number,
+  answering: Promise<PromiseSettledResult<Result>[]>,
+): Promise<string> {
   const [written, done] = (await answering) as [PromiseSettledResult<Result>, PromiseSettledResult<Result>];
   if (written.status === "rejected") throw written.reason;
   // An error at COMMIT proves nothing, and a warning says that it is on this server's disk alone (a cancelled synchronous
@@ -230,14 +267,25 @@ function inOrder(parameters: readonly string[], groups: readonly Columns[]): unk
   });
 }
 
-function partsOf({ cases, accounts, opened, timersArmed, timersGone, quarantine }: BlockRows): OptionalPart[] {
+function partsOf({
+  cases,
+  accounts,
+  opened,
+  timersArmed,
+  timersGone,
+  attention,
+  quarantine,
+  crossing,
+}: BlockRows): OptionalPart[] {
   const parts: OptionalPart[] = [];
   if (movedCases(cases).length > 0) parts.push("movedCases");
   if (opened.size > 0) parts.push("openedAccounts");
   if (accounts.length > opened.size) parts.push("movedAccounts");
   if (timersArmed.length > 0) parts.push("armed");
   if (timersGone.length > 0) parts.push("gone");
+  if (attention.begun.length + attention.over.length > 0) parts.push("attention");
   if (quarantine.length > 0) parts.push("putAside");
+  if (crossing !== null) parts.push("crossing");
   return parts;
 }
 
@@ -254,12 +302,12 @@ function caseColumns({ cases }: BlockRows) {
     ),
     newHolders: textArray(fresh.map((one) => one.holderId)),
     newStates: textArray(fresh.map((one) => one.state)),
-    newData: textArray(fresh.map((one) => writeData(one.data))),
+    newData: documentList(fresh.map((one) => writeData(one.data))),
     newHistories: textArray(fresh.map((one) => one.history)),
     newOccurredAt: plainArray(fresh.map((one) => `"${timestampMicros(one.occurredAtMicros)}"`)),
     caseIds: plainArray(ids),
     states: textArray(moved.map((one) => one.state)),
-    data: textArray(moved.map((one) => writeData(one.data))),
+    data: documentList(moved.map((one) => writeData(one.data))),
     histories: textArray(moved.map((one) => one.history)),
   };
 }
@@ -319,6 +367,10 @@ function timerColumns({ timersArmed, timersGone, timersFired }: BlockRows) {
   };
 }
 
+function attentionColumns({ attention }: BlockRows) {
+  return { attentionBegun: plainArray(attention.begun), attentionOver: plainArray(attention.over) };
+}
+
 function messageColumns({ messages }: BlockRows) {
   return {
     messages: messages.bytes,
@@ -343,8 +395,25 @@ function quarantineColumns({ quarantine }: BlockRows) {
   };
 }
 
+function crossingColumns({ messages, crossing }: BlockRows) {
+  const { sent, seen } = crossing ?? NOTHING_CROSSED;
+  return {
+    crossingTo: plainArray(messages.crossing.toLanes),
+    crossingSequences: plainArray(messages.crossing.sequences),
+    crossingKeys: textArray(messages.crossing.keys),
+    crossingStarts: plainArray(messages.crossing.starts.map((start) => start + 1)),
+    crossingSizes: plainArray(messages.crossing.sizes),
+    sentTo: plainArray(sent.map(([lane]) => lane)),
+    sentNext: plainArray(sent.map(([, next]) => next)),
+    seenFrom: plainArray(seen.map(([lane]) => lane)),
+    seenSequences: plainArray(seen.map(([, sequence]) => sequence)),
+  };
+}
+
+const NOTHING_CROSSED: CrossingRows = { sent: [], seen: [] };
+
 function headColumns(rows: BlockRows) {
-  const { lane, process, before, after, linesHash, messagesHash, halt } = rows;
+  const { lane, process, before, after, linesHash, messagesHash, halt, ratesVersion, parametersVersion } = rows;
   const known = rows.accounts.filter((one) => !rows.opened.has(one.id));
   return {
     lane,
@@ -352,6 +421,8 @@ function headColumns(rows: BlockRows) {
     linesHash,
     messagesHash,
     halt,
+    ratesVersion,
+    parametersVersion,
     block: after.block,
     nowAt: timestamp(after.nowMs),
     epoch: after.epoch,
@@ -377,6 +448,11 @@ function headColumns(rows: BlockRows) {
     deadLettersFrom: before.deadLettersNext,
     deadLettersNext: after.deadLettersNext,
     accountCount: after.accounts,
-    expected: plainArray([movedCases(rows.cases).length, known.length, rows.timersGone.length]),
+    expected: plainArray([
+      movedCases(rows.cases).length,
+      known.length,
+      rows.timersGone.length,
+      ...(rows.crossing === null ? [] : [rows.crossing.sent.length, rows.crossing.seen.length]),
+    ]),
   };
 }

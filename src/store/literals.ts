@@ -17,6 +17,12 @@ export function textArray(values: readonly (string | null)[]): string {
   return `${text}}`;
 }
 
+/** JSON documents as one text, for `string_to_array(…, E'\\x1f', 'null')`: a control character is written as an escape inside
+ *  a document, so it can stand between two. Quoting a case's data for an array literal cost more than writing it. */
+export function documentList(documents: readonly (string | null)[]): string {
+  return documents.map((document) => document ?? "null").join("\u001f");
+}
+
 export function byteaArray(values: readonly (Buffer | null)[]): string {
   return `{${values.map((value) => (value === null ? "null" : `"\\\\x${value.toString("hex")}"`)).join(",")}}`;
 }

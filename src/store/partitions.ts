@@ -7,8 +7,8 @@ import {
   dropPartition,
   keepAppendOnly,
   showNeededBlocks,
+  showOpenCases,
   showUnpublished,
-  showWaitingCases,
 } from "./sql/detach-partition.ts";
 import { showClock, showPartitions } from "./sql/show-partitions.ts";
 
@@ -63,20 +63,32 @@ export type StillNeeded = { readonly partition: string; readonly lanes: readonly
 type Need = { readonly ask: (partition: string) => string; readonly why: string };
 
 /** Asked while the tables are locked, so that what is true then stays true; each is a probe or two a lane. */
-const NEEDS: Record<PartitionedTable, Need | null> = {
+const NEEDS: Record<Exclude<PartitionedTable, "case_state">, Need | null> = {
   line: null,
   block: { ask: showNeededBlocks, why: "holds a lane's newest block, or the block of its newest outgoing message" },
-  outbox: { ask: showUnpublished, why: "holds messages that are not known to be published" },
-  case_state: null, // see WAITING_CASES
+  outbox: {
+    ask: showUnpublished,
+    why: "holds messages that are not known to be published, or not taken by the lane they are for",
+  },
 };
-const WAITING_CASES: Need = { ask: showWaitingCases, why: "holds cases that still wait for a timer" };
+
+/** States in which cases have come to their end, by the number of their flow version. */
+export type CaseEnds = readonly { readonly flow: number; readonly state: string }[];
 
 /** What would keep partitions that leave together, asked without a lock: a block or message that comes in between may
  *  change the answer.
  *  @returns null when they could leave now */
-export async function whatNeeds(connection: Connection, partitions: readonly Partition[]): Promise<StillNeeded | null> {
+export async function whatNeeds(
+  connection: Connection,
+  partitions: readonly Partition[],
+  ends: CaseEnds,
+): Promise<StillNeeded | null> {
+  const openCases: Need = {
+    ask: (name) => showOpenCases(name, ends),
+    why: "holds cases that have not come to their end",
+  };
   for (const { table, name } of partitions) {
-    const need = table === "case_state" ? WAITING_CASES : NEEDS[table];
+    const need = table === "case_state" ? openCases : NEEDS[table];
     const lanes = need === null ? [] : await lanesIn(connection, need.ask(name));
     if (need !== null && lanes.length > 0) return { partition: name, lanes, why: need.why };
   }
@@ -86,20 +98,23 @@ export async function whatNeeds(connection: Connection, partitions: readonly Par
 /** Takes partitions out of their tables, all of them or none: a day's lines and blocks leave together, because balances
  *  of a moment are told from both.
  *  @param partitions attached ones
+ *  @param ends       of every flow version: a case that is in none of them is needed
  *  @param afterwards `drop` is for the outbox only: what is published is in Kafka
  *  @throws DatabaseError 55P03 when something kept a table longer than lock_timeout: try again */
 export async function detachTogether(
   connection: Connection,
   partitions: readonly Partition[],
+  ends: CaseEnds,
   afterwards: "keep" | "drop",
 ): Promise<"detached" | StillNeeded> {
-  // A case that old gets no timer any more but by an operator's act, and all timers are read for the answer: so it is
-  // asked before anything is locked.
-  const waiting = await whatNeeds(
+  // A case at its end stays there, and one that is as old opens only beside the one that asks it or is its parent: so this,
+  // for which all of the cases are read, is asked before anything is locked.
+  const open = await whatNeeds(
     connection,
     partitions.filter(({ table }) => table === "case_state"),
+    ends,
   );
-  if (waiting !== null) return waiting;
+  if (open !== null) return open;
   await connection.plain("begin");
   try {
     const needed = await detachEach(connection, partitions, afterwards);
@@ -118,7 +133,7 @@ async function detachEach(
 ): Promise<StillNeeded | null> {
   for (const { table, name } of partitions) {
     await connection.plain(detachPartition(table, name));
-    const need = NEEDS[table];
+    const need = table === "case_state" ? null : NEEDS[table];
     const lanes = need === null ? [] : await lanesIn(connection, need.ask(name));
     if (need !== null && lanes.length > 0) return { partition: name, lanes, why: need.why };
     if (table === "line" || table === "block") await connection.plain(keepAppendOnly(name));

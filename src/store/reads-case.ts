@@ -5,7 +5,14 @@ import type { Connection } from "./database.ts";
 import { plainArray, readTimestampMs } from "./literals.ts";
 import { type OutboxMessage, readMessages } from "./outbox.ts";
 import { type LedgerLine, readLine } from "./reads-lines.ts";
-import { showBlockTimes, showCase, showCaseLines } from "./sql/show-case.ts";
+import {
+  showAttention,
+  showBlockTimes,
+  showCase,
+  showCaseCommands,
+  showCaseLines,
+  showWaiting,
+} from "./sql/show-case.ts";
 
 export type StoredCase = {
   readonly lane: number;
@@ -63,4 +70,50 @@ export async function readOutcomesFrom(
   const messages = await readMessages(connection, lane, "outcomes", span);
   if (messages[0]?.sequence !== sequence) return [];
   return messages.filter((message) => message.block === block);
+}
+
+/** Commands of the holder in the blocks of its case that are still in the outbox, in their order. */
+export async function readCommandsOf(connection: Connection, one: StoredCase): Promise<OutboxMessage[]> {
+  const blocks = plainArray([...new Set(one.history.map((entry) => entry.block))]);
+  const { rows } = await connection.run(showCaseCommands, [one.lane, blocks, one.holderId]);
+  return rows as unknown as OutboxMessage[];
+}
+
+/** A case that waits for a person. */
+export type WaitingCase = {
+  /** with dashes */
+  readonly uuid: string;
+  readonly kind: string;
+  readonly lane: number;
+  readonly holderId: string;
+  /** `name@version` */
+  readonly flow: string;
+  readonly state: string;
+  readonly sinceMs: number;
+};
+
+/** Those that have waited longest first.
+ *  @param limit at most this many; null for all */
+export async function readWaiting(connection: Connection, limit: number | null): Promise<WaitingCase[]> {
+  return (await connection.run(showWaiting, [limit])).rows.map((row) => ({
+    uuid: row["case_id"] as string,
+    kind: row["kind"] as string,
+    lane: row["lane"] as number,
+    holderId: row["holder_id"] as string,
+    flow: row["flow"] as string,
+    state: row["state"] as string,
+    sinceMs: readTimestampMs(row["since"]),
+  }));
+}
+
+/** How many cases of a lane wait for a person, and since when the first of them does. */
+export type LaneAttention = { readonly lane: number; readonly cases: number; readonly sinceMs: number };
+
+/** Of the lanes that have any. */
+export async function readAttention(connection: Connection): Promise<LaneAttention[]> {
+  return (await connection.run(showAttention, [])).rows.map((row) => ({
+    lane: row["lane"] as number,
+    cases: row["cases"] as number,
+    sinceMs: readTimestampMs(row["since"]),
+  }));
 }

@@ -101,6 +101,8 @@ export type Resumption = {
   /** offsets from which to go on; null keeps the position */
   readonly intentsAt: bigint | null;
   readonly reportsAt: bigint | null;
+  /** the output topics are not those of before: what they held is gone with them */
+  readonly outputsAnew: boolean;
 };
 
 export type Resumed = {
@@ -115,9 +117,9 @@ export type Resumed = {
 export async function resumeLane(
   connection: Connection,
   lane: number,
-  { reason, intentsAt, reportsAt }: Resumption,
+  { reason, intentsAt, reportsAt, outputsAnew }: Resumption,
 ): Promise<Resumed | null> {
-  const { rows } = await connection.run(resumeHalt, [lane, reason, intentsAt, reportsAt]);
+  const { rows } = await connection.run(resumeHalt, [lane, reason, intentsAt, reportsAt, outputsAnew]);
   const newest = rows.toSorted((one, other) => ((one["halt"] as bigint) < (other["halt"] as bigint) ? 1 : -1))[0];
   if (newest === undefined) return null;
   return {

@@ -35,14 +35,7 @@ export class FlowVersionChanged extends Error {
 export async function registerFlows(connection: Connection, flows: readonly FlowVersion[]): Promise<NumberedFlow[]> {
   for (const { name, version, contentHash, source } of flows)
     await connection.run(sql.insertFlow, [name, version, contentHash, source]);
-  const { rows } = await connection.run(sql.readFlows, []);
-  const known = rows.map((row) => ({
-    number: row["flow"] as number,
-    name: row["name"] as string,
-    version: row["version"] as string,
-    contentHash: row["content_hash"] as string,
-    source: row["source"] as string,
-  }));
+  const known = await readFlowVersions(connection);
   for (const flow of flows) {
     const stored = known.find((one) => one.name === flow.name && one.version === flow.version);
     if (stored?.contentHash !== flow.contentHash) {
@@ -52,6 +45,18 @@ export async function registerFlows(connection: Connection, flows: readonly Flow
     }
   }
   return known;
+}
+
+/** Every version that was ever registered, in that order. */
+export async function readFlowVersions(connection: Connection): Promise<NumberedFlow[]> {
+  const { rows } = await connection.run(sql.readFlows, []);
+  return rows.map((row) => ({
+    number: row["flow"] as number,
+    name: row["name"] as string,
+    version: row["version"] as string,
+    contentHash: row["content_hash"] as string,
+    source: row["source"] as string,
+  }));
 }
 
 /** @returns how many partitions were created */

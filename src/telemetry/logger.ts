@@ -2,6 +2,7 @@
 // line a block is debug. The only file that knows pino.
 
 import { pino, stdTimeFunctions } from "pino";
+import { holdsCardNumber, maskCardNumbers } from "../domain/cards/numbers.ts";
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -34,9 +35,20 @@ export function createLogger(settings: LogSettings, sink?: LogSink): Logger {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: digitsForBigints },
       serializers: { error: pino.stdSerializers.err },
+      hooks: { streamWrite: withoutCardNumbers },
     },
     settings.logPretty ? prettySink(target) : target,
   );
+}
+
+/** None of our lines holds what producers send. This is for the error of a library that quotes what it was given. */
+function withoutCardNumbers(line: string): string {
+  if (!holdsCardNumber(line)) return line;
+  const mask = (_name: string, value: unknown): unknown => {
+    if (typeof value === "string") return maskCardNumbers(value);
+    return typeof value === "number" && holdsCardNumber(String(value)) ? maskCardNumbers(String(value)) : value;
+  };
+  return `${JSON.stringify(JSON.parse(line), mask)}\n`;
 }
 
 /** JSON has no integers beyond 2^53 that every reader keeps, so offsets and amounts go as digits. */

@@ -158,6 +158,31 @@ export const METRICS = {
     labels: [],
     meaning: "1 while commits wait for a synchronous standby, 0 while a block is on one machine only.",
   },
+  attentionCases: {
+    name: "millrace_attention_cases",
+    kind: "gauge",
+    unit: "cases",
+    labels: ["lane"],
+    meaning:
+      "Cases that wait for a person (`millrace case list --waiting`), of lanes that have any. Each instance tells of all " +
+      "lanes, as they were at most half a minute ago.",
+  },
+  attentionOldestSeconds: {
+    name: "millrace_attention_oldest_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["lane"],
+    meaning: "How long the case of a lane that has waited longest for a person has done so. Told as the count is.",
+  },
+  attentionOutcomes: {
+    name: "millrace_attention_outcomes_total",
+    kind: "counter",
+    unit: "outcomes",
+    labels: ["flow", "code", "waits"],
+    meaning:
+      "Outcomes `ops.attention` of committed blocks, by flow and code (`other`: one that an event brought). waits=yes: the " +
+      "case is then among those that wait for a person; waits=no: the outcome alone tells of it.",
+  },
   producerIdChanges: {
     name: "millrace_producer_id_changes_total",
     kind: "counter",
@@ -231,6 +256,57 @@ export const METRICS = {
     unit: "cuts",
     labels: [],
     meaning: "Cuts that could not be audited, because database, broker or registry could not be reached.",
+  },
+  gatewayCommands: {
+    name: "millrace_gateway_commands_total",
+    kind: "counter",
+    unit: "commands",
+    labels: ["provider"],
+    meaning:
+      "Commands that were put to a provider; repeats after a restart included. `not_served` stands for all providers that this process does not serve.",
+  },
+  gatewayAnswers: {
+    name: "millrace_gateway_answers_total",
+    kind: "counter",
+    unit: "answers",
+    labels: ["provider", "result"],
+    meaning: "What providers said and is among the reports, by result. Worth an alert where many are unknown.",
+  },
+  gatewayInFlight: {
+    name: "millrace_gateway_in_flight_commands",
+    kind: "gauge",
+    unit: "commands",
+    labels: ["provider"],
+    meaning:
+      "Commands of lanes held here that were put to a provider and of which something is still to be told to their cases. Those that wait behind them are the lag of the group millrace-gateways.",
+  },
+  gatewayOldestSeconds: {
+    name: "millrace_gateway_oldest_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["provider"],
+    meaning: "Age of the oldest of these commands of which nothing has been told yet; 0 when there is none.",
+  },
+  ratesTaken: {
+    name: "millrace_rates_taken_total",
+    kind: "counter",
+    unit: "ticks",
+    labels: ["result"],
+    meaning: "Ticks of rate feeds that were judged: believed, dropped (read before, or out of order), refused.",
+  },
+  ratesRefused: {
+    name: "millrace_rates_refused_total",
+    kind: "counter",
+    unit: "ticks",
+    labels: ["reason"],
+    meaning: "Ticks of rate feeds that were put aside, by reason. The last rate believed stays until it is too old.",
+  },
+  ratesVersion: {
+    name: "millrace_rates_version",
+    kind: "gauge",
+    unit: "versions",
+    labels: [],
+    meaning: "The newest version of rates that this process knows; blocks record the one that they decided by.",
   },
   kafkaLogLines: {
     name: "millrace_kafka_client_log_lines_total",

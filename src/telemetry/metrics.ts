@@ -45,7 +45,14 @@ export type SystemFigures = {
   readonly partitionsAheadSeconds: number | null;
   /** null before it was asked for */
   readonly hasStandby: boolean | null;
+  readonly attention: readonly AttentionFigures[];
 };
+
+/** One lane of the whole system with cases that wait for a person. */
+export type AttentionFigures = { readonly lane: number; readonly cases: number; readonly oldestSeconds: number };
+
+/** One `ops.attention`; `waits`: its case then waits for a person. */
+export type Attention = { readonly flow: string; readonly code: string; readonly waits: boolean };
 
 export type RelayFigures = {
   readonly lane: number;
@@ -61,11 +68,21 @@ export type AuditFigures = {
   readonly auditedTo: ReadonlyMap<number, bigint>;
 };
 
+/** What a provider still has to answer. */
+export type GatewayFigures = {
+  readonly provider: string;
+  readonly inFlight: number;
+  readonly oldestSeconds: number;
+};
+
 export type Metrics = {
   /** one call per committed block */
   block(figures: BlockFigures): void;
   relayed(messages: number): void;
   quarantined(reason: string): void;
+  attention(raised: Attention): void;
+  /** where lanes are owned, before any block: shows 0 for every code that may come */
+  expectAttention(flow: string, codes: Iterable<string>): void;
   fenced(at: (typeof KNOWN_LABELS.fenced)[number]): void;
   unknownCommit(resolution: (typeof KNOWN_LABELS.unknownCommits)[number]): void;
   /** a line of the Kafka client, at the level it came to after demotion */
@@ -82,6 +99,14 @@ export type Metrics = {
   audited(blocks: { readonly decided: number; readonly notDecided: number }): void;
   auditFound(invariant: string, problems: number): void;
   auditFailed(): void;
+  gatewayTook(provider: string): void;
+  gatewayAnswered(provider: string, result: string): void;
+  /** once, where gateways run; must not throw */
+  watchGateways(read: () => readonly GatewayFigures[]): void;
+  /** one call per batch of ticks; `refused` has a reason for each that was put aside */
+  ratesTaken(ticks: { readonly believed: number; readonly dropped: number; readonly refused: readonly string[] }): void;
+  /** where rates are known; must not throw */
+  watchRates(read: () => bigint): void;
   /** the whole page in Prometheus's text format */
   page(): Promise<{ readonly contentType: string; readonly text: string }>;
 };
@@ -102,6 +127,11 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     block: (figures) => countBlock(counters, histograms, figures),
     relayed: (messages) => counters.relayed.inc(messages),
     quarantined: (reason) => counters.quarantined.inc({ reason }),
+    attention: (raised) => counters.attentionOutcomes.inc(attentionLabels(raised)),
+    expectAttention: (flow, codes) => {
+      for (const code of codes)
+        for (const waits of [true, false]) counters.attentionOutcomes.inc(attentionLabels({ flow, code, waits }), 0);
+    },
     fenced: (at) => counters.fenced.inc({ at }),
     unknownCommit: (resolution) => counters.unknownCommits.inc({ resolution }),
     kafkaLogLine: (level) => counters.kafkaLogLines.inc({ level }),
@@ -123,6 +153,16 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     },
     auditFound: (invariant, problems) => counters.auditFindings.inc({ invariant }, problems),
     auditFailed: () => counters.auditFailures.inc(),
+    gatewayTook: (provider) => counters.gatewayCommands.inc({ provider }),
+    gatewayAnswered: (provider, result) => counters.gatewayAnswers.inc({ provider, result }),
+    watchGateways: (read) => createGatewayGauges(gaugesOf(registry), read),
+    ratesTaken: ({ believed, dropped, refused }) => {
+      counters.ratesTaken.inc({ result: "believed" }, believed);
+      counters.ratesTaken.inc({ result: "dropped" }, dropped);
+      counters.ratesTaken.inc({ result: "refused" }, refused.length);
+      for (const reason of refused) counters.ratesRefused.inc({ reason });
+    },
+    watchRates: (read) => gaugesOf(registry)(METRICS.ratesVersion, (gauge) => gauge.set(Number(read()))),
     page: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
@@ -139,7 +179,12 @@ const NOTHING_SEEN: SystemFigures = {
   clockSkewSeconds: 0,
   partitionsAheadSeconds: null,
   hasStandby: null,
+  attention: [],
 };
+
+function attentionLabels({ flow, code, waits }: Attention) {
+  return { flow, code, waits: waits ? "yes" : "no" };
+}
 
 function options(declared: MetricDeclaration): { name: string; help: string; labelNames: string[] } {
   return { name: declared.name, help: declared.meaning, labelNames: [...declared.labels] };
@@ -152,6 +197,7 @@ function createCounters(registry: Registry) {
     intents: new Counter({ ...options(METRICS.intents), registers }),
     relayed: new Counter({ ...options(METRICS.relayed), registers }),
     quarantined: new Counter({ ...options(METRICS.quarantined), registers }),
+    attentionOutcomes: new Counter({ ...options(METRICS.attentionOutcomes), registers }),
     fenced: new Counter({ ...options(METRICS.fenced), registers }),
     unknownCommits: new Counter({ ...options(METRICS.unknownCommits), registers }),
     kafkaLogLines: new Counter({ ...options(METRICS.kafkaLogLines), registers }),
@@ -159,6 +205,10 @@ function createCounters(registry: Registry) {
     producerIdChanges: new Counter({ ...options(METRICS.producerIdChanges), registers }),
     auditBlocks: new Counter({ ...options(METRICS.auditBlocks), registers }),
     auditFindings: new Counter({ ...options(METRICS.auditFindings), registers }),
+    gatewayCommands: new Counter({ ...options(METRICS.gatewayCommands), registers }),
+    gatewayAnswers: new Counter({ ...options(METRICS.gatewayAnswers), registers }),
+    ratesTaken: new Counter({ ...options(METRICS.ratesTaken), registers }),
+    ratesRefused: new Counter({ ...options(METRICS.ratesRefused), registers }),
     auditFailures: new Counter({ ...options(METRICS.auditFailures), registers }),
   };
   for (const result of KNOWN_LABELS.intents) counters.intents.inc({ result }, 0);
@@ -250,6 +300,12 @@ function createSystemGauges(gauges: Gauges, watched: Watched): void {
     const { hasStandby } = watched.system();
     if (hasStandby !== null) gauge.set(hasStandby ? 1 : 0);
   });
+  gauges(METRICS.attentionCases, (gauge) => {
+    for (const { lane, cases } of watched.system().attention) gauge.set({ lane }, cases);
+  });
+  gauges(METRICS.attentionOldestSeconds, (gauge) => {
+    for (const { lane, oldestSeconds } of watched.system().attention) gauge.set({ lane }, oldestSeconds);
+  });
 }
 
 /** Made only where an auditor runs: a gauge without labels would show 0 elsewhere, and 0 is an alarm. */
@@ -259,5 +315,14 @@ function createAuditGauges(gauges: Gauges, read: () => AuditFigures): void {
   gauges(METRICS.auditOk, (gauge) => gauge.set(read().isGood ? 1 : 0));
   gauges(METRICS.auditLaneBlock, (gauge) => {
     for (const [lane, block] of read().auditedTo) gauge.set({ lane }, Number(block));
+  });
+}
+
+function createGatewayGauges(gauges: Gauges, read: () => readonly GatewayFigures[]): void {
+  gauges(METRICS.gatewayInFlight, (gauge) => {
+    for (const { provider, inFlight } of read()) gauge.set({ provider }, inFlight);
+  });
+  gauges(METRICS.gatewayOldestSeconds, (gauge) => {
+    for (const { provider, oldestSeconds } of read()) gauge.set({ provider }, oldestSeconds);
   });
 }

@@ -2,7 +2,7 @@
 
 import { haltRunbook } from "../domain/halts.ts";
 import type { Logger } from "./logger.ts";
-import type { BlockPhase, Metrics } from "./metrics.ts";
+import type { Attention, BlockPhase, Metrics } from "./metrics.ts";
 
 /** Adds up the phases of blocks until one is committed. Lanes overlap, so the sums are shared out by commit: exact as a
  *  total, a fair share for each block. */
@@ -25,6 +25,7 @@ type Counts = {
   readonly refused: number;
   readonly repeated: number;
   readonly quarantined: ReadonlyMap<string, number>;
+  readonly attention: readonly Attention[];
 };
 type Facts = {
   readonly inputs: number;
@@ -68,6 +69,7 @@ export function processorEvents(
       const { accepted, refused, repeated } = counts;
       metrics.block({ inputs: facts.inputs, accepted, refused, repeated, quarantined, phaseMs: phases.take() });
       for (const [reason, count] of counts.quarantined) for (let n = 0; n < count; n++) metrics.quarantined(reason);
+      for (const one of counts.attention) metrics.attention(one);
       if (logger.isLevelEnabled("debug"))
         logger.debug({ lane, block, accepted, refused, repeated, quarantined, ...facts }, "block");
     },
@@ -92,6 +94,9 @@ export function relayEvents(logger: Logger, metrics: Metrics) {
       metrics.reconnected("kafka");
       logger.warn({ lane, reason }, "relay opens again");
     },
+    sent: (_lane: number, _toLane: number, messages: number) => metrics.relayed(messages),
+    waits: (lane: number, toLane: number, reason: string) =>
+      logger.warn({ lane, toLane, reason }, "messages to another lane wait for its partition"),
     producerChanged: (lane: number, expected: bigint, found: bigint) => {
       metrics.producerIdChanged();
       logger.error(

@@ -2,6 +2,8 @@
 // which kind. An amount of "-1", a currency that nobody knows or a case id of rubbish is sent as it stands, because the
 // service is what answers it.
 
+import { CARD_REMEDY, cardFieldOf } from "../domain/cards/fields.ts";
+import { holdsCardNumber, maskCardNumbers } from "../domain/cards/numbers.ts";
 import type { Currencies } from "../domain/currencies.ts";
 import { deriveCaseId, formatCaseId } from "../domain/ids.ts";
 import type { IntentMessage, MoneyMessage } from "../kafka/codec-messages.ts";
@@ -38,8 +40,20 @@ const NULLABLE_TEXTS = [
   "correlationId",
   "causationId",
   "traceparent",
+  "method",
+  "captureMode",
+  "tokenRef",
+  "provider",
+  "tenant",
+  "settlementCurrency",
+  "quoteId",
+  "fxBasis",
+  "side",
+  "decision",
+  "principal",
+  "reason",
 ] as const;
-const OTHERS = ["type", "holderId", "floorMinor", "amount", "final", "metadata", "occurredAt"] as const;
+const OTHERS = ["type", "holderId", "floorMinor", "amount", "final", "metadata", "occurredAt", "lockSeconds"] as const;
 const FIELDS: ReadonlySet<string> = new Set([...OTHERS, ...NULLABLE_TEXTS]);
 const SCALE_MAX = 2 ** 31 - 1;
 
@@ -52,7 +66,9 @@ export function parseIntentLine(text: string, rules: IntentLineRules): ParsedLin
   const json = readObject(text, faults);
   if (json === null) return { kind: "faults", faults };
   for (const field of Object.keys(json)) {
-    if (!FIELDS.has(field)) faults.push({ field, found: "such a field", expected: `one of ${[...FIELDS].join(", ")}` });
+    if (FIELDS.has(field)) continue;
+    const expected = `one of ${[...FIELDS].join(", ")}`;
+    faults.push({ field: maskCardNumbers(field), found: "such a field", expected });
   }
   const read = new LineReader(json, faults);
   const intent: IntentMessage = {
@@ -75,7 +91,23 @@ export function parseIntentLine(text: string, rules: IntentLineRules): ParsedLin
     correlationId: read.nullableText("correlationId"),
     causationId: read.nullableText("causationId"),
     traceparent: read.nullableText("traceparent"),
+    method: read.nullableText("method"),
+    captureMode: read.nullableText("captureMode"),
+    tokenRef: read.nullableText("tokenRef"),
+    provider: read.nullableText("provider"),
+    tenant: read.nullableText("tenant"),
+    settlementCurrency: read.nullableText("settlementCurrency"),
+    quoteId: read.nullableText("quoteId"),
+    fxBasis: read.nullableText("fxBasis"),
+    side: read.nullableText("side"),
+    lockSeconds: read.lockSeconds(),
+    decision: read.nullableText("decision"),
+    principal: read.nullableText("principal"),
+    reason: read.nullableText("reason"),
   };
+  // Here and not only at the intake: what is published once stays in the topic for as long as that is kept.
+  const card = cardFieldOf(intent);
+  if (card !== null) faults.push({ ...card, expected: CARD_REMEDY });
   const caseId = faults.length === 0 ? caseIdOf(intent, rules, faults) : null;
   return faults.length > 0 ? { kind: "faults", faults } : { kind: "intent", intent: { ...intent, caseId } };
 }
@@ -91,7 +123,9 @@ function readObject(text: string, faults: LineFault[]): Json | null {
     if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Json;
     faults.push({ field: "", found: describe(json), expected });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    // The reason quotes a part of the line, and of a card number a part is too much.
+    const isSecret = holdsCardNumber(text);
+    const why = isSecret ? "with what reads as a card number" : error instanceof Error ? error.message : String(error);
     faults.push({ field: "", found: `something else (${why})`, expected });
   }
   return null;
@@ -144,6 +178,14 @@ class LineReader {
     return this.#fault("final", value, "true, false or null", null);
   }
 
+  lockSeconds(): bigint | null {
+    const value = this.#own("lockSeconds");
+    if (value === undefined || value === null) return null;
+    return Number.isSafeInteger(value)
+      ? BigInt(value as number)
+      : this.#fault("lockSeconds", value, "a whole number of seconds, or null", null);
+  }
+
   amount(currencies: Currencies): MoneyMessage | null {
     const value = this.#own("amount");
     if (value === undefined || value === null) return null;
@@ -184,13 +226,13 @@ class LineReader {
   }
 
   #fault<Usable>(field: string, found: unknown, expected: string, usable: Usable): Usable {
-    this.#faults.push({ field, found: describe(found), expected });
+    this.#faults.push({ field: maskCardNumbers(field), found: describe(found), expected });
     return usable;
   }
 }
 
 function describe(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value);
+  const text = maskCardNumbers(JSON.stringify(value));
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

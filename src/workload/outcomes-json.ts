@@ -29,6 +29,7 @@ export function outcomeLine(outcome: OfBlock<OutcomeMessage>): string {
     causationId: outcome.causationId,
     traceparent: outcome.traceparent,
     flow: outcome.flow,
+    parentId: outcome.parentId,
     blockDigest: outcome.blockDigest.toString("hex"),
   });
 }

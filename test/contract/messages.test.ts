@@ -68,7 +68,8 @@ test("an intent has the fields of the JSON line, and asks for three of them", ()
   const names = fieldsOf("intent").map((field) => field.name);
   expect(names.join(" ")).toBe(
     "type holderId caseId sourceId idempotencyKey account currency floorMinor change from to amount final reference " +
-      "metadata occurredAt correlationId causationId traceparent",
+      "metadata occurredAt correlationId causationId traceparent method captureMode tokenRef provider tenant " +
+      "settlementCurrency quoteId fxBasis side lockSeconds decision principal reason",
   );
   const required = fieldsOf("intent").filter((field) => !("default" in field));
   expect(required.map((field) => field.name)).toEqual(["type", "holderId", "occurredAt"]);
@@ -79,7 +80,7 @@ test("an outcome has the fields of the JSON line, behind the block's digest", ()
   expect(digest).toBe("blockDigest");
   expect(names.filter((name) => name !== "flow").join(" ")).toBe(
     "lane sequence block outcomeId type caseId sourceId holderId intentType idempotencyKey status reason repeatOf " +
-      "amounts lines occurredAt recordedAt correlationId causationId traceparent",
+      "amounts lines occurredAt recordedAt correlationId causationId traceparent parentId",
   );
 });
 
@@ -131,10 +132,15 @@ describe("any Avro library reads and writes the same bytes", () => {
     fc.assert(
       fc.property(intents, exact, (intent, micros) => {
         fc.pre(!Object.keys(intent.metadata ?? {}).includes("__proto__"));
-        const foreign = Buffer.concat([header("intent"), type.toBuffer({ ...intent, occurredAt: micros })]);
-        const ours = codec.encoders.intent.encode({ ...intent, occurredAt: BigInt(micros) });
+        const longs = { occurredAt: micros, lockSeconds: intent.lockSeconds === null ? null : micros };
+        const bigints = {
+          occurredAt: BigInt(micros),
+          lockSeconds: intent.lockSeconds === null ? null : BigInt(micros),
+        };
+        const foreign = Buffer.concat([header("intent"), type.toBuffer({ ...intent, ...longs })]);
+        const ours = codec.encoders.intent.encode({ ...intent, ...bigints });
         expect(ours.equals(foreign)).toBe(true);
-        expect(codec.decoders.intent.decode(foreign)).toEqual({ ...intent, occurredAt: BigInt(micros) });
+        expect(codec.decoders.intent.decode(foreign)).toEqual({ ...intent, ...bigints });
       }),
     );
   });

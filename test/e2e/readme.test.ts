@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { EXIT } from "../../src/cli/exit.ts";
-import { topicNames } from "../../src/config.ts";
-import { environmentName, SETTING_NAMES, SETTINGS } from "../../src/config-settings.ts";
-import { QUARANTINE_REASONS, REFUSAL_CODES, REFUSALS } from "../../src/domain/refusals.ts";
+import { ratesTopic, topicNames } from "../../src/config/config.ts";
+import { environmentName, SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
+import { QUARANTINE_REASONS } from "../../src/domain/refusals.ts";
 import { blocksOf, findCommands, helpFor, knowsFlag, proseOf, spansOf, unknownCommands } from "../support/commands.ts";
 import { ROOT } from "../support/source.ts";
 
@@ -62,14 +62,6 @@ describe("commands", () => {
 });
 
 describe("tables", () => {
-  test("refusals stand in the order of precedence, each under its category", () => {
-    const rows = [...prose.matchAll(/^\| (identity|amount|account|state|funds) \| (.*) \|$/gm)];
-    const told = rows.flatMap(([, category, codes = ""]) =>
-      codes.split(" ").map((code) => ({ category, code: code.replaceAll("`", "") })),
-    );
-    expect(told).toEqual(REFUSAL_CODES.map((code) => ({ category: REFUSALS[code].category, code })));
-  });
-
   test("quarantine reasons are all there", () => {
     const table = prose.slice(prose.indexOf("| reason | means |"), prose.indexOf("## Operate"));
     const told = [...table.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = ""]) =>
@@ -85,7 +77,9 @@ describe("tables", () => {
 
   test("topics are those that are made", () => {
     const told = spans.filter((text) => /^payments\.\S+\.v1(-dlt)?$/.test(text));
-    expect(new Set(told)).toEqual(new Set([...Object.values(topicNames({ topicPrefix: "" })), NOT_YET]));
+    expect(new Set(told)).toEqual(
+      new Set([...Object.values(topicNames({ topicPrefix: "" })), ratesTopic({ topicPrefix: "" })]),
+    );
   });
 
   test("environment names are settings", () => {
@@ -105,6 +99,3 @@ test("every path that is named is there", () => {
 test("the defaults that it tells are the program's", () => {
   expect(prose).toContain(`\`millrace config explain caseWindowDays\`: ${SETTINGS.caseWindowDays.default} days`);
 });
-
-/** The one topic that is named although nothing makes it; the README says so. */
-const NOT_YET = "payments.public.rates.v1";

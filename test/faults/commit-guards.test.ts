@@ -1,10 +1,14 @@
 // Each guard of a block's commit by itself: what stops a block in each interleaving of two owners, two histories, and a
 // connection that is lost. scripts/guards.mjs takes the guards out one by one and sees these tests fail.
+
 import { expect, onTestFinished, test } from "vitest";
+import { NO_RATES } from "../../src/domain/fx/rates.ts";
 import type { Head } from "../../src/domain/head.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
 import { type CommitResult, type Committer, commitBlock } from "../../src/processor/commit.ts";
+import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import { beginBlock, writeBlock } from "../../src/store/blocks.ts";
 import { type Connection, ConnectionPool, connect, type DatabaseSettings, sqlState } from "../../src/store/database.ts";
 import { haltForAudit, raiseEpoch, recordHalt, takeLeases } from "../../src/store/lanes.ts";
@@ -60,7 +64,7 @@ async function takeLane(database: Database, process: bigint): Promise<LaneMemory
   await takeLeases(database.owner, process, TTL_MS, [LANE]);
   const head = await raiseEpoch(database.owner, process, LANE);
   if (typeof head === "string") throw new Error(`the lane is ${head}`);
-  return { head, house: new Map() };
+  return { head, house: new Map(), pairs: NO_PAIRS };
 }
 
 type Owner = Committer & { readonly resolved: string[] };
@@ -76,7 +80,14 @@ function ownerOn(pool: ConnectionPool, process = 1n): Owner {
   return {
     pool,
     resolved,
-    maker: { rules: RULES, codec, intentsTopic: "intents", process },
+    maker: {
+      rules: RULES,
+      rates: () => NO_RATES,
+      parameters: () => NO_PARAMETERS,
+      codec,
+      intentsTopic: "intents",
+      process,
+    },
     clock: { add: () => undefined },
     clockSkewMaxMs: 60_000,
     unknownMs: 1_500,
@@ -92,6 +103,8 @@ function batchOf({ intents }: Head, messages: readonly NewIntent[]): Batch {
   return {
     timers: [],
     reports: [],
+    reportsLast: null,
+    messages: [],
     reportsNext: 0n,
     intents: inputs,
     intentsNext: next,
@@ -111,7 +124,7 @@ async function committed(owner: Owner, memory: LaneMemory, messages: readonly Ne
   const result = await commit(owner, memory, messages);
   if (result.kind !== "committed") throw new Error(`not committed: ${JSON.stringify(result)}`);
   const house = new Map(result.block.newHouse.map(({ path, currency, id }) => [`${path} ${currency}`, id]));
-  return { head: result.block.rows.after, house: new Map([...memory.house, ...house]) };
+  return { head: result.block.rows.after, house: new Map([...memory.house, ...house]), pairs: result.block.pairs };
 }
 
 /** What the lane holds: `block/process` of its blocks, and how many rows there are beside them. */

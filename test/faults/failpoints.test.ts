@@ -12,7 +12,7 @@ import { FAILPOINT_NAMES, type FailpointName } from "../../src/failpoints.ts";
 import { type Doomed, startDoomed } from "../support/doomed.ts";
 import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { type IndependentReader, openIndependentReader } from "../support/independent-reader.ts";
-import { ledgerFaults } from "../support/independent-reader-ledger.ts";
+import { ledgerFaults, transitFaults } from "../support/independent-reader-ledger.ts";
 import { openHalts, openWorld, owners, runVerb, startInstance, untilShared, type World } from "../support/processes.ts";
 import { openDatabaseProxy } from "../support/proxy-database.ts";
 import { waitFor } from "../support/wait.ts";
@@ -85,6 +85,8 @@ const OCCASIONS: Partial<Record<FailpointName, Occasion>> = {
 const PASSES: Readonly<Record<string, number>> = {
   block: 25,
   relay: 25,
+  outlet: 25,
+  outlets: 2,
   input: 40,
   mark: 2,
   epoch: 2,
@@ -98,15 +100,20 @@ function somePass(name: FailpointName): number {
   return 1 + Math.floor(random() * (PASSES[name.split(".")[0] as string] ?? 1));
 }
 
-async function tellToStop(world: World, doomed: Doomed): Promise<void> {
+async function untilItHasLanes(world: World, doomed: Doomed): Promise<void> {
   const own = await doomed.process();
   await waitFor(`${doomed.name} to have lanes`, async () => [...(await owners(world)).values()].includes(own));
+}
+
+async function tellToStop(world: World, doomed: Doomed): Promise<void> {
+  await untilItHasLanes(world, doomed);
   await untilMoving(world);
   doomed.send("SIGTERM");
 }
 
-/** Timers that fall due in every lane a second later. */
-async function placeHolds(world: World): Promise<void> {
+/** Timers that fall due in every lane a second later: no earlier than it has lanes, or another fires them all. */
+async function placeHolds(world: World, doomed: Doomed): Promise<void> {
+  await untilItHasLanes(world, doomed);
   const holders = Array.from({ length: HOLDERS_WITH_TIMERS }, (_, at) => `hold_${Math.floor(random() * 1e9)}_${at}`);
   const lines = holders.map((holder) => [openLine(holder), transferLine(holder, 500, "in"), holdLine(holder, 300)]);
   await publishLines(world, lines.flat());
@@ -217,6 +224,7 @@ async function endsRight({ world, reader, load }: Stage): Promise<void> {
   expect(await openHalts(world)).toEqual([]);
   expect(await reader.faults()).toEqual([]);
   expect(await ledgerFaults(world)).toEqual([]);
+  expect(await transitFaults(world)).toEqual([]);
   await verify(world);
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { openIndependentReader } from "../support/independent-reader.ts";
-import { ledgerFaults } from "../support/independent-reader-ledger.ts";
+import { ledgerFaults, transitFaults } from "../support/independent-reader-ledger.ts";
 import { type Instance, openHalts, openWorld, startInstance } from "../support/processes.ts";
 import { waitFor } from "../support/wait.ts";
 import { seeded, startLoad, verify } from "../support/workload.ts";
@@ -34,5 +34,6 @@ test("20 kills of three instances under load lose and double nothing", async () 
   expect(await openHalts(world)).toEqual([]);
   expect(await reader.faults()).toEqual([]);
   expect(await ledgerFaults(world)).toEqual([]);
+  expect(await transitFaults(world)).toEqual([]);
   await verify(world);
 });

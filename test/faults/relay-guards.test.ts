@@ -5,7 +5,7 @@ import type { Head } from "../../src/domain/head.ts";
 import { openLaneWriter } from "../../src/kafka/writer.ts";
 import type { RelayStore, StoredMessage } from "../../src/relay/lane-relay.ts";
 import { Relay, type RelayedBlock } from "../../src/relay/relay.ts";
-import type { OutgoingTopic } from "../../src/store/blocks.ts";
+import { NO_CROSSING_MESSAGES, type OutgoingTopic } from "../../src/store/blocks.ts";
 import { freshTopic, kafkaSettings, valuesIn } from "../support/kafka.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -60,7 +60,15 @@ class LaneInMemory {
     const topics = sizes.map((): OutgoingTopic => "outcomes");
     const keys = sizes.map(() => "k");
     return {
-      messages: { bytes: Buffer.concat(values), topics, sequences, keys, starts, sizes },
+      messages: {
+        bytes: Buffer.concat(values),
+        topics,
+        sequences,
+        keys,
+        starts,
+        sizes,
+        crossing: NO_CROSSING_MESSAGES,
+      },
       rows: { after: this.#head() },
     };
   }
@@ -110,6 +118,13 @@ function startProcess(
       opened: () => said.push("opened"),
       reopening: (_lane, reason) => said.push(`reopening: ${reason}`),
       producerChanged: () => said.push("another producer id"),
+    },
+    crossing: {
+      outlets: async () => [],
+      messages: async () => [],
+      send: async () => undefined,
+      sent: () => undefined,
+      waits: () => undefined,
     },
     openWriter: async () => {
       const targets = Object.values(topics).map((topic) => ({ topic, partition: LANE }));

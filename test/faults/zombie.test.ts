@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { openIndependentReader } from "../support/independent-reader.ts";
-import { ledgerFaults } from "../support/independent-reader-ledger.ts";
+import { ledgerFaults, transitFaults } from "../support/independent-reader-ledger.ts";
 import {
   type Instance,
   openHalts,
@@ -58,5 +58,6 @@ test("a zombie commits and publishes nothing for lanes that it lost, and takes l
   expect(await openHalts(world)).toEqual([]);
   expect(await reader.faults()).toEqual([]);
   expect(await ledgerFaults(world)).toEqual([]);
+  expect(await transitFaults(world)).toEqual([]);
   await verify(world);
 });

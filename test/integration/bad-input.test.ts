@@ -183,7 +183,7 @@ describe("is answered with one outcome:", () => {
     ["an account in quotes and braces", "unknown_account", { to: '{"a,b",\\null}' }],
     ["an account from right to left", "unknown_account", { to: "\u202eelbaliava:nna" }],
     ["the same account", "same_account", { from: BANK, to: BANK }],
-    ["somebody else's account", "not_home", { to: available("bob") }],
+    ["somebody else's account", "not_home", { from: available("bob"), to: BANK }],
   ])("%s: %s", async (what, code, over) => {
     await system.publish([make.payIn(HOLDER, 5, { sourceId: what, ...over })]);
     const outcomes = await settleGood();
@@ -294,6 +294,7 @@ function outcomeBytes(): Buffer {
     correlationId: null,
     causationId: null,
     traceparent: null,
+    parentId: null,
   });
 }
 

@@ -2,7 +2,7 @@
 import { ConfigResourceTypes } from "kafkajs";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { topicNames } from "../../src/config.ts";
+import { topicNames } from "../../src/config/config.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { openAdmin } from "../../src/kafka/admin.ts";
 import { connect, type DatabaseSettings } from "../../src/store/database.ts";
@@ -134,8 +134,8 @@ describe("doctor", () => {
       check: "migrations",
       says: "0001_ledger has not run",
       remedy: "millrace migrate",
-      change: "update migration set name = '0001_moved'",
-      back: "update migration set name = '0001_ledger'",
+      change: "update migration set name = '0001_moved' where name = '0001_ledger'",
+      back: "update migration set name = '0001_ledger' where name = '0001_moved'",
     },
     {
       check: "halts",

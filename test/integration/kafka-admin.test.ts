@@ -60,9 +60,15 @@ test("finds the record at an offset, and nothing where a marker is, nothing was 
   expect((await admin.recordAt(topic, 0, 7n))?.offset).toBe(7n);
   expect(String((await admin.recordAt(topic, 0, 12n))?.value)).toBe("10");
   for (const offset of [0n, 11n, 13n, 99n]) expect(await admin.recordAt(topic, 0, offset)).toBeNull();
+  expect((await admin.first(topic, 0))?.offset).toBe(1n);
   await deleteBefore(topic, 0, 5n);
+  expect((await admin.first(topic, 0))?.offset).toBe(5n);
   expect(await admin.recordAt(topic, 0, 4n)).toBeNull();
   expect(await admin.bounds(topic, 0)).toEqual({ low: 5n, end: 13n });
+  await deleteBefore(topic, 0, 11n);
+  expect((await admin.first(topic, 0))?.offset).toBe(12n);
+  await deleteBefore(topic, 0, 13n);
+  expect(await admin.first(topic, 0)).toBeNull();
 });
 
 test("stores offsets of a group that nobody joins, for lag tools to show", async () => {
@@ -70,10 +76,14 @@ test("stores offsets of a group that nobody joins, for lag tools to show", async
   const admin = await testAdmin();
   const group = `lanes-${topic}`;
   await admin.publishGroupOffsets(group, [
-    { topic, partition: 0, offset: 17n },
-    { topic, partition: 2, offset: 4_000_000_000n },
+    { topic, partition: 0, offset: 17n, note: "" },
+    { topic, partition: 2, offset: 4_000_000_000n, note: "" },
   ]);
-  await admin.publishGroupOffsets(group, [{ topic, partition: 0, offset: 18n }]);
+  await admin.publishGroupOffsets(group, [{ topic, partition: 0, offset: 18n, note: "sequence 3" }]);
+  expect(await admin.groupOffset(group, topic, 0)).toEqual({ offset: 18n, note: "sequence 3" });
+  expect(await admin.groupOffset(group, topic, 2)).toEqual({ offset: 4_000_000_000n, note: "" });
+  expect(await admin.groupOffset(group, topic, 1)).toBeNull();
+  expect(await admin.groupOffset(`${group}-other`, topic, 0)).toBeNull();
   const stranger = strangersKafka().admin();
   await stranger.connect();
   onTestFinished(() => stranger.disconnect());

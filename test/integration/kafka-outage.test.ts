@@ -21,6 +21,8 @@ import {
 
 const LANES = [0, 1, 2, 3];
 const PER_BATCH = 50;
+// How long a killed broker needs to recover what all the tests before this one left on it is not what is tested here.
+const AWAY_MAX_MS = 100_000;
 
 /** A reader, a producer that feeds it, and a lane's writer, all at work. `finish` ends the work and checks that nothing
  *  was lost, doubled or reordered. */
@@ -28,8 +30,9 @@ async function atWork(lines: LogLine[] = []): Promise<{ batches: () => number; f
   const settings = kafkaSettings(lines);
   const input = await freshTopic(LANES.length);
   const output = await freshTopic(1);
-  const producer = closing(await openProducer(settings));
-  const writer = closing(await openLaneWriter(settings, { id: output, targets: [{ topic: output, partition: 0 }] }));
+  const producer = closing(await openProducer(settings, { deadlineMs: AWAY_MAX_MS }));
+  const targets = [{ topic: output, partition: 0 }];
+  const writer = closing(await openLaneWriter(settings, { id: output, targets, appendDeadlineMs: AWAY_MAX_MS }));
   const reader = await openReader(settings, [input], { partitionMaxBytes: 16_384 });
   onTestFinished(() => reader.stop());
   const sinks = LANES.map(() => rememberingSink());

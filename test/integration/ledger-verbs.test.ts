@@ -80,8 +80,8 @@ describe("ledger balance", () => {
   test("has a row per currency of a house path", async () => {
     const yen = { currency: "JPY", scale: 0, minor: "5" };
     await settle([
-      producing.accountOpen("cust_1", { account: "liability:customer:cust_1:hold", currency: "JPY" }),
-      producing.payIn("cust_1", 0, { to: "liability:customer:cust_1:hold", amount: yen }),
+      producing.accountOpen("cust_1", { account: "liability:customer:cust_1:unapplied", currency: "JPY" }),
+      producing.payIn("cust_1", 0, { to: "liability:customer:cust_1:unapplied", amount: yen }),
     ]);
     expect((await rows("ledger", "balance", BANK)).map((row) => [row["currency"], row["balanceMinor"]])).toEqual([
       ["EUR", "21000"],
@@ -275,7 +275,7 @@ describe("ledger trial-balance", () => {
       `${BANK} EUR`,
       "liability:customer:{holder}:available EUR",
       `${BANK} JPY`,
-      "liability:customer:{holder}:hold JPY",
+      "liability:customer:{holder}:unapplied JPY",
       "total EUR",
       "total JPY",
     ]);
@@ -311,7 +311,7 @@ describe("case", () => {
     expect(shown).toMatchObject({
       caseId: intent.caseId,
       holderId: "cust_1",
-      flow: "transfer@1.0.0",
+      flow: "transfer@1.1.0",
       state: "completed",
       values: { amount: "250" },
       states: [{ state: "completed", event: "transfer_create", recordedAt: expect.stringMatching(/Z$/) }],

@@ -2,7 +2,14 @@
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { byteaArray, plainArray, readTimestampMs, textArray, timestampMicros } from "../../src/store/literals.ts";
+import {
+  byteaArray,
+  documentList,
+  plainArray,
+  readTimestampMs,
+  textArray,
+  timestampMicros,
+} from "../../src/store/literals.ts";
 import { freshDatabase } from "../support/stack.ts";
 
 let client: pg.Client;
@@ -43,4 +50,19 @@ test("integers of 38 digits, bytes, and times to the microsecond", async () => {
   expect(rows[0].bytes).toEqual([Buffer.from([0, 92, 34, 255]), Buffer.alloc(0), null]);
   expect(rows[0].times).toEqual(["1969-12-31 23:59:59.998999+00", "2024-11-20 00:00:00.123456+00"]);
   expect(readTimestampMs(rows[0].times[1])).toBe(1_732_060_800_123);
+});
+
+test("JSON documents with any characters in their texts, and null for none", async () => {
+  const text = fc.string({ unit: fc.constantFrom(...Array.from("\\\"',{}\u001f\n\t nul日😀")), maxLength: 8 });
+  const document = fc.option(fc.dictionary(fc.stringMatching(/^[a-z]{1,4}$/), text, { maxKeys: 3 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(document, { maxLength: 4 }), async (values) => {
+      const list = documentList(values.map((value) => (value === null ? null : JSON.stringify(value))));
+      const { rows } = await client.query("select to_json(string_to_array($1, E'\\x1f', 'null')::jsonb[]) as read", [
+        list,
+      ]);
+      expect(rows[0].read).toEqual(values.map((value) => (value === null ? null : { ...value })));
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { Latencies, readHgrm } from "../../src/workload/latency-histogram.ts";
+import { Latencies, readHgrm } from "../../src/workload/report/latency-histogram.ts";
 import type { Report } from "../../src/workload/report/report.ts";
 import { openWorld, runVerb, startInstance, startVerb, type World } from "../support/processes.ts";
 import { waitFor } from "../support/wait.ts";

@@ -164,7 +164,7 @@ describe("quarantine retry", () => {
   });
 
   test("takes an amount's scale from its currency, and times, floors and flags as they are written", async () => {
-    const intent = producing.accountOpen(HOLDER, { account: "liability:customer:cust_1:hold", currency: "JPY" });
+    const intent = producing.accountOpen(HOLDER, { account: "liability:customer:cust_1:unapplied", currency: "JPY" });
     const id = await spoil(HOME, "cust_9", bytesOf(intent));
     const time = "2026-11-20T10:00:00Z";
     const argv = [`occurredAt=${time}`, "floorMinor=none", "final=true"].flatMap((set) => ["--set", set]);
@@ -172,7 +172,7 @@ describe("quarantine retry", () => {
     expect(await outcomesOf(1)).toMatchObject([
       { type: "account.opened", occurredAt: BigInt(Date.parse(time)) * 1000n },
     ]);
-    const yen = producing.payIn(HOLDER, 1, { to: "liability:customer:cust_1:hold" });
+    const yen = producing.payIn(HOLDER, 1, { to: "liability:customer:cust_1:unapplied" });
     const astray = await spoil(ASTRAY, HOLDER, bytesOf(yen));
     expect((await run("retry", astray, "--set", "amount.currency=JPY", "--set", "amount.minor=7")).code).toBe(0);
     expect(await outcomesOf(1)).toMatchObject([

@@ -2,9 +2,18 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type Health, type HealthServer, HealthServerFailed, startHealthServer } from "../../src/telemetry/health.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { METRICS } from "../../src/telemetry/metric-table.ts";
-import { createMetrics, type LaneFigures } from "../../src/telemetry/metrics.ts";
+import { createMetrics, type LaneFigures, type SystemFigures } from "../../src/telemetry/metrics.ts";
+import { BlockPhases, processorEvents } from "../../src/telemetry/service-events.ts";
 
 const WELL: Health = { ok: true, reasons: [] };
+const CALM: SystemFigures = {
+  halted: [],
+  lanesFree: 0,
+  clockSkewSeconds: 0,
+  partitionsAheadSeconds: null,
+  hasStandby: null,
+  attention: [],
+};
 const servers: HealthServer[] = [];
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
@@ -44,6 +53,21 @@ describe("metrics over HTTP", () => {
     expect(page).toContain('millrace_quarantined_total{reason="undecodable"} 1');
   });
 
+  test("each call for a person is counted by flow and code, from 0 on where its code is known", async () => {
+    const { metrics, base } = await start();
+    metrics.expectAttention("card", ["void_rejected", "capture_not_expected"]);
+    const logger = createLogger({ logLevel: "info", logPretty: false, instance: "a" }, { write: () => {} });
+    const events = processorEvents(logger, metrics, new BlockPhases(), async () => null);
+    const raised = { flow: "card", code: "capture_not_expected", waits: false };
+    const counts = { accepted: 0, refused: 0, repeated: 0, quarantined: new Map(), attention: [raised, raised] };
+    events.committed(3, 1, counts, { inputs: 2, lines: 0, messages: 2, bytes: 90, ms: 1, nowMs: 0 });
+    const page = await scrape(base);
+    const name = "millrace_attention_outcomes_total";
+    expect(page).toContain(`${name}{flow="card",code="capture_not_expected",waits="no"} 2`);
+    expect(page).toContain(`${name}{flow="card",code="capture_not_expected",waits="yes"} 0`);
+    expect(page).toContain(`${name}{flow="card",code="void_rejected",waits="no"} 0`);
+  });
+
   test("what never happened is shown as 0, so that the first time counts as an increase", async () => {
     const { base } = await start();
     const page = await scrape(base);
@@ -78,7 +102,7 @@ describe("metrics over HTTP", () => {
 
   test("halted lanes are told with cause and the time that is left, and are gone when resumed", async () => {
     const { metrics, base } = await start();
-    const seen = { lanesFree: 1, clockSkewSeconds: -0.25, partitionsAheadSeconds: 7200, hasStandby: false };
+    const seen = { ...CALM, lanesFree: 1, clockSkewSeconds: -0.25, partitionsAheadSeconds: 7200, hasStandby: false };
     let halted = [{ lane: 4, cause: "inputs_expired", expireSeconds: 0 as number | null }];
     metrics.watchSystem(() => ({ ...seen, halted }));
     const first = await scrape(base);
@@ -93,6 +117,17 @@ describe("metrics over HTTP", () => {
     const second = await scrape(base);
     expect(second).toContain("millrace_lanes_halted 0");
     expect(second).not.toContain("millrace_lane_halted{");
+  });
+
+  test("cases that wait for a person are told by lane, and a lane without any is not", async () => {
+    const { metrics, base } = await start();
+    let attention = [{ lane: 2, cases: 3, oldestSeconds: 7200.5 }];
+    metrics.watchSystem(() => ({ ...CALM, attention }));
+    const first = await scrape(base);
+    expect(first).toContain('millrace_attention_cases{lane="2"} 3');
+    expect(first).toContain('millrace_attention_oldest_seconds{lane="2"} 7200.5');
+    attention = [];
+    expect(await scrape(base)).not.toContain("millrace_attention_cases{");
   });
 
   test("what an auditor came to is told where one runs, and nowhere else: no figure of it is an alarm", async () => {
@@ -111,9 +146,23 @@ describe("metrics over HTTP", () => {
     expect(page).toContain('millrace_audit_findings_total{invariant="floors_held"} 2');
   });
 
+  test("gateways are told by provider, where they run", async () => {
+    const { metrics, base } = await start();
+    metrics.watchGateways(() => [{ provider: "script", inFlight: 2, oldestSeconds: 1.5 }]);
+    metrics.gatewayTook("script");
+    metrics.gatewayAnswered("script", "approved");
+    const page = await scrape(base);
+    expect(page).toContain('millrace_gateway_commands_total{provider="script"} 1');
+    expect(page).toContain('millrace_gateway_answers_total{provider="script",result="approved"} 1');
+    expect(page).toContain('millrace_gateway_in_flight_commands{provider="script"} 2');
+    expect(page).toContain('millrace_gateway_oldest_seconds{provider="script"} 1.5');
+  });
+
   test("every declared metric is on the page with its meaning, and no other of ours", async () => {
     const { metrics, base } = await start();
     metrics.watchAudit(() => ({ ageSeconds: 0, seconds: 0, isGood: true, auditedTo: new Map() }));
+    metrics.watchRates(() => 3n);
+    metrics.watchGateways(() => []);
     const declared = Object.values(METRICS).map(({ name, meaning }) => `# HELP ${name} ${meaning}`);
     const shown = (await scrape(base)).split("\n").filter((line) => line.startsWith("# HELP millrace_"));
     expect(shown.toSorted()).toEqual(declared.toSorted());

@@ -19,6 +19,17 @@ export function proseOf(markdown: string): string {
   return markdown.replace(/^ *```.*?^ *```$/gms, "");
 }
 
+/** The cells of the first table with this heading, a row each. */
+export function tableOf(markdown: string, heading: string): string[][] {
+  const [, below = ""] = markdown.split(`\n${heading}\n`);
+  const lines = below.split("\n").slice(1);
+  const end = lines.findIndex((line) => !line.startsWith("|"));
+  return lines.slice(0, end).map((row) => {
+    const cells = row.slice(1, -1).split("|");
+    return cells.map((cell) => cell.trim());
+  });
+}
+
 /** What stands between backticks in the prose. */
 export function spansOf(markdown: string): string[] {
   return [...proseOf(markdown).matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text);
@@ -59,7 +70,10 @@ export async function helpFor(words: readonly string[]): Promise<string | null> 
   const [verb = "", action] = words;
   const help = await helpOf([verb]);
   const hasActions = help?.includes("\nCommands:") === true && action !== undefined && !action.startsWith("-");
-  return hasActions ? helpOf([verb, action]) : help;
+  if (help === null || !hasActions) return help;
+  // `case ID` shows a case and `case decide ID` does something to it: what is no action is the verb's own argument.
+  const takesArgument = /^Usage: .*<[A-Z]+>/.test(help);
+  return (await helpOf([verb, action])) ?? (takesArgument && !/^[a-z]+$/.test(action) ? help : null);
 }
 
 const asked = new Map<string, Promise<string | null>>();

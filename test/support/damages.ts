@@ -80,7 +80,8 @@ const LINES: readonly Damage[] = [
   ],
   [
     "a line moved to another lane",
-    `update line set lane = ${OTHER} where ${LINE}`,
+    // Further back as well: where both lanes' blocks of one number were of one moment, its place would be taken.
+    `update line set lane = ${OTHER}, index = index + 100000 where ${LINE}`,
     {
       digest_chain: `lane ${OTHER} block`,
       balances_equal_lines: `lane ${OTHER}: account`,
@@ -360,6 +361,11 @@ const CASES: readonly Damage[] = [
     "a timer that is late",
     `update timer set due_at = due_at + interval '1 s' where ${TIMER}`,
     { timers_consistent: "its case does not wait for it" },
+  ],
+  [
+    "a case listed as waiting for a person",
+    `insert into attention select lane, case_id, now() from case_state where ${CASE}`,
+    { attention_consistent: "waits for no person, and is listed" },
   ],
   [
     "a timer of no case",

@@ -1,9 +1,17 @@
 // Breaks a good file at one place and says where that is, so that a test can ask for the fault at exactly that place.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const SHIPPED_SCHEMAS = fileURLToPath(new URL("../../schemas", import.meta.url));
+/** Names of the flows that are shipped, a file each. */
+export const SHIPPED_FLOWS = readdirSync(join(SHIPPED_SCHEMAS, "flows"))
+  .filter((name) => name.endsWith(".flow.yaml"))
+  .map((name) => name.slice(0, -".flow.yaml".length))
+  .sort();
+/** Versions that no new case opens on. */
+export const RETIRED_FLOWS = fileURLToPath(new URL("retired-flows", import.meta.url));
 export const TEST_FLOWS = fileURLToPath(new URL("flows", import.meta.url));
 
 export function textOf(path: string): string {

@@ -232,6 +232,8 @@ function blockRow(block: Row, made: { previous: Buffer; linesHash: Buffer; messa
     outcomesNext: number("outcomes_next"),
     commandsNext: number("commands_next"),
     deadLettersNext: number("dead_letters_next"),
+    ratesVersion: number("rates_version"),
+    parametersVersion: number("parameters_version"),
     previousDigest: made.previous,
     linesHash: made.linesHash,
     messagesHash: made.messagesHash,
@@ -248,6 +250,7 @@ async function writeLane(client: pg.Client, forged: ForgedLane, { outcomes, lett
   const outbox = [...outcomes, ...letters].map(({ block, topic, sequence, key, value }) => ({
     lane,
     topic,
+    to_lane: -1,
     sequence,
     recorded_at: block["recorded_at"],
     block: block["block"],

@@ -1,5 +1,6 @@
 // A stranger's proof over the database: a few statements that know the tables and nothing of the code that writes them.
 import type { World } from "./processes.ts";
+import { waitFor } from "./wait.ts";
 
 type Check = { readonly what: string; readonly sql: string };
 
@@ -52,19 +53,61 @@ const CHECKS: readonly Check[] = [
   {
     what: "the outbox has not each sequence once",
     sql: `select l.lane, t.topic from lane l cross join lateral (
-            values (0, l.outcomes_next), (2, l.dead_letters_next)) t(topic, next)
+            values (0, l.outcomes_next), (1, l.commands_next), (2, l.dead_letters_next)) t(topic, next)
           where t.next <> (select count(distinct sequence) from outbox o where o.lane = l.lane and o.topic = t.topic)
              or t.next <> (select count(*) from outbox o where o.lane = l.lane and o.topic = t.topic)
              or t.next - 1 <> (select coalesce(max(sequence), -1) from outbox o where o.lane = l.lane and o.topic = t.topic)`,
   },
+  {
+    what: "the outbox has not each message to another lane once",
+    sql: `select s.lane, s.to_lane from sent s left join lateral (
+            select count(*) as messages, count(distinct sequence) as sequences, max(sequence) as last from outbox o
+            where o.lane = s.lane and o.topic = 3 and o.to_lane = s.to_lane) o on true
+          where s.to_lane <> s.lane and (o.messages <> s.next_sequence or o.sequences <> s.next_sequence
+             or o.last <> s.next_sequence - 1)`,
+  },
+  {
+    what: "a lane has taken what was never sent to it",
+    sql: `select n.lane, n.from_lane from seen n left join sent s on s.lane = n.from_lane and s.to_lane = n.lane
+          where n.sequence >= coalesce(s.next_sequence, 0)`,
+  },
 ];
+
+/** Once everything sent is taken: what is on its way then is lost, or was taken twice. */
+const AT_REST: Check = {
+  what: "money is on its way and no message is",
+  sql: `select currency, sum(credits - debits)::text as minor from balance where path = 'clearing:transit'
+        group by currency having sum(credits) <> sum(debits)`,
+};
+
+const ON_THEIR_WAY = `select s.lane, s.to_lane from sent s left join seen n on n.lane = s.to_lane and n.from_lane = s.lane
+  where coalesce(n.sequence, -1) < s.next_sequence - 1`;
+
+/** Waits until every message between lanes is taken, its answer too.
+ *  @returns what is wrong with the money that was on its way, a sentence each */
+export async function transitFaults(world: World): Promise<string[]> {
+  let pairs: unknown[] = [];
+  await waitFor(
+    () => `messages between lanes to be taken: ${JSON.stringify(pairs)}`,
+    async () => {
+      pairs = await world.query(ON_THEIR_WAY);
+      return pairs.length === 0;
+    },
+    60_000,
+  );
+  return faultsOf(world, [AT_REST]);
+}
 
 const ROWS_TOLD = 3;
 
 /** What is wrong in the database, a sentence each. */
 export async function ledgerFaults(world: World): Promise<string[]> {
+  return faultsOf(world, CHECKS);
+}
+
+async function faultsOf(world: World, checks: readonly Check[]): Promise<string[]> {
   const faults: string[] = [];
-  for (const { what, sql } of CHECKS) {
+  for (const { what, sql } of checks) {
     const rows = await world.query(sql);
     if (rows.length > 0)
       faults.push(`${what}: ${rows.length} times, such as ${JSON.stringify(rows.slice(0, ROWS_TOLD))}`);

@@ -25,8 +25,8 @@ export type ReadOutcome = {
 type Seen = { readonly partition: number; readonly offset: number; readonly value: Buffer };
 
 export type IndependentReader = {
-  /** Waits until every input that is in the topic now has an answer or a dead letter, and a moment longer for what should
-   *  not come. */
+  /** Waits until every input that is in the topic now has an answer or a dead letter and every transfer that was sent to
+   *  another holder its end, and a moment longer for what should not come. */
   settled(deadlineMs?: number): Promise<void>;
   /** What is wrong with all that was read, a sentence each. */
   faults(): Promise<string[]>;
@@ -48,7 +48,8 @@ export async function openIndependentReader(world: World): Promise<IndependentRe
     logLevel: logLevel.NOTHING,
     retry: { retries: 1_000, initialRetryTime: 50, maxRetryTime: 400 },
   });
-  const seen = new Map<string, Seen[]>([intents, outcomes, deadLetters].map((topic) => [topic, []]));
+  // By place: after a rebalance (a broker that restarts) KafkaJS reads from the beginning again; an offset is one record.
+  const seen = new Map<string, Map<string, Seen>>([intents, outcomes, deadLetters].map((topic) => [topic, new Map()]));
   const consumer = kafka.consumer({
     groupId: `independent-${randomBytes(6).toString("hex")}`,
     readUncommitted: true,
@@ -62,22 +63,23 @@ export async function openIndependentReader(world: World): Promise<IndependentRe
     autoCommit: false,
     eachBatchAutoResolve: true,
     eachBatch: async ({ batch }) => {
-      for (const { offset, value } of batch.messages)
-        seen.get(batch.topic)?.push({ partition: batch.partition, offset: Number(offset), value: value as Buffer });
+      for (const { offset, value } of batch.messages) {
+        const one = { partition: batch.partition, offset: Number(offset), value: value as Buffer };
+        seen.get(batch.topic)?.set(placeOf(one), one);
+      }
     },
   });
   const decode = decoder(world);
-  const of = (topic: string): readonly Seen[] => seen.get(topic) as Seen[];
-  // After a rebalance (a broker that restarts) KafkaJS reads from the beginning again; an offset is one record for ever.
-  const each = (topic: string): Seen[] => [...new Map(of(topic).map((one) => [placeOf(one), one])).values()];
+  const of = (topic: string): ReadonlyMap<string, Seen> => seen.get(topic) as Map<string, Seen>;
+  const each = (topic: string): Seen[] => [...of(topic).values()];
   const readOutcomes = async (): Promise<ReadOutcome[]> =>
     await Promise.all(inOrder(each(outcomes)).map(async ({ value }) => (await decode(value)) as ReadOutcome));
   return {
-    inputs: () => each(intents).length,
+    inputs: () => of(intents).size,
     outcomes: readOutcomes,
     settled: async (deadlineMs = 60_000) => {
       const ends = (await admin.fetchTopicOffsets(intents)).reduce((sum, { high }) => sum + Number(high), 0);
-      const counts = (): number[] => [intents, outcomes, deadLetters].map((topic) => each(topic).length);
+      const counts = (): number[] => [intents, outcomes, deadLetters].map((topic) => of(topic).size);
       const told = (): string =>
         `${ends} inputs read and answered; read, outcomes, dead letters: ${counts().join(", ")}`;
       await waitFor(
@@ -86,7 +88,10 @@ export async function openIndependentReader(world: World): Promise<IndependentRe
           const [read = 0, answered = 0, dead = 0] = counts();
           if (read < ends || answered + dead < ends) return false;
           // Timers are answered too: which outcomes answer an input is looked up once there are enough of them.
-          return (await readOutcomes()).filter(({ outcomeId }) => INPUT_ID.test(outcomeId)).length + dead >= ends;
+          const outcomes = await readOutcomes();
+          if (outcomes.filter(({ outcomeId }) => INPUT_ID.test(outcomeId)).length + dead < ends) return false;
+          const { submitted, ended } = transfersOf(outcomes);
+          return [...submitted].every((caseId) => ended.has(caseId));
         },
         deadlineMs,
       ).catch(async (error: Error) => {
@@ -123,7 +128,6 @@ function judge(inputs: readonly Seen[], answers: readonly ReadRecord[], dead: re
   const next = new Map<number, number>();
   const blocks = new Map<number, number>();
   const answered = new Map<string, number>();
-  const completed = new Map<string, number>();
   const count = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
   for (const { partition, offset, message } of answers) {
     const outcome = message as unknown as ReadOutcome;
@@ -136,7 +140,6 @@ function judge(inputs: readonly Seen[], answers: readonly ReadRecord[], dead: re
     blocks.set(partition, outcome.block);
     const input = INPUT_ID.exec(outcome.outcomeId);
     if (input !== null) count(answered, `${input[1]} ${input[2]}`);
-    if (outcome.type === "transfer.completed") count(completed, String(outcome.caseId));
   }
   for (const { message } of dead) count(answered, `${message.partition} ${message.offset}`);
   for (const input of inputs) {
@@ -145,8 +148,22 @@ function judge(inputs: readonly Seen[], answers: readonly ReadRecord[], dead: re
     answered.delete(placeOf(input));
   }
   for (const place of answered.keys()) faults.push(`an answer names the input ${place}, which does not exist`);
-  for (const [caseId, times] of completed) if (times > 1) faults.push(`${caseId} was completed ${times} times`);
+  const { submitted, ended } = transfersOf(answers.map(({ message }) => message as unknown as ReadOutcome));
+  for (const [caseId, times] of ended) if (times > 1) faults.push(`${caseId} was completed or failed ${times} times`);
+  for (const caseId of submitted) if (!ended.has(caseId)) faults.push(`${caseId} was submitted and has no end`);
   return faults;
+}
+
+/** Cases that were sent to another holder, and how often each came to an end. */
+function transfersOf(outcomes: readonly ReadOutcome[]): { submitted: Set<string>; ended: Map<string, number> } {
+  const submitted = new Set<string>();
+  const ended = new Map<string, number>();
+  for (const { type, caseId } of outcomes) {
+    if (type === "transfer.submitted") submitted.add(String(caseId));
+    if (type === "transfer.completed" || type === "transfer.failed")
+      ended.set(String(caseId), (ended.get(String(caseId)) ?? 0) + 1);
+  }
+  return { submitted, ended };
 }
 
 // Avro --------------------------------------------------------------------------------------------------------------------

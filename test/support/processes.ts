@@ -27,7 +27,7 @@ export type World = {
   readonly kafkaBrokers: readonly string[];
   readonly databaseUrl: string;
   readonly schemaRegistryUrl: string;
-  readonly topics: { readonly intents: string; readonly outcomes: string; readonly deadLetters: string };
+  readonly topics: Readonly<Record<"intents" | "outcomes" | "deadLetters" | "reports", string>>;
   readonly lanes: number;
   /** addresses and settings that every process of this world gets */
   readonly environment: Readonly<Record<string, string>>;
@@ -63,6 +63,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     intents: `${prefix}payments.public.intents.v1`,
     outcomes: `${prefix}payments.public.outcomes.v1`,
     deadLetters: `${prefix}payments.public.intents.v1-dlt`,
+    reports: `${prefix}payments.internal.reports.v1`,
   };
   const { kafkaBrokers, schemaRegistryUrl } = stack;
   const fixed = { kafkaBrokers: kafkaBrokers.split(","), schemaRegistryUrl, topics, lanes, environment };
@@ -201,6 +202,8 @@ export type Instance = {
   stop(): Promise<number | null>;
   /** value of a metric by its name with labels as they are printed; 0 when it is not there */
   metric(name: string): Promise<number>;
+  /** sum of a metric over all its labels, from one page */
+  total(name: string): Promise<number>;
 };
 
 /** Starts `millrace run` and waits until it says that it is running. */
@@ -220,7 +223,8 @@ export async function startInstance(
   await waitFor(told, () => running() !== undefined || isGone(), START_DEADLINE_MS);
   const ready = running();
   if (ready === undefined) throw new Error(`instance ${name} ended with ${child.exitCode}: ${JSON.stringify(log)}`);
-  const metricsUrl = `http://127.0.0.1:${ready["httpPort"]}/metrics`;
+  const metricLines = async (): Promise<string[]> =>
+    (await (await fetch(`http://127.0.0.1:${ready["httpPort"]}/metrics`)).text()).split("\n");
   return {
     name,
     pid: child.pid as number,
@@ -239,8 +243,12 @@ export async function startInstance(
       return child.exitCode;
     },
     metric: async (metric) => {
-      const lines = (await (await fetch(metricsUrl)).text()).split("\n");
-      return Number(lines.find((line) => line.startsWith(`${metric} `))?.slice(metric.length + 1) ?? 0);
+      const line = (await metricLines()).find((one) => one.startsWith(`${metric} `));
+      return Number(line?.slice(metric.length + 1) ?? 0);
+    },
+    total: async (metric) => {
+      const own = (await metricLines()).filter((one) => one.startsWith(`${metric}{`));
+      return own.reduce((sum, one) => sum + Number(one.slice(one.lastIndexOf(" ") + 1)), 0);
     },
   };
 }
@@ -284,6 +292,15 @@ export async function standing(world: World): Promise<string> {
         .join("\n")}`,
   );
   return [...rows.map((row) => JSON.stringify(row)), ...said].join("\n");
+}
+
+/** Until somebody resumes it, as after a finding of the auditor: fenced in the middle of whatever it does. */
+export async function standStill(world: World, lane: number): Promise<void> {
+  await world.query(
+    `with fenced as (update lane set epoch = epoch + 1 where lane = $1 returning lane)
+     insert into halt (lane, cause, evidence) select lane, 'audit_failed', '{}' from fenced`,
+    [lane],
+  );
 }
 
 /** Halts that nobody has resumed, as `lane: cause`. */

@@ -1,5 +1,5 @@
 // Reports as tests need them: of runs that were never made.
-import { Latencies } from "../../src/workload/latency-histogram.ts";
+import { Latencies } from "../../src/workload/report/latency-histogram.ts";
 import type { Interval, Percentiles, Report } from "../../src/workload/report/report.ts";
 import { seeded } from "./workload.ts";
 

@@ -6,6 +6,7 @@ import { readDeclaredTexts, readTree } from "../../src/declared/texts.ts";
 import { Findings } from "../../src/workload/audit/findings.ts";
 import { type LaneWork, newTally, secondParts, type Tally } from "../../src/workload/audit/parts.ts";
 import { SecondAudit, type SecondBlock, type SecondOf } from "../../src/workload/audit/second.ts";
+import type { VersionSources } from "../../src/workload/audit/versions.ts";
 import { emptyLedger, type LaneLedger } from "../../src/workload/second-ledger/ledger.ts";
 import { readRules, type SecondRules } from "../../src/workload/second-ledger/rules.ts";
 import type { LineSum } from "../../src/workload/second-ledger/taken-over.ts";
@@ -17,30 +18,30 @@ import type { MemoryProduction } from "./memory-lane.ts";
 
 export const FLOW_FILES = [...DECLARED.flows.map(({ place }) => place.file), join(TEST_FLOWS, "hold.flow.yaml")];
 
-/** The shipped flows and `hold`, numbered from 1 on as in `ledger.ts`. */
-export function secondRules(): SecondRules {
-  const { chart, iso, crypto } = readDeclaredTexts(SHIPPED_SCHEMAS);
-  return readRules({
-    lanes: LANES,
-    flows: FLOW_FILES.map((file, at) => ({
-      number: at + 1,
-      tree: plainTree(readTree(file, readFileSync(file, "utf8"))),
-    })),
-    chart: plainTree(chart),
-    iso,
-    crypto: plainTree(crypto),
-    intentSchema: SCHEMAS.intent,
-    outcomeSchema: SCHEMAS.outcome,
-    deadLetterSchema: SCHEMAS.deadLetter,
-    intentsTopic: "intents",
-    caseWindowMs: 400 * DAY_MS,
-    caseFutureMs: DAY_MS,
-    intentBytesMax: 65_536,
-  });
-}
+const { chart, iso, crypto } = readDeclaredTexts(SHIPPED_SCHEMAS);
 
-const RULES = secondRules();
-const ACCOUNT_UPDATE = RULES.flows.find(({ name }) => name === "account_update")?.number;
+/** The shipped flows and `hold`, numbered from 1 on as in `ledger.ts`. */
+export const SECOND_RULES: SecondRules = readRules({
+  lanes: LANES,
+  flows: FLOW_FILES.map((file, at) => ({
+    number: at + 1,
+    tree: plainTree(readTree(file, readFileSync(file, "utf8"))),
+  })),
+  chart: plainTree(chart),
+  iso,
+  crypto: plainTree(crypto),
+  intentSchema: SCHEMAS.intent,
+  outcomeSchema: SCHEMAS.outcome,
+  deadLetterSchema: SCHEMAS.deadLetter,
+  commandSchema: SCHEMAS.command,
+  reportSchema: SCHEMAS.report,
+  intentsTopic: "intents",
+  caseWindowMs: 400 * DAY_MS,
+  caseFutureMs: DAY_MS,
+  intentBytesMax: 65_536,
+});
+
+const ACCOUNT_UPDATE = SECOND_RULES.flows.find(({ name }) => name === "account_update")?.number;
 
 export type SecondReport = {
   /** what differs, by invariant */
@@ -48,7 +49,10 @@ export type SecondReport = {
   readonly tally: Tally;
 };
 
+const NO_VERSIONS: VersionSources = { rates: async () => [], parameters: async () => new Map() };
+
 export type AuditOver = {
+  readonly versions?: VersionSources;
   readonly rules?: SecondRules;
   /** a ledger that was taken over; null: the beginning is gone; from the first block on when left out */
   readonly from?: LaneLedger | null;
@@ -58,11 +62,11 @@ export type AuditOver = {
 
 /** Decides anew what the lane has written, and holds it against where the lane stands. */
 export async function auditMemory(lane: MemoryProduction, over: AuditOver = {}): Promise<SecondReport> {
-  const { rules = RULES, from, blocks } = over;
+  const { rules = SECOND_RULES, from, blocks } = over;
   const findings = new Findings();
   const tally = newTally();
   const work = { findings, tally } as unknown as LaneWork;
-  const parts = secondParts(rules, (id) => lane.registry.schemaById(id));
+  const parts = secondParts(rules, (id) => lane.registry.schemaById(id), over.versions ?? NO_VERSIONS);
   const audit = new SecondAudit(
     work,
     parts,

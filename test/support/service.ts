@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import pg from "pg";
-import { type Config, loadConfig, type TopicNames, topicNames } from "../../src/config.ts";
+import { type Config, loadConfig, type TopicNames, topicNames } from "../../src/config/config.ts";
 import { loadDeclared } from "../../src/declared/load.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { type Codec, createCodec } from "../../src/kafka/codec.ts";

@@ -14,7 +14,7 @@ export type Finding = { readonly word: string; readonly line: number };
 export type SourceFile = {
   /** below the repository, with slashes: `src/domain/money.ts` */
   readonly path: string;
-  /** folder below `src`; `config` for src/config*.ts and `main` for src/main.ts */
+  /** folder below `src`; `main` for src/main.ts */
   readonly area: string;
   readonly lines: number;
   readonly imports: readonly Import[];
@@ -68,7 +68,7 @@ export function packageOf(from: string): string | null {
 
 function areaOf(path: string): string {
   const [, first = "", second] = path.split("/");
-  return second === undefined ? first.replace(/(-[a-z-]+)?\.ts$/, "") : first;
+  return second === undefined ? first.replace(/\.ts$/, "") : first;
 }
 
 function lineCounter(text: string): (offset: number) => number {

@@ -14,12 +14,16 @@ export type MixOptions = {
 };
 
 const EARLIER_MAX = 2_000;
+/** Holders with an account that takes no euros. */
+const REFUSING = 10;
 
-/** JSON lines without end: accounts opened, then transfers in and out. Of 100 transfers about 20 ask for more than is
- *  there, 5 are sent a second time a while later, and 2 reuse a case id with another amount. */
+/** JSON lines without end: accounts opened, then transfers in, out, and to other holders, a few of whose accounts are
+ *  in another currency and refuse. Of 100 transfers about 20 ask for more than is there, 5 are sent a second time a while later, and
+ *  2 reuse a case id with another amount. */
 export function* mixedLines({ holders, run }: MixOptions): Generator<string, never> {
   const random = seeded(holders);
   for (let holder = 0; holder < holders; holder++) yield openLine(`${run}_${holder}`);
+  for (let holder = 0; holder < REFUSING; holder++) yield openLine(`${run}_${holder}`, "hold", "CZK");
   const earlier: string[] = [];
   for (let made = 0; ; ) {
     const chance = random();
@@ -28,21 +32,38 @@ export function* mixedLines({ holders, run }: MixOptions): Generator<string, nev
     else if (chance < 0.07 && known !== undefined) yield known.replace(/"minor":"\d+"/, '"minor":"123456789"');
     else {
       const holder = `${run}_${Math.floor(random() * holders)}`;
-      const line = transferLine(holder, 1 + Math.floor(random() * 50_000), random() < 0.4 ? "out" : "in");
+      const minor = 1 + Math.floor(random() * 50_000);
+      const way = random();
+      const other = Math.floor(random() * holders);
+      let line = transferLine(holder, minor, way < 0.5 ? "out" : "in");
+      if (way < 0.25) line = acrossLine(holder, minor, `${run}_${other}`);
+      if (way < 0.03) line = acrossLine(holder, minor, `${run}_${other % REFUSING}`, "hold");
       earlier[made++ % EARLIER_MAX] = line;
       yield line;
     }
   }
 }
 
-export function openLine(holderId: string): string {
-  const account = `liability:customer:${holderId}:available`;
-  return JSON.stringify({ ...common("account_open", "acc", holderId), account, currency: "EUR", floorMinor: "0" });
+export function openLine(holderId: string, name: "available" | "hold" = "available", currency = "EUR"): string {
+  const account = `liability:customer:${holderId}:${name}`;
+  return JSON.stringify({ ...common("account_open", "acc", holderId), account, currency, floorMinor: "0" });
 }
 
 export function transferLine(holderId: string, minor: number, way: "in" | "out"): string {
   const own = `liability:customer:${holderId}:available`;
   const accounts = way === "in" ? { from: BANK, to: own } : { from: own, to: BANK };
+  const amount = { currency: "EUR", minor: String(minor) };
+  return JSON.stringify({ ...common("transfer_create", "trf", holderId), ...accounts, amount });
+}
+
+/** To an account of another holder, or by chance of the same. */
+export function acrossLine(
+  holderId: string,
+  minor: number,
+  to: string,
+  name: "available" | "hold" = "available",
+): string {
+  const accounts = { from: `liability:customer:${holderId}:available`, to: `liability:customer:${to}:${name}` };
   const amount = { currency: "EUR", minor: String(minor) };
   return JSON.stringify({ ...common("transfer_create", "trf", holderId), ...accounts, amount });
 }

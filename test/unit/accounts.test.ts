@@ -45,6 +45,13 @@ const NUMBERS = [
   "24 pnl:recon_writeoff",
   "25 equity:capital",
   "26 equity:retained",
+  "283 asset:provider_receivable:script",
+  "284 asset:provider_reserve:script",
+  "285 clearing:provider_settlement:script",
+  "286 memo:auth_exposure:script",
+  "287 memo:auth_contra:script",
+  "288 expense:provider_fee:script",
+  "289 suspense:recon:script",
 ];
 
 describe("the shipped chart", () => {
@@ -56,7 +63,9 @@ describe("the shipped chart", () => {
 
   test("gives each class the side on which it grows", () => {
     const sides = { asset: "debit", expense: "debit" } as Record<string, string>;
-    for (const account of [...chart.house, ...chart.templates]) {
+    // A memo has two sides of its own.
+    const grown = [...chart.house, ...chart.templates].filter((account) => account.class !== "memo");
+    for (const account of grown) {
       expect(account.side, account.path).toBe(sides[account.class] ?? "credit");
     }
   });
@@ -71,13 +80,22 @@ describe("resolving a path", () => {
     for (const account of chart.house) expect(chart.resolve(account.path)).toBe(account);
   });
 
+  test("finds an account at a provider under each provider's name, and under no other", () => {
+    const text = replaceOnce(TEXT, "\nhouse:", '\n  - { number: 2, name: other, meaning: "one more" }\n\nhouse:');
+    const two = parse(text).chart;
+    expect(two.resolve("memo:auth_exposure:other")).toMatchObject({ kind: "house", number: 2 * 256 + 30 });
+    expect(two.resolve("memo:auth_exposure:script")).toMatchObject({ kind: "house", number: 256 + 30 });
+    expect(two.resolve("memo:auth_exposure:{provider}")).toBeNull();
+    expect(two.resolve("memo:auth_exposure:third")).toBeNull();
+  });
+
   test("finds every account of every holder, and says whose it is", () => {
     fc.assert(
       fc.property(HOLDER_ID, fc.constantFrom(...chart.templates), (holderId, template) => {
         const path = template.path.replace("{holder}", () => holderId);
         const account = chart.resolve(path);
-        const { class: accountClass, side } = template;
-        expect(account).toEqual({ kind: "holder", path, holderId, class: accountClass, side, floorMinor: 0n });
+        const { class: accountClass, side, openTo } = template;
+        expect(account).toEqual({ kind: "holder", path, holderId, class: accountClass, side, floorMinor: 0n, openTo });
         expect(chart.resolve(path)).toEqual(account);
       }),
     );
@@ -146,6 +164,20 @@ const WRONG: readonly (readonly [what: string, old: string, by: string, marker: 
     ":{holder}:available",
     '{ path: "liability:customer:{holder}:available", class',
     /declared twice/,
+  ],
+  [
+    "a provider's number that is none",
+    "number: 1, name",
+    "number: 256, name",
+    "256, name",
+    /whole number from 1 to 255/,
+  ],
+  [
+    "a provider's name that no path bears",
+    "name: script",
+    'name: "Script 1"',
+    '"Script 1"',
+    /name must be small letters/,
   ],
   ["an unknown key", "number: 2,", "number: 2, floor: 0,", "floor: 0", /unknown key "floor"/],
 ];

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type BenchLine, type BenchRecord, renderBenchmarks, renderReadme } from "../../src/workload/bench-document.ts";
-import { BENCHMARKS } from "../../src/workload/bench-list.ts";
+import { type BenchLine, type BenchRecord, renderBenchmarks, renderReadme } from "../../src/workload/bench/document.ts";
+import { BENCHMARKS } from "../../src/workload/bench/list.ts";
 import { ROOT } from "../support/source.ts";
 
 const file = (path: string): string => readFileSync(join(ROOT, path), "utf8");
@@ -28,12 +28,19 @@ describe("the documents in the repository", () => {
     expect(template.indexOf("## Ratios")).toBeLessThan(template.indexOf("## Figures"));
   });
 
+  test("docs/benchmarks.json has a figure of every benchmark", () => {
+    const measured = new Set(stored.results.map(({ bench }) => bench));
+    expect([...BENCHMARKS.keys()].filter((name) => !measured.has(name))).toEqual([]);
+  });
+
   test("name neither hosts nor paths of the machine that they were measured on", () => {
     expect(file("docs/benchmarks.json")).not.toMatch(
       /\/(home|root|tmp|work|Users)\b|hostname|localhost|\d+\.\d+\.\d+\.\d+/,
     );
   });
 });
+
+const MARKS = "<!-- figures of docs/benchmarks.json -->\n<!-- end of figures -->";
 
 const line = (bench: string, perSecond: number, over: Partial<BenchLine> = {}): BenchLine => ({
   bench,
@@ -77,6 +84,12 @@ describe("figures", () => {
   test("CPU is told per hundred thousand of all that was sent, the warm-up too", () => {
     expect(page).toContain("| `drain` | 2.00 | 3.00 |  |");
     expect(page).toContain("| `latency` | 4.00 | 2.00 | 0.80 |");
+  });
+
+  test("a figure of card payments says how many of them were converted", () => {
+    const record = { ...RECORD, results: [line("cards", 2_000)] };
+    expect(renderBenchmarks("{{figures}}", record)).toContain("| `cards`, three in ten converted | 200,000 |");
+    expect(renderReadme(MARKS, record)).toContain("| `cards`, three in ten converted | 2,000 a second");
   });
 
   test("settings that are not the shipped ones are told", () => {

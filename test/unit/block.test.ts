@@ -1,14 +1,28 @@
 // A batch becomes a block: positions, digests, messages, rows, and what happens to what could not be understood.
+
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
-import type { IntentInput } from "../../src/domain/books.ts";
-import { Undecidable } from "../../src/domain/decide.ts";
+import type { IntentInput, Report, ReportInput } from "../../src/domain/books.ts";
+import { Undecidable } from "../../src/domain/decide/decide.ts";
+import type { CompiledFlow } from "../../src/domain/flow/compile/compile.ts";
+import { NO_RATES } from "../../src/domain/fx/rates.ts";
 import { blockDigest, type Head, recordHash } from "../../src/domain/head.ts";
 import { parseHistory } from "../../src/domain/history.ts";
+import { type CaseId, parseCaseId } from "../../src/domain/ids.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
-import { type Batch, type Block, type LaneMemory, makeBlock } from "../../src/processor/block.ts";
+import {
+  type Batch,
+  type Block,
+  CODE_OF_AN_EVENT,
+  type LaneMemory,
+  makeBlock,
+  NotRead,
+} from "../../src/processor/block.ts";
+import { concerned } from "../../src/processor/concerned.ts";
+import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import type { Misfit } from "../../src/processor/intake.ts";
 import type { Situation } from "../../src/store/blocks.ts";
 import { available } from "../support/intents.ts";
@@ -17,7 +31,14 @@ import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
 
 const LANE = 3;
 const codec = codecWith(new MemoryRegistry());
-const MAKER = { rules: RULES, codec, intentsTopic: "intents", process: 7n };
+const MAKER = {
+  rules: RULES,
+  rates: () => NO_RATES,
+  parameters: () => NO_PARAMETERS,
+  codec,
+  intentsTopic: "intents",
+  process: 7n,
+};
 const NOTHING = { next: 0n, last: -1n, lastAtMs: 0, lastHash: Buffer.alloc(0) };
 const FIRST: Head = {
   epoch: 2n,
@@ -42,6 +63,8 @@ function batchOf(intents: readonly (IntentInput | Misfit)[], over: Partial<Batch
   return {
     timers: [],
     reports: [],
+    reportsLast: null,
+    messages: [],
     reportsNext: 0n,
     intents,
     intentsNext: BigInt(intents.length),
@@ -67,7 +90,7 @@ function situationOf(over: Partial<Situation> = {}, clockMs = NOW_MS): Situation
 }
 
 function make(batch: Batch, over: { memory?: LaneMemory; situation?: Situation } = {}): Block {
-  const memory = over.memory ?? { head: FIRST, house: new Map() };
+  const memory = over.memory ?? { head: FIRST, house: new Map(), pairs: NO_PAIRS };
   return makeBlock(MAKER, LANE, memory, batch, over.situation ?? situationOf());
 }
 
@@ -82,7 +105,7 @@ describe("a block", () => {
   const block = make(batchOf(inputs(intent, producing.payOut("ann", 600), intent)));
 
   test("counts its inputs by what became of them", () => {
-    expect(block.counts).toEqual({ accepted: 1, refused: 1, repeated: 1, quarantined: new Map() });
+    expect(block.counts).toEqual({ accepted: 1, refused: 1, repeated: 1, quarantined: new Map(), attention: [] });
     expect(block.inputs).toBe(3);
   });
 
@@ -142,6 +165,8 @@ describe("a block", () => {
       outcomesNext: 3n,
       commandsNext: 0n,
       deadLettersNext: 0n,
+      ratesVersion: 0n,
+      parametersVersion: 0n,
     };
     expect(rows.after.digest).toEqual(blockDigest(FIRST.digest, facts, linesHash, messagesHash));
   });
@@ -156,8 +181,8 @@ describe("a block", () => {
       make({ ...batch, nowMs: NOW_MS + 1 }),
       make({ ...batch, intentsNext: 2n }),
       make({ ...batch, intentsLast: recordAt(0n, Buffer.from("w")) }),
-      make(batch, { memory: { head: { ...FIRST, digest: Buffer.alloc(32, 1) }, house: new Map() } }),
-      make(batch, { memory: { head: { ...FIRST, block: 1n }, house: new Map() } }),
+      make(batch, { memory: { head: { ...FIRST, digest: Buffer.alloc(32, 1) }, house: new Map(), pairs: NO_PAIRS } }),
+      make(batch, { memory: { head: { ...FIRST, block: 1n }, house: new Map(), pairs: NO_PAIRS } }),
     ];
     expect(new Set(others.map(digestOf)).size).toBe(others.length);
   });
@@ -168,7 +193,7 @@ describe("a block", () => {
     expect(block.newHouse.map(({ path }) => path)).toEqual(["asset:bank:main"]);
     const house = new Map(block.newHouse.map(({ path, currency, id }) => [`${path} ${currency}`, id]));
     const next = make(batchOf(inputs(producing.payIn("bob", 1)), { intentsNext: 4n }), {
-      memory: { head: block.rows.after, house },
+      memory: { head: block.rows.after, house, pairs: block.pairs },
     });
     expect(next.newHouse).toEqual([]);
     expect(next.rows.accounts.map(({ path, id }) => [path, next.rows.opened.has(id)])).toEqual([
@@ -192,7 +217,7 @@ describe("a block's now", () => {
     ["the database's clock when no record came", 0, null, NOW_MS + 7, NOW_MS + 7],
     ["but not back by that clock either", NOW_MS + 50, null, NOW_MS, NOW_MS + 50],
   ])("is %s", (_what, before, nowMs, clockMs, expected) => {
-    const memory = { head: { ...FIRST, nowMs: before }, house: new Map() };
+    const memory = { head: { ...FIRST, nowMs: before }, house: new Map(), pairs: NO_PAIRS };
     const block = make(batchOf([], { nowMs }), { memory, situation: situationOf({}, clockMs) });
     expect(block.rows.after.nowMs).toBe(expected);
   });
@@ -233,9 +258,26 @@ describe("timers of a block", () => {
   test("that cannot be decided stop it, as a report does", () => {
     const timer = { dueMs: NOW_MS, caseId: "a".repeat(32), name: "expiry" };
     expect(() => make(batchOf([], { timers: [{ kind: "timer", timer }] }))).toThrow(Undecidable);
-    expect(() => make(batchOf([], { reports: [recordAt(0n)], reportsNext: 1n }))).toThrow(Undecidable);
+    expect(() => make(batchOf([], { reports: [reportOf()], reportsNext: 1n }))).toThrow(Undecidable);
   });
 });
+
+/** Of a case that nobody knows. */
+function reportOf(over: Partial<Report> = {}): ReportInput {
+  const report: Report = {
+    holderId: "ann",
+    caseId: parseCaseId("trf_01JD3Z7Q6R8W2V5K9T0M4N1B7C") as CaseId,
+    call: "authorize",
+    attempt: 1,
+    result: "approved",
+    observation: "o",
+    payload: {},
+    occurredAtMicros: 0n,
+    from: null,
+    ...over,
+  };
+  return { kind: "report", id: `r-${LANE}-0`, source: "r", offset: 0n, report };
+}
 
 /** A case in `held`, with its money and its timer, as the database would give them. */
 function waiting() {
@@ -306,6 +348,7 @@ describe("what could not be understood", () => {
       [null, 7],
       [null, 0],
     ]);
+    expect(rows.quarantine[0]).toMatchObject({ key: null, sha256: Buffer.alloc(32) });
   });
 
   test.each<[Buffer | null, string | null, string]>([
@@ -321,25 +364,74 @@ describe("what could not be understood", () => {
 
 describe("positions", () => {
   test("never go back", () => {
-    const memory = { head: { ...FIRST, intents: { ...NOTHING, next: 5n } }, house: new Map() };
+    const memory = { head: { ...FIRST, intents: { ...NOTHING, next: 5n } }, house: new Map(), pairs: NO_PAIRS };
     expect(() => make(batchOf([], { intentsNext: 4n }), { memory })).toThrow(AssertionFailed);
   });
 
   test("move over holes without forgetting the last record", () => {
     const intents = { next: 5n, last: 4n, lastAtMs: 9, lastHash: Buffer.from("h") };
-    const memory = { head: { ...FIRST, intents }, house: new Map() };
+    const memory = { head: { ...FIRST, intents }, house: new Map(), pairs: NO_PAIRS };
     const { rows } = make(batchOf([], { intentsNext: 8n, intentsLast: null }), { memory });
     expect(rows.after.intents).toEqual({ ...intents, next: 8n });
   });
 
   test.each([9n, 5n, 2n])("move to %s when an operator accepted it, with no record of ours behind", (next) => {
     const intents = { next: 5n, last: 4n, lastAtMs: 9, lastHash: Buffer.from("h") };
-    const memory = { head: { ...FIRST, intents }, house: new Map() };
+    const memory = { head: { ...FIRST, intents }, house: new Map(), pairs: NO_PAIRS };
     const accepted = { halt: 3n, intentsAt: next, reportsAt: null };
     const { rows } = make(batchOf([], { intentsNext: next, intentsLast: null, accepted }), { memory });
     expect(rows.after.intents).toEqual({ ...NOTHING, next });
     expect(rows.after.reports).toEqual(NOTHING);
     expect(rows.halt).toBe(3n);
+  });
+});
+
+describe("calls for a person", () => {
+  const pay = producing.caseId("pay");
+  const create: NewIntent = {
+    type: "payment_create",
+    holderId: "mer_1",
+    caseId: pay,
+    occurredAt: BigInt(NOW_MS) * 1000n,
+    method: "card",
+    tokenRef: "tok_1",
+    captureMode: "manual",
+    amount: { currency: "EUR", scale: 2, minor: "1000" },
+  };
+  const cases = make(batchOf(inputs(create))).rows.cases.map((one) => ({ ...one, flow: one.flow.number }));
+  const told = (offset: bigint, over: Partial<Report>): ReportInput => ({
+    ...reportOf({ holderId: "mer_1", caseId: parseCaseId(pay) as CaseId, observation: `${offset}`, ...over }),
+    offset,
+  });
+  const capture = { call: "capture", attempt: 0, result: "ok", payload: { amount: "1000", seq: "2" } };
+  const reports = [
+    told(0n, capture),
+    told(1n, { payload: { approved: "1000", seq: "1" } }),
+    told(2n, capture),
+    told(3n, capture),
+  ];
+  const batch = batchOf([], { reports, reportsNext: 4n, reportsLast: recordAt(3n) });
+  const attentionBy = (rules: typeof RULES) =>
+    makeBlock(
+      { ...MAKER, rules },
+      LANE,
+      { head: FIRST, house: new Map(), pairs: NO_PAIRS },
+      batch,
+      situationOf({ cases }),
+    ).counts.attention;
+
+  test("are counted by flow and code, apart where the case does not wait for that person", () => {
+    expect(attentionBy(RULES)).toEqual([
+      { flow: "card", code: "capture_not_expected", waits: false },
+      { flow: "card", code: "capture_not_requested", waits: true },
+      { flow: "card", code: "capture_not_expected", waits: true },
+    ]);
+  });
+
+  test("are counted as one where the flow's file does not name the code", () => {
+    const nameless = [...RULES.flowsByNumber].map(([number, flow]) => [number, { ...flow, attention: new Set() }]);
+    const rules = { ...RULES, flowsByNumber: new Map(nameless as [number, CompiledFlow][]) };
+    expect(new Set(attentionBy(rules).map(({ code }) => code))).toEqual(new Set([CODE_OF_AN_EVENT]));
   });
 });
 
@@ -353,4 +445,58 @@ test("a case of a flow that this process does not know, or an account that left 
   const [balance] = situation.balances;
   const strange = { ...situation, balances: balance === undefined ? [] : [{ ...balance, path: "no:such" }] };
   expect(() => make(batchOf([]), { situation: strange })).toThrow(AssertionFailed);
+});
+
+test("a block that turns out to need more leaves what was read as it was, to be decided by again", () => {
+  const [pay, quoteId] = [producing.caseId("pay"), producing.caseId("fxq")];
+  const create = (caseId: string, over: Partial<NewIntent> = {}): NewIntent => ({
+    type: "payment_create",
+    holderId: "mer_1",
+    caseId,
+    occurredAt: BigInt(NOW_MS) * 1000n,
+    method: "card",
+    tokenRef: "tok_1",
+    amount: { currency: "EUR", scale: 2, minor: "1000" },
+    ...over,
+  });
+  const opened = make(batchOf(inputs(create(pay)))).rows.cases[0];
+  if (opened === undefined) throw new Error("the payment was not opened");
+  const row = { ...opened, flow: opened.flow.number, isNew: false, changed: false };
+  const { uuid } = parseCaseId(pay) as CaseId;
+  const situation = situationOf({ cases: [row], sought: { caseIds: new Set([uuid]), paths: new Set() } });
+  const before = JSON.stringify(situation, (_, value) => (typeof value === "bigint" ? `${value}` : value));
+  const approved: Report = {
+    holderId: "mer_1",
+    caseId: parseCaseId(pay) as CaseId,
+    call: "authorize",
+    attempt: 1,
+    result: "approved",
+    observation: "auth/1/approved",
+    payload: { approved: "1000", seq: "1" },
+    occurredAtMicros: BigInt(NOW_MS) * 1000n,
+    from: null,
+  };
+  const report: ReportInput = { kind: "report", id: "r-3-0", source: "r", offset: 0n, report: approved };
+  const quoted = inputs(create(producing.caseId("pay"), { quoteId, settlementCurrency: "USD" }));
+  expect(() => make(batchOf(quoted, { reports: [report], reportsNext: 1n }), { situation })).toThrow(NotRead);
+  expect(JSON.stringify(situation, (_, value) => (typeof value === "bigint" ? `${value}` : value))).toBe(before);
+});
+
+test("what a provider's report may touch is read along with its case", () => {
+  const id = producing.caseId("pay");
+  const report: Report = {
+    holderId: "mer_1",
+    caseId: parseCaseId(id) as CaseId,
+    call: "capture",
+    attempt: 1,
+    result: "ok",
+    observation: "cap/1/ok",
+    payload: { amount: "1000", seq: "1" },
+    occurredAtMicros: BigInt(NOW_MS) * 1000n,
+    from: null,
+  };
+  const reports: ReportInput[] = [{ kind: "report", id: "r-3-0", source: "r", offset: 0n, report }];
+  const { caseIds, paths } = concerned(RULES, LANE, batchOf([], { reports, reportsNext: 1n }));
+  expect([...caseIds]).toEqual([report.caseId.uuid]);
+  expect([...paths].sort()).toEqual(["liability:merchant:mer_1:pending", "liability:merchant:mer_1:reserved"]);
 });

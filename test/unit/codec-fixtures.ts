@@ -78,6 +78,19 @@ export const INTENT: IntentMessage = {
   correlationId: null,
   causationId: null,
   traceparent: null,
+  method: null,
+  captureMode: null,
+  tokenRef: null,
+  provider: null,
+  tenant: null,
+  settlementCurrency: null,
+  quoteId: null,
+  fxBasis: null,
+  side: null,
+  lockSeconds: null,
+  decision: null,
+  principal: null,
+  reason: null,
 };
 
 export const OUTCOME: OutcomeMessage = {
@@ -102,6 +115,7 @@ export const OUTCOME: OutcomeMessage = {
   correlationId: null,
   causationId: null,
   traceparent: null,
+  parentId: null,
 };
 
 /** Text of any kind: empty, long, beyond ASCII, beyond the basic plane, with NUL. */
@@ -141,6 +155,19 @@ export const intents: fc.Arbitrary<IntentMessage> = fc.record({
   correlationId: maybeText,
   causationId: maybeText,
   traceparent: maybeText,
+  method: maybeText,
+  captureMode: maybeText,
+  tokenRef: maybeText,
+  provider: maybeText,
+  tenant: maybeText,
+  settlementCurrency: maybeText,
+  quoteId: maybeText,
+  fxBasis: maybeText,
+  side: maybeText,
+  lockSeconds: fc.option(long),
+  decision: maybeText,
+  principal: maybeText,
+  reason: maybeText,
 });
 
 export const outcomes: fc.Arbitrary<OutcomeMessage> = fc.record({
@@ -165,4 +192,5 @@ export const outcomes: fc.Arbitrary<OutcomeMessage> = fc.record({
   correlationId: maybeText,
   causationId: maybeText,
   traceparent: maybeText,
+  parentId: maybeText,
 });

@@ -118,9 +118,9 @@ test("text that is not UTF-8 is undecodable; U+FFFD itself is not", () => {
 
 describe("lengths and counts that lie", () => {
   const EMPTY_MAP = { ...INTENT, metadata: {} };
-  // metadata is followed by eight bytes of occurredAt and three nulls; its own end is the zero before them.
+  // metadata is followed by eight bytes of occurredAt and sixteen nulls; its own end is the zero before them.
   const whole = codec.encoders.intent.encode(EMPTY_MAP);
-  const metadataAt = whole.length - 8 - 3 - 1;
+  const metadataAt = whole.length - 8 - 16 - 1;
   const withMetadata = (...parts: Buffer[]): Buffer =>
     Buffer.concat([whole.subarray(0, metadataAt), ...parts, whole.subarray(metadataAt + 1)]);
   const entry = Buffer.from([2, 0x6b, 2, 0x76]); // "k", "v"

@@ -63,13 +63,27 @@ describe("what is written is read back", () => {
       commandId: text,
       idempotencyKey: text,
       notAfter: long,
+      timeoutMs: fc.nat(),
       traceparent: fc.option(text),
+      op: text,
+      readOnly: fc.boolean(),
     });
     const reports: fc.Arbitrary<ReportMessage> = fc.record({
       ...call,
       result: text,
       observation: text,
       occurredAt: long,
+      from: fc.option(
+        fc.record({
+          lane: int,
+          sequence: long,
+          block: long,
+          holderId: text,
+          caseId: text,
+          call: text,
+          attempt: int,
+        }),
+      ),
     });
     const { decoders, encoders } = codec;
     const blockDigest = ZERO_DIGEST;

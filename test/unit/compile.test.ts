@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadFlowText } from "../../src/declared/load.ts";
 import { AssertionFailed } from "../../src/domain/assert.ts";
-import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile.ts";
+import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile/compile.ts";
 import type { Flow } from "../../src/domain/flow/flow.ts";
 import { makeRules } from "../../src/domain/rules.ts";
-import { replaceOnce, TEST_FLOWS } from "../support/faulty.ts";
+import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "../support/faulty.ts";
 import { available } from "../support/intents.ts";
 import { DECLARED, FLOWS, MemoryLane, producing, RULES } from "../support/ledger.ts";
 
@@ -26,31 +26,49 @@ function flowOf(text: string): Flow {
 describe("a compiled flow", () => {
   test("has every state by index, with its events, timers and kind", () => {
     const flow = flowNamed("hold");
-    expect(flow).toMatchObject({ ref: "hold@1.0.0", caseKind: "hld", startsOn: "hold_place", number: 4 });
-    expect(flow.states.map(({ name, isFinal, on, timers }) => [name, isFinal, [...on.keys()], timers])).toEqual([
+    expect(flow).toMatchObject({
+      ref: "hold@1.0.0",
+      caseKind: "hld",
+      start: { kind: "intent", type: "hold_place" },
+      number: FLOWS.length,
+    });
+    expect(
+      flow.states.map(({ name, isFinal, on, timers }) => [
+        name,
+        isFinal,
+        [...on.keys()],
+        timers.map((timer) => timer.name),
+      ]),
+    ).toEqual([
       ["requested", false, [], []],
-      [
-        "held",
-        false,
-        ["intent.hold_capture", "intent.hold_release", "timer.expiry"],
-        [{ name: "expiry", afterMs: 900_000 }],
-      ],
+      ["held", false, ["intent.hold_capture", "intent.hold_release", "timer.expiry"], ["expiry"]],
       ["captured", true, [], []],
       ["released", true, [], []],
       ["expired", true, [], []],
     ]);
     for (const [name, index] of flow.stateIndex) expect(flow.states[index]?.name).toBe(name);
-    expect(flow.states[flow.initial]?.always?.to).toBe(flow.stateIndex.get("held"));
+    expect(flow.states[flow.initial]?.always?.[0]?.to).toBe(flow.stateIndex.get("held"));
+  });
+
+  test("says with which codes it calls a person, but for those that an event brings", () => {
+    const codes = ["amount_too_large", "refund_not_confirmed", "refund_not_expected", "refund_result_unknown"];
+    expect([...flowNamed("refund").attention].sort()).toEqual(codes);
+    const text = readFileSync(join(SHIPPED_SCHEMAS, "flows", "card.flow.yaml"), "utf8");
+    const rejecting =
+      "{ emit: payment.capture_failed, code: event.code }\n            to: authorized\n          - { to: capture_query }";
+    const calling = rejecting.replace("payment.capture_failed", "ops.attention");
+    const attention = compileFlow(flowOf(replaceOnce(text, rejecting, calling)), 1).attention;
+    expect(attention).toEqual(flowNamed("card").attention);
   });
 
   test("says what its intents must carry and which accounts of the holder it touches", () => {
-    expect([...flowNamed("transfer").needs]).toEqual([["transfer_create", ["amount", "from", "to"]]]);
-    expect([...flowNamed("account_open").needs]).toEqual([["account_open", ["currency", "account"]]]);
-    expect([...flowNamed("account_update").needs]).toEqual([["account_update", ["account", "change"]]]);
-    expect([...flowNamed("hold").needs]).toEqual([
-      ["hold_place", ["amount"]],
-      ["hold_capture", []],
-      ["hold_release", []],
+    expect(flowNamed("transfer").needs.opening).toEqual(["amount", "from", "to"]);
+    expect(flowNamed("account_open").needs.opening).toEqual(["currency", "account"]);
+    expect(flowNamed("account_update").needs.opening).toEqual(["account", "change"]);
+    expect(flowNamed("hold").needs.opening).toEqual(["amount"]);
+    expect([...flowNamed("hold").needs.moving]).toEqual([
+      ["intent.hold_capture", []],
+      ["intent.hold_release", []],
     ]);
     expect(flowNamed("transfer").touches).toEqual([]);
     expect(flowNamed("hold").touches).toEqual([
@@ -103,21 +121,20 @@ describe("a compiled flow", () => {
 });
 
 function laneWith(text: string): MemoryLane {
-  const flows = [...FLOWS.filter(({ name }) => name !== "hold"), compileFlow(flowOf(text), 4)];
+  const flows = [...FLOWS.filter(({ name }) => name !== "hold"), compileFlow(flowOf(text), FLOWS.length)];
   return new MemoryLane(makeRules({ ...RULES, flows, retired: [] }));
 }
 
 describe("the rules of all flows", () => {
   test("say of each intent type which flow it opens", () => {
-    const opens = [...RULES.intents].map(([type, kind]) => [type, kind.opens?.name ?? null]);
-    expect(opens).toEqual([
-      ["account_open", "account_open"],
-      ["account_update", "account_update"],
-      ["transfer_create", "transfer"],
-      ["hold_place", "hold"],
-      ["hold_capture", null],
-      ["hold_release", null],
-    ]);
+    const opensOf = (type: string) => RULES.intents.get(type)?.opens.map(({ name }) => name);
+    expect(opensOf("account_open")).toEqual(["account_open"]);
+    expect(opensOf("transfer_create")).toEqual(["transfer"]);
+    expect(opensOf("hold_place")).toEqual(["hold"]);
+    expect(opensOf("payment_create")).toEqual(["card"]);
+    for (const type of ["hold_capture", "hold_release", "payment_capture", "case_decide"])
+      expect(opensOf(type)).toEqual([]);
+    expect(RULES.intents.get("case_decide")).toMatchObject({ needs: ["decision", "principal", "reason"] });
   });
 
   test("do not let two flows open on one intent type", () => {
@@ -126,22 +143,20 @@ describe("the rules of all flows", () => {
   });
 
   const NEWER = HOLD_TEXT.replace("version: 1.0.0", "version: 2.0.0")
-    .replace(
-      'hold: { path: "liability:customer:{holder}:hold" }',
-      'hold: { path: "liability:customer:{holder}:unapplied" }',
-    )
+    .replace('path: "liability:customer:{holder}:hold"', 'path: "liability:customer:{holder}:unapplied"')
     .replaceAll("hold_release", "hold_void");
 
   test("leave old cases on their version: its intents are taken and its accounts read", () => {
-    const newer = compileFlow(flowOf(NEWER), 5);
+    const newer = compileFlow(flowOf(NEWER), 99);
     const others = FLOWS.filter(({ name }) => name !== "hold");
     const rules = makeRules({ ...RULES, flows: [...others, newer], retired: [flowNamed("hold")] });
-    expect(rules.intents.get("hold_place")?.opens?.ref).toBe("hold@2.0.0");
+    expect(rules.intents.get("hold_place")?.opens.map(({ ref }) => ref)).toEqual(["hold@2.0.0"]);
     expect(rules.intents.get("hold_place")?.touches).not.toContain("liability:customer:{holder}:hold");
-    expect(rules.intents.get("hold_release")).toMatchObject({ opens: null });
+    expect(rules.intents.get("hold_release")).toMatchObject({ opens: [] });
     expect(rules.intents.get("hold_capture")?.touches).toEqual(
       expect.arrayContaining(["liability:customer:{holder}:hold", "liability:customer:{holder}:unapplied"]),
     );
-    expect([...rules.flowsByNumber.keys()]).toEqual([1, 2, 3, 5, 4]);
+    expect(rules.flowsByNumber.get(FLOWS.length)?.ref).toBe("hold@1.0.0");
+    expect(rules.flowsByNumber.get(99)?.ref).toBe("hold@2.0.0");
   });
 });

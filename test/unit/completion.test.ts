@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { completionTree, NAMES, SHELLS, type Shell } from "../../src/cli/completion-tree.ts";
 import { createContext, type Io } from "../../src/cli/context.ts";
 import { runCli, VERBS } from "../../src/cli/program.ts";
-import { SETTING_NAMES } from "../../src/config-settings.ts";
+import { SETTING_NAMES } from "../../src/config/settings.ts";
 import { ROOT } from "../support/source.ts";
 
 function io(write: (text: string) => void): Io {

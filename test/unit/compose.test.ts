@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { loadConfig, printConfigFault } from "../../src/config.ts";
-import { environmentName, SETTING_NAMES } from "../../src/config-settings.ts";
+import { loadConfig, printConfigFault } from "../../src/config/config.ts";
+import { environmentName, SETTING_NAMES } from "../../src/config/settings.ts";
 import { unknownCommands } from "../support/commands.ts";
 import { ROOT } from "../support/source.ts";
 

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { endingOf } from "../../src/cli/exit.ts";
 import { runCli } from "../../src/cli/program.ts";
-import { loadConfig, printConfigFault } from "../../src/config.ts";
-import { configSchema } from "../../src/config-schema.ts";
-import { kafkaAccess, SecretUnreadable, shownValue, urlWithPassword } from "../../src/config-secrets.ts";
-import { type Config, SETTING_NAMES, SETTINGS } from "../../src/config-settings.ts";
-import { needsStandby } from "../../src/config-standby.ts";
+import { loadConfig, printConfigFault } from "../../src/config/config.ts";
+import { configSchema } from "../../src/config/schema.ts";
+import { kafkaAccess, SecretUnreadable, shownValue, urlWithPassword } from "../../src/config/secrets.ts";
+import { type Config, SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
+import { needsStandby } from "../../src/config/standby.ts";
 import { ROOT } from "../support/source.ts";
 
 let workingDir: string;

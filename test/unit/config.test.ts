@@ -2,10 +2,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type ConfigSources, type LoadedConfig, loadConfig, printConfigFault, topicNames } from "../../src/config.ts";
-import type { Setting } from "../../src/config-kinds.ts";
-import { environmentName, SETTING_NAMES, SETTINGS } from "../../src/config-settings.ts";
-import { nearestName } from "../../src/config-suggest.ts";
+import {
+  type ConfigSources,
+  type LoadedConfig,
+  loadConfig,
+  printConfigFault,
+  topicNames,
+} from "../../src/config/config.ts";
+import type { Setting } from "../../src/config/kinds.ts";
+import { environmentName, SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
+import { nearestName } from "../../src/config/suggest.ts";
+import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, bytesInBatch } from "../../src/kafka/appender.ts";
 
 let workingDir: string;
 beforeEach(() => {
@@ -236,6 +243,12 @@ describe("the table of settings", () => {
       ]);
     },
   );
+
+  test("no batch of the relay is larger than what an append takes: it would stop the process", () => {
+    expect(SETTINGS.relayBatchRecordsMax.json["maximum"]).toBeLessThanOrEqual(BATCH_RECORDS_MAX);
+    const header = bytesInBatch([]);
+    expect(SETTINGS.relayBatchBytesMax.json["maximum"]).toBeLessThanOrEqual(BATCH_BYTES_MAX - header);
+  });
 
   test("environment names follow from the names", () => {
     expect(environmentName("blockRowsMax")).toBe("MILLRACE_BLOCK_ROWS_MAX");

@@ -1,9 +1,10 @@
 // What accounts are and who may move their money: opening, floors, freezing, closing, currencies, homes.
 import { describe, expect, test } from "vitest";
+import { decideIntent } from "../../src/domain/decide/decide.ts";
 import { refusal } from "../../src/domain/refusals.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { available, BANK, euros } from "../support/intents.ts";
-import { MemoryLane, producing } from "../support/ledger.ts";
+import { inputOf, MemoryLane, producing } from "../support/ledger.ts";
 
 const OWN = available("ann");
 const RESERVE = "liability:customer:ann:unapplied";
@@ -62,8 +63,21 @@ describe("account_open", () => {
     ["liability:nowhere:ann", "unknown_account"],
     [BANK, "not_home"],
     [available("bob"), "not_home"],
+    ["liability:customer:ann:hold", "account_reserved"],
   ] as const)("of %s is refused %s", (account, code) => {
     expect(new MemoryLane().answer(producing.accountOpen("ann", { account })).reason).toEqual(refusal(code));
+  });
+
+  test("of an account that flows alone may touch changes nothing of it, so that a timer finds what was set aside", () => {
+    const lane = new MemoryLane();
+    lane.decide([producing.payIn("ann", 500), producing.holdPlace("ann", 300)]);
+    const account = "liability:customer:ann:hold";
+    const raise = producing.accountUpdate("ann", "floor", { account, floorMinor: "300" });
+    expect(lane.answer(raise).reason).toEqual(refusal("account_reserved"));
+    expect(lane.answer(producing.accountUpdate("ann", "close", { account })).reason).toEqual(
+      refusal("account_reserved"),
+    );
+    expect(lane.account(account)).toMatchObject({ floorMinor: 0n, status: "open" });
   });
 
   test("twice is invalid_state, in another currency currency_mismatch, of a closed one account_closed", () => {
@@ -187,13 +201,14 @@ describe("a transfer", () => {
         reason: null,
         repeatOf: null,
         lines: 1,
-        flow: "transfer@1.0.0",
+        flow: "transfer@1.1.0",
         amounts: { requested: { currency: "EUR", scale: 2, minor: "400" } },
         occurredAt: intent.occurredAt,
         recordedAt: intent.occurredAt,
         correlationId: "cor",
         causationId: "cau",
         traceparent: "00-1-2-01",
+        parentId: null,
       },
     ]);
     const [, line] = lane.lines;
@@ -252,11 +267,25 @@ describe("a transfer", () => {
     expect(lane.balance(FEES)).toBe(-(10n ** 38n - 1n));
   });
 
-  test("to another holder is not_home, whether that account is known here or not", () => {
+  test("to another holder's account waits in transit and asks that holder's lane, whether the account is known here or not", () => {
     const lane = funded();
-    expect(lane.answer(move(1, OWN, available("bob"))).reason).toEqual(refusal("not_home"));
     lane.decide([producing.payIn("bob", 1)]);
-    expect(lane.answer(move(1, OWN, available("bob"))).reason).toEqual(refusal("not_home"));
+    for (const to of [available("bob"), available("eve")]) {
+      const { outcomes, messages } = lane.block((books) => {
+        decideIntent(books, inputOf(move(1, OWN, to), 77n));
+        return { outcomes: [...books.outcomes], messages: [...books.messages] };
+      });
+      expect(outcomes).toMatchObject([{ type: "transfer.submitted", lines: 1, status: "sent" }]);
+      expect(messages).toMatchObject([
+        { report: { call: "transfer_credit", result: "asked", payload: { account: to } } },
+      ]);
+    }
+    expect([lane.balance(available("bob")), lane.balance("clearing:transit")]).toEqual([1n, 2n]);
+  });
+
+  test("from another holder's account is not_home", () => {
+    const lane = funded();
+    lane.decide([producing.payIn("bob", 1)]);
     expect(lane.answer(move(1, available("bob"), BANK)).reason).toEqual(refusal("not_home"));
     expect(lane.balance(available("bob"))).toBe(1n);
   });

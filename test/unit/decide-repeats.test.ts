@@ -27,7 +27,7 @@ describe("a create that comes again", () => {
         sequence: 1001n,
         sourceId: "s",
         intentType: "transfer_create",
-        flow: "transfer@1.0.0",
+        flow: "transfer@1.1.0",
       }),
     ]);
     expect(lane.balance(available("ann"))).toBe(500n);

@@ -1,6 +1,6 @@
 // Timers of cases: armed on entering a state, cancelled on leaving it, fired once.
 import { describe, expect, test } from "vitest";
-import { decideTimer, Undecidable } from "../../src/domain/decide.ts";
+import { decideTimer, Undecidable } from "../../src/domain/decide/decide.ts";
 import { parseHistory } from "../../src/domain/history.ts";
 import { refusal } from "../../src/domain/refusals.ts";
 import { available } from "../support/intents.ts";
@@ -55,6 +55,7 @@ describe("a timer", () => {
         correlationId: null,
         causationId: null,
         traceparent: null,
+        parentId: null,
       },
     ]);
     expect([lane.balance(OWN), lane.balance(HOLD)]).toEqual([1000n, 0n]);

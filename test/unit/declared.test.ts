@@ -6,7 +6,7 @@ import { readLocatedCsv } from "../../src/declared/csv.ts";
 import { DeclaredFaults, loadDeclared, loadFlowText } from "../../src/declared/load.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import { type Located, printFault } from "../../src/domain/located.ts";
-import { SHIPPED_SCHEMAS, textOf } from "../support/faulty.ts";
+import { RETIRED_FLOWS, SHIPPED_FLOWS, SHIPPED_SCHEMAS, textOf } from "../support/faulty.ts";
 
 /** A located tree without its places. */
 function plain(node: Located | null): unknown {
@@ -132,7 +132,7 @@ describe("what is declared under schemas", () => {
 
   test("is loaded whole", () => {
     const { flows, chart, currencies, messageSchemas } = loadDeclared(SHIPPED_SCHEMAS);
-    expect(flows.map(({ name }) => name)).toEqual(["account_open", "account_update", "transfer"]);
+    expect(flows.map(({ name }) => name)).toEqual(SHIPPED_FLOWS);
     expect(chart.resolve("asset:bank:main")?.kind).toBe("house");
     expect(currencies.scaleOf("CZK")).toBe(2);
     for (const [name, text] of Object.entries(messageSchemas)) {
@@ -169,8 +169,8 @@ describe("what is declared under schemas", () => {
 
   test("may be a flow's text alone, such as an older version of it", () => {
     const { chart } = loadDeclared(SHIPPED_SCHEMAS);
-    const text = textOf(join(SHIPPED_SCHEMAS, "flows", "transfer.flow.yaml"));
-    expect(loadFlowText("transfer@1.0.0", text, chart).startsOn).toBe("transfer_create");
+    const text = textOf(join(RETIRED_FLOWS, "transfer-1.0.0.flow.yaml"));
+    expect(loadFlowText("transfer@1.0.0", text, chart).start).toMatchObject({ type: "transfer_create" });
     expect(() => loadFlowText("transfer@1.0.0", text.replace("P17,", "P18,"), chart)).toThrow(
       /^transfer@1\.0\.0:\d+:\d+: references: posting "P18"/m,
     );

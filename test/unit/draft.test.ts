@@ -1,18 +1,18 @@
 // What one event would do: all of it or nothing, and nothing is left behind by what was refused.
 import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
-import type { Books } from "../../src/domain/books.ts";
-import { Draft } from "../../src/domain/draft.ts";
+import { type Books, type CaseRecord, NO_DATA } from "../../src/domain/books.ts";
+import { type Cause, Draft } from "../../src/domain/decide/draft.ts";
+import type { CompiledFlow } from "../../src/domain/flow/compile/compile.ts";
 import type { FlowPosting } from "../../src/domain/flow/flow.ts";
 import { available, BANK } from "../support/intents.ts";
-import { intentOf, MemoryLane, producing } from "../support/ledger.ts";
+import { FLOWS, intentOf, MemoryLane, producing } from "../support/ledger.ts";
 
 const OWN = available("ann");
 const HOLD = "liability:customer:ann:hold";
 const PLACE = { file: "test", line: 1, column: 1 };
 const POSTING: FlowPosting = { place: PLACE, name: "P", title: "p", inputs: [], lines: [], forced: false };
 const FORCED: FlowPosting = { ...POSTING, name: "F", forced: true };
-const NO_DATA = { currencies: {}, values: {}, timers: {} };
 
 function booksWith(minor: number): Books {
   const lane = new MemoryLane();
@@ -20,12 +20,27 @@ function booksWith(minor: number): Books {
   return lane.open();
 }
 
+const FLOW = FLOWS[0] as CompiledFlow;
+const CASE: CaseRecord = {
+  id: "0".repeat(32),
+  kind: "trf",
+  flow: FLOW,
+  holderId: "ann",
+  state: "requested",
+  data: NO_DATA,
+  history: "",
+  occurredAtMicros: 0n,
+  isNew: true,
+  changed: true,
+};
+const FACT: Cause = { intent: null, event: {}, currencies: null, occurredAtMicros: 0n, attempt: 0, isWish: false };
+
 function draftOn(books: Books, intent = intentOf(producing.payIn("ann", 1))): Draft {
-  return new Draft(books, "0".repeat(32), "ann", NO_DATA, intent);
+  return new Draft(books, CASE, { ...FACT, intent, isWish: true });
 }
 
 function timerDraftOn(books: Books): Draft {
-  return new Draft(books, "0".repeat(32), "ann", NO_DATA, null);
+  return new Draft(books, CASE, FACT);
 }
 
 function snapshot(books: Books): string {
@@ -97,7 +112,8 @@ describe("a draft", () => {
   test.each([
     ["value", (draft: Draft) => draft.value("nothing")],
     ["currency", (draft: Draft) => draft.currencyOf("S")],
-    ["path", (draft: Draft) => draft.path("account")],
+    ["field of its event", (draft: Draft) => draft.eventField("approved")],
+    ["parent", (draft: Draft) => draft.tell("child.refund.failed", {})],
     ["change", (draft: Draft) => draft.changeAccount(OWN)],
   ])("that reads a missing %s is a bug", (_what, read) => {
     expect(() => read(draftOn(booksWith(1)))).toThrow(AssertionFailed);
@@ -105,7 +121,7 @@ describe("a draft", () => {
 
   test("of a timer has no intent to read", () => {
     expect(() => timerDraftOn(booksWith(1)).asked()).toThrow(AssertionFailed);
-    expect(() => timerDraftOn(booksWith(1)).path("from")).toThrow(AssertionFailed);
+    expect(timerDraftOn(booksWith(1)).intent).toBeNull();
   });
 
   test("forgets the accounts that only it would have opened, and no others", () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { loadConfig, printConfigFault } from "../../src/config.ts";
+import { loadConfig, printConfigFault } from "../../src/config/config.ts";
 import * as failpoints from "../../src/failpoints.ts";
 import { ROOT, readSources } from "../support/source.ts";
 

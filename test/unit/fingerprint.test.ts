@@ -57,6 +57,19 @@ describe("the fingerprint", () => {
     { metadata: { "a=5:b": "c" } },
     { reference: "r\nmeta.1:k=1:v" },
     { metadata: Object.fromEntries([["__proto__", "v"]]) },
+    { method: "card" },
+    { captureMode: "manual" },
+    { tokenRef: "t" },
+    { provider: "p" },
+    { tenant: "p" },
+    { settlementCurrency: "EUR" },
+    { quoteId: "q" },
+    { fxBasis: "current" },
+    { side: "buy" },
+    { lockSeconds: 60n },
+    { decision: "release" },
+    { principal: "ops" },
+    { reason: "r" },
   ];
 
   test("tells apart every two bodies that differ in another field", () => {

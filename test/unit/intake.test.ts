@@ -53,6 +53,23 @@ test("a good record becomes the intent that it is", async () => {
     traceparent: "c",
   });
   expect(await take(bytesOf(full))).toEqual(inputOf(full, 7n));
+  const payment = {
+    ...PAY_IN,
+    method: "card",
+    captureMode: "manual",
+    tokenRef: "tok_1",
+    provider: "psp-1",
+    tenant: "shop.eu",
+    settlementCurrency: "USD",
+    quoteId: "fxq_01JD3Z7Q6R8W2V5K9T0M4N1B7C",
+    fxBasis: "original",
+    side: "sell",
+    lockSeconds: 604_800n,
+    decision: "release",
+    principal: "ops:jane",
+    reason: "asked by phone",
+  };
+  expect(await take(bytesOf(payment))).toEqual(inputOf(payment, 7n));
 });
 
 describe("what is not an intent is put aside:", () => {
@@ -144,6 +161,21 @@ describe("what is not an intent is put aside:", () => {
     ["correlationId", { correlationId: "\u0001" }],
     ["causationId", { causationId: "x".repeat(257) }],
     ["traceparent", { traceparent: "" }],
+    ["method", { method: "Card" }],
+    ["method", { method: "c".repeat(33) }],
+    ["captureMode", { captureMode: "later" }],
+    ["tokenRef", { tokenRef: "x".repeat(129) }],
+    ["provider", { provider: "a:b" }],
+    ["tenant", { tenant: "" }],
+    ["settlementCurrency", { settlementCurrency: "" }],
+    ["quoteId", { quoteId: "\n" }],
+    ["fxBasis", { fxBasis: "newest" }],
+    ["side", { side: "both" }],
+    ["lockSeconds", { lockSeconds: 0n }],
+    ["lockSeconds", { lockSeconds: 604_801n }],
+    ["decision", { decision: "let it go" }],
+    ["principal", { principal: "" }],
+    ["reason", { reason: "x".repeat(1025) }],
   ])("the field %s", async (field, over) => {
     const put = await misfit(bytesOf({ ...PAY_IN, ...over }));
     expect(put.reason).toBe("invalid_field");
@@ -239,3 +271,79 @@ function withSchema(id: number, value: Buffer = GOOD): Buffer {
 test("an account's path is judged by the core, not here", async () => {
   expect((await take(bytesOf({ ...PAY_IN, to: available("bob") }))).kind).toBe("intent");
 });
+
+describe("a card number", () => {
+  const CARD = "4242424242424242";
+  const SPACED = "4242 4242-4242.4242";
+
+  test.each(textFields())("in %s puts the record aside, whatever stands around it", async (field) => {
+    for (const number of [CARD, SPACED, `ref ${CARD}x`]) {
+      const put = await misfit(bytesOf({ ...PAY_IN, [field]: number }));
+      expect(put).toMatchObject({ reason: "card_number", detail: expect.stringContaining(field) });
+      expect(put.detail).not.toContain("4242");
+    }
+  });
+
+  test.each([
+    [{ metadata: { note: SPACED } }],
+    [{ metadata: { [CARD]: "a" } }],
+    [{ metadata: { "CVC-2": "123" } }],
+    [{ amount: { currency: CARD, scale: 2, minor: "1" } }],
+  ])("in %o puts it aside too", async (changes) => {
+    expect(await misfit(bytesOf({ ...PAY_IN, ...changes }))).toMatchObject({ reason: "card_number" });
+  });
+
+  test("in bytes that nobody can read, or in the key, puts the record aside", async () => {
+    const json = Buffer.from(`{"pan":"${SPACED}"}`);
+    expect(await misfit(json)).toMatchObject({ reason: "card_number" });
+    expect(await misfit(GOOD, CARD)).toMatchObject({ reason: "card_number" });
+    expect(await misfit(null, CARD)).toMatchObject({ reason: "card_number" });
+    expect(await misfit(Buffer.concat([Buffer.alloc(65_537), json]))).toMatchObject({ reason: "card_number" });
+    expect(await misfit(Buffer.from(CARD, "utf16le"))).toMatchObject({ reason: "card_number" });
+    expect(await misfit(json, null)).toMatchObject({ reason: "card_number" });
+  });
+
+  test("is not what an amount, a case id or a trace context may hold", async () => {
+    const amount = { currency: "EUR", scale: 2, minor: CARD };
+    expect((await take(bytesOf({ ...PAY_IN, amount }))).kind).toBe("intent");
+    expect((await take(bytesOf({ ...PAY_IN, floorMinor: CARD }))).kind).toBe("intent");
+    const caseId = "trf_01424242424242424242ABCDEF";
+    const traceparent = `00-${CARD}${CARD}-${CARD}-01`;
+    expect((await take(bytesOf({ ...PAY_IN, caseId, traceparent }))).kind).toBe("intent");
+    // Put aside for something else its amount is still none.
+    expect(await misfit(bytesOf({ ...PAY_IN, amount, change: "sideways" }))).toMatchObject({ reason: "invalid_field" });
+    // Nor does a short one hide what is encoded beside it.
+    const encoded = Buffer.from(CARD).toString("base64");
+    const zero = bytesOf({ ...PAY_IN, floorMinor: "0", amount: { ...amount, minor: `${encoded}x` } });
+    expect(await misfit(zero)).toMatchObject({ reason: "card_number" });
+    const both = bytesOf({ ...PAY_IN, amount, change: "sideways", reference: CARD });
+    expect(await misfit(both)).toMatchObject({ reason: "card_number" });
+  });
+
+  test.each([CARD, "2424242424242", "4242424242424"])("is not hidden by an amount of %s", async (minor) => {
+    const amount = { currency: "EUR", scale: 2, minor };
+    const bytes = bytesOf({ ...PAY_IN, amount, floorMinor: minor });
+    expect(await misfit(bytes, null)).toMatchObject({ reason: "missing_key" });
+    const named = bytesOf({ ...PAY_IN, amount, reference: CARD });
+    expect(await misfit(named, null)).toMatchObject({ reason: "card_number" });
+    const large = bytesOf({ ...PAY_IN, amount, metadata: { note: "x".repeat(65_536), number: CARD } });
+    expect(await misfit(large)).toMatchObject({ reason: "card_number" });
+    // Nor in a field that the writer's schema has and ours has not.
+    const { fields, ...rest } = JSON.parse(SCHEMAS.intent) as { fields: unknown[] };
+    registry.schemas.set(13, JSON.stringify({ ...rest, fields: [...fields, { name: "pan", type: "string" }] }));
+    const written = Buffer.concat([withSchema(13, bytes), Buffer.from([2 * CARD.length]), Buffer.from(CARD)]);
+    expect(await misfit(written, null)).toMatchObject({ reason: "card_number" });
+  });
+});
+
+/** Every text of the schema but those that are amounts, so that a new field is looked through from its first day. */
+function textFields(): string[] {
+  const { fields } = JSON.parse(SCHEMAS.intent) as { fields: { name: string; type: unknown }[] };
+  const isText = (type: unknown): boolean =>
+    type === "string" || (Array.isArray(type) && type.some(isText)) || isStringRecord(type);
+  return fields.filter(({ name, type }) => isText(type) && name !== "floorMinor").map(({ name }) => name);
+}
+
+function isStringRecord(type: unknown): boolean {
+  return typeof type === "object" && type !== null && "type" in type && type.type === "string";
+}

@@ -1,7 +1,11 @@
 // Which timers a lane hands to its next block, and when it looks into the table at all.
+
 import { describe, expect, test } from "vitest";
 import type { TimerKey } from "../../src/domain/books.ts";
+import { NO_RATES } from "../../src/domain/fx/rates.ts";
 import type { Head, TimerPosition } from "../../src/domain/head.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
+import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import { Lane, type LaneParts } from "../../src/processor/lane.ts";
 import { LaneTimers } from "../../src/processor/timers.ts";
 import { ConnectionLost, type ConnectionPool } from "../../src/store/database.ts";
@@ -110,7 +114,14 @@ function laneWith(timers: readonly TimerKey[]) {
     codec,
     committer: {
       pool: { lend: (work: (one: unknown) => unknown) => work(connection) },
-      maker: { rules: RULES, codec, intentsTopic: "intents", process: 1n },
+      maker: {
+        rules: RULES,
+        rates: () => NO_RATES,
+        parameters: () => NO_PARAMETERS,
+        codec,
+        intentsTopic: "intents",
+        process: 1n,
+      },
       clock: { add: nothing },
       clockSkewMaxMs: 1000,
       unknownMs: 100,
@@ -135,7 +146,7 @@ function laneWith(timers: readonly TimerKey[]) {
     reportsTopic: "reports",
     wakeReader: nothing,
   } as unknown as LaneParts;
-  const lane = new Lane(1, parts, { head: HEAD, house: new Map() });
+  const lane = new Lane(1, parts, { head: HEAD, house: new Map(), pairs: NO_PAIRS });
   const value = codec.encoders.intent.encode(producing.payIn("ann", 1));
   /** one answer of the broker: an intent, and that there is no report */
   const answer = (appendedAtMs: number, startedAtMs: number): void => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import {
   byteaArray,
+  documentList,
   plainArray,
   readTimestampMs,
   textArray,
@@ -34,6 +35,11 @@ describe("array literals", () => {
   ])("of the text %j are %s", (text, literal) => {
     expect(textArray([text])).toBe(`{${literal}}`);
     expect(textArray([text, "b", text])).toBe(`{${literal},b,${literal}}`);
+  });
+
+  test("of documents have a control character between them and a word for none", () => {
+    expect(documentList([])).toBe("");
+    expect(documentList(['{"a":"\\u001f"}', null, "{}"])).toBe('{"a":"\\u001f"}\u001fnull\u001f{}');
   });
 
   test("of bytes are hex behind an escaped backslash", () => {

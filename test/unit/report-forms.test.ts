@@ -5,13 +5,13 @@ import { join } from "node:path";
 import hdr from "hdr-histogram-js";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { Latencies, readHgrm } from "../../src/workload/latency-histogram.ts";
 import { benchReport } from "../../src/workload/report/bench-report.ts";
 import { buildReport, hostFacts } from "../../src/workload/report/build.ts";
 import { shortNumber } from "../../src/workload/report/chart.ts";
 import { prepareReport, readReport, reportJson, writeReport } from "../../src/workload/report/files.ts";
 import { reportPage } from "../../src/workload/report/html.ts";
 import { hashIdentity } from "../../src/workload/report/identity.ts";
+import { Latencies, readHgrm } from "../../src/workload/report/latency-histogram.ts";
 import { LoadMeter } from "../../src/workload/report/meter.ts";
 import { noisy, runOf } from "../support/reports.ts";
 

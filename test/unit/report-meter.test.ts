@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { OutgoingRecord, Producer } from "../../src/kafka/port.ts";
-import { type Outbound, pump, type Source } from "../../src/workload/load-pump.ts";
+import { type Outbound, pump, type Source } from "../../src/workload/load/pump.ts";
 import { buildReport, hostFacts } from "../../src/workload/report/build.ts";
 import { hashIdentity } from "../../src/workload/report/identity.ts";
 import { INTERVALS_MAX, Intervals } from "../../src/workload/report/intervals.ts";

@@ -5,10 +5,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { SETTINGS } from "../../src/config-settings.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
+import type { Alternative, Flow } from "../../src/domain/flow/flow.ts";
 import { HALT_CAUSES, haltRunbook } from "../../src/domain/halts.ts";
 import { KNOWN_LABELS, METRICS, type MetricDeclaration } from "../../src/telemetry/metric-table.ts";
-import { findCommands, unknownCommands } from "../support/commands.ts";
+import { findCommands, spansOf, tableOf, unknownCommands } from "../support/commands.ts";
+import { DECLARED } from "../support/ledger.ts";
 import { ROOT } from "../support/source.ts";
 
 const RUNBOOKS = "docs/runbooks";
@@ -80,6 +82,33 @@ test.each(pages)("%s says what it means, how to see it, what to do, when it is o
   ]);
   for (const section of sections) expect(section.split("\n").slice(1).join("").length).toBeGreaterThan(20);
 });
+
+test("what a person may decide about a case is told whole, with what it books", () => {
+  const heading = "| flow | state | decision | books | when the provider's records say |";
+  const told = tableOf(file(`${RUNBOOKS}/alarms/cases_waiting.md`), heading).map((cells) => {
+    const [flow, state, decision, books] = cells.map(spansOf);
+    return [
+      ...[flow, state, decision].flatMap((one) => one ?? []),
+      (books ?? []).filter((one) => /^P\d/.test(one)).sort(),
+    ];
+  });
+  const declared = DECLARED.flows.flatMap((flow) =>
+    flow.states.flatMap(({ name, events }) =>
+      events
+        .filter(({ event }) => event.startsWith("ops."))
+        .map(({ event, alternatives }) => [flow.name, name, event, [...new Set(posted(flow, alternatives))].sort()]),
+    ),
+  );
+  expect(told.sort()).toEqual(declared.sort());
+});
+
+/** The postings on all ways from here to where the case rests. */
+function posted(flow: Flow, alternatives: readonly Alternative[]): string[] {
+  return alternatives.flatMap(({ actions, to }) => [
+    ...actions.flatMap((action) => (action.kind === "post" ? [action.posting] : [])),
+    ...posted(flow, flow.states.find(({ name }) => name === to)?.always ?? []),
+  ]);
+}
 
 describe("alarms", () => {
   const byName = new Map(Object.entries(METRICS).map(([key, metric]) => [metric.name as string, key]));

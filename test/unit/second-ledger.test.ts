@@ -4,18 +4,19 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
 import { formatCaseId, parseCaseId } from "../../src/domain/ids.ts";
+import { REASONS, reasonOf } from "../../src/domain/reasons.ts";
+import { REFUSAL_CODES, refusal } from "../../src/domain/refusals.ts";
 import { Undecodable } from "../../src/kafka/codec.ts";
 import { AvroSchema } from "../../src/workload/second-ledger/avro.ts";
 import { readCaseId, writeCaseId } from "../../src/workload/second-ledger/case-ids.ts";
 import { placeOf } from "../../src/workload/second-ledger/chart.ts";
 import { homeOf } from "../../src/workload/second-ledger/homes.ts";
+import { firstOf, reasonOf as refusedReason, saidReason } from "../../src/workload/second-ledger/refusals.ts";
 import { SchemaBook, schemaIdIn } from "../../src/workload/second-ledger/schemas.ts";
 import { DECLARED, producing } from "../support/ledger.ts";
 import { ownRegistry } from "../support/memory-lane.ts";
-import { secondRules } from "../support/second-audit.ts";
+import { SECOND_RULES as RULES } from "../support/second-audit.ts";
 import { CHANNEL, changed, codecWith, IDS, SCHEMAS } from "./codec-fixtures.ts";
-
-const RULES = secondRules();
 
 test("case ids are read and written the same, and nonsense is nonsense to both", () => {
   const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 32, maxLength: 32 });
@@ -64,6 +65,15 @@ test("accounts have the same place in the chart", () => {
       expect(ours.holderId).toBe(theirs.kind === "holder" ? theirs.holderId : null);
     }),
   );
+});
+
+test("reasons and refusals have the same categories and the same order", () => {
+  for (const [code, { category }] of Object.entries(REASONS)) expect(saidReason(code)).toEqual({ category, code });
+  for (const code of ["no_code_of_ours", "No code", ""]) expect(saidReason(code)).toEqual(reasonOf(code));
+  for (const code of REFUSAL_CODES) expect(refusedReason(code)).toEqual(refusal(code));
+  for (const [index, code] of REFUSAL_CODES.entries()) {
+    expect(firstOf(new Set([...REFUSAL_CODES.slice(index), "of_a_flow"].reverse()))).toBe(code);
+  }
 });
 
 describe("messages", () => {

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { SETTINGS } from "../../src/config-settings.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 import { findCommands, spansOf, unknownCommands } from "../support/commands.ts";
 import { ROOT } from "../support/source.ts";
 

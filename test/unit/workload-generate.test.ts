@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
 import { Undecodable } from "../../src/kafka/codec.ts";
 import type { IntentMessage } from "../../src/kafka/codec-messages.ts";
-import type { GeneratePlan } from "../../src/workload/generate.ts";
-import { openProfile, PROFILES } from "../../src/workload/generate-profiles.ts";
-import { Random, zipfPicker } from "../../src/workload/generate-random.ts";
-import type { Outbound } from "../../src/workload/load-pump.ts";
+import type { GeneratePlan } from "../../src/workload/generate/generate.ts";
+import { openProfile, PROFILES } from "../../src/workload/generate/profiles.ts";
+import { Random, zipfPicker } from "../../src/workload/generate/random.ts";
+import type { Outbound } from "../../src/workload/load/pump.ts";
 import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
 
 const codec = codecWith(new MemoryRegistry());
@@ -90,6 +90,37 @@ describe("transfers", () => {
 
   test("differ in their case ids", async () => {
     expect(new Set(decodable(await generate("transfers")).map(({ caseId }) => caseId)).size).toBe(5_000);
+  });
+});
+
+describe("transfers from holder to holder", () => {
+  /** holders' currencies, and of what follows the openings how much is changed */
+  async function changedOf(change: Partial<GeneratePlan>) {
+    const intents = decodable(await generate("p2p", change));
+    const opened = intents.filter(({ type }) => type === "account_open");
+    const own = new Map(opened.map(({ account, currency }) => [account, currency]));
+    const sent = intents.filter(({ from, type }) => type === "transfer_create" && from !== "asset:bank:main");
+    for (const { from, to, amount, settlementCurrency } of sent) {
+      expect([own.get(from), own.get(to)]).toEqual([amount?.currency, settlementCurrency ?? amount?.currency]);
+      expect(from).not.toBe(to);
+    }
+    const changed = sent.filter(({ settlementCurrency }) => settlementCurrency !== null);
+    expect(changed.every(({ amount }) => BigInt(amount?.minor ?? 0) >= 100n)).toBe(true);
+    return { currencies: new Set(own.values()), share: changed.length / sent.length };
+  }
+
+  test("have one currency, unless a share of them is to be changed", async () => {
+    expect(await changedOf({})).toEqual({ currencies: new Set(["EUR"]), share: 0 });
+    const some = await changedOf({ fxPercent: 30 });
+    expect(some.currencies).toEqual(new Set(["EUR", "USD"]));
+    expect(some.share).toBeGreaterThan(0.27);
+    expect(some.share).toBeLessThan(0.33);
+    expect((await changedOf({ fxPercent: 100, holders: 51 })).share).toBe(1);
+  });
+
+  test("make do with few holders", async () => {
+    expect((await changedOf({ fxPercent: 50, holders: 2 })).share).toBe(1);
+    expect((await changedOf({ fxPercent: 50, holders: 3 })).share).toBeGreaterThan(0.4);
   });
 });
 

@@ -28,6 +28,22 @@ const TRANSFER = {
   occurredAt: "1993-01-05T00:00:00Z",
 };
 
+const LATER_FIELDS = [
+  "method",
+  "captureMode",
+  "tokenRef",
+  "provider",
+  "tenant",
+  "settlementCurrency",
+  "quoteId",
+  "fxBasis",
+  "side",
+  "lockSeconds",
+  "decision",
+  "principal",
+  "reason",
+];
+
 function parsed(line: object | string, rules = RULES) {
   const result = parseIntentLine(typeof line === "string" ? line : JSON.stringify(line), rules);
   if (result.kind === "faults") throw new Error(JSON.stringify(result.faults));
@@ -56,7 +72,17 @@ describe("a line that is well formed", () => {
       correlationId: null,
       causationId: null,
       traceparent: null,
+      ...Object.fromEntries(LATER_FIELDS.map((field) => [field, null])),
     });
+  });
+
+  test("may carry what payments, refunds, quotes and operators' decisions need", () => {
+    const texts = Object.fromEntries(LATER_FIELDS.map((field) => [field, `some ${field}`]));
+    expect(parsed({ ...TRANSFER, ...texts, lockSeconds: 60 })).toMatchObject({ ...texts, lockSeconds: 60n });
+    expect(faultsOf({ ...TRANSFER, lockSeconds: 1.5, method: 7 })).toEqual([
+      "method: 7, not a string or null",
+      "lockSeconds: 1.5, not a whole number of seconds, or null",
+    ]);
   });
 
   test("has floor 0 when none is given, and no floor when it is null", () => {
@@ -167,4 +193,40 @@ describe("times", () => {
       expect(parseTime(text)).toBeNull();
     },
   );
+});
+
+describe("a line with a card number", () => {
+  const CARD = "4242 4242 4242 4242";
+
+  test.each(["sourceId", "from", "reference", "tokenRef", "idempotencyKey"])(
+    "in %s is refused by the field",
+    (field) => {
+      expect(faultsOf({ ...TRANSFER, [field]: CARD })).toEqual([
+        `${field}: what reads as a card number, not send the token that stands for it`,
+      ]);
+    },
+  );
+
+  test("in metadata is refused, as a name, as a value and as a secret", () => {
+    for (const metadata of [{ [CARD]: "a" }, { a: CARD }, { cvv: "123" }]) {
+      expect(faultsOf({ ...TRANSFER, metadata })).toHaveLength(1);
+    }
+  });
+
+  test("is never quoted by what is said about it", () => {
+    const lines = [
+      { ...TRANSFER, [CARD]: 1 },
+      { ...TRANSFER, amount: CARD },
+      { ...TRANSFER, amount: { currency: 4_242_424_242_424_242, minor: 1, [CARD]: 2 } },
+      { ...TRANSFER, metadata: { [CARD]: 1 } },
+      `{"reference":"${CARD}" "to"}`,
+      `"${CARD}"`,
+      `${CARD}`,
+    ];
+    for (const line of lines) {
+      const said = faultsOf(line).join("\n");
+      expect(said).not.toBe("");
+      expect(said.replace(/\*{4}4242/g, "")).not.toMatch(/4242/);
+    }
+  });
 });

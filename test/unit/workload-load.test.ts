@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { OutgoingRecord, Producer } from "../../src/kafka/port.ts";
-import { Portions, RepeatingLast } from "../../src/workload/load.ts";
-import { readLines } from "../../src/workload/load-lines.ts";
-import { type Outbound, type PumpOptions, pump, type Source } from "../../src/workload/load-pump.ts";
+import { readLines } from "../../src/workload/load/lines.ts";
+import { Portions, RepeatingLast } from "../../src/workload/load/load.ts";
+import { type Outbound, type PumpOptions, pump, type Source } from "../../src/workload/load/pump.ts";
 
 const OPTIONS: PumpOptions = {
   topic: "intents",

@@ -1,6 +1,6 @@
 // What a reader of outcomes prints, and what it notices.
 import { describe, expect, test } from "vitest";
-import { cpuBetween, cpuSeconds } from "../../src/workload/bench-cpu.ts";
+import { cpuBetween, cpuSeconds } from "../../src/workload/bench/cpu.ts";
 import { SequenceCheck } from "../../src/workload/outcomes.ts";
 import { outcomeLine } from "../../src/workload/outcomes-json.ts";
 import { OUTCOME } from "./codec-fixtures.ts";
@@ -42,6 +42,7 @@ describe("the line of an outcome", () => {
       "causationId",
       "traceparent",
       "flow",
+      "parentId",
       "blockDigest",
     ]);
     expect(parsed).toMatchObject({

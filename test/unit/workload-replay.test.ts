@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { type CaseId, formatCaseId, parseCaseId } from "../../src/domain/ids.ts";
 import type { IntentMessage } from "../../src/kafka/codec-messages.ts";
 import { OffsetMap } from "../../src/workload/compare/copy.ts";
-import { makeRenewal, parseShift, renewCaseId, renewIntent } from "../../src/workload/replay-renew.ts";
-import { targetPartition } from "../../src/workload/replay-source.ts";
-import { contradiction, type Place, parsePlace } from "../../src/workload/replay-span.ts";
+import { makeRenewal, parseShift, renewCaseId, renewIntent } from "../../src/workload/replay/renew.ts";
+import { targetPartition } from "../../src/workload/replay/source.ts";
+import { contradiction, type Place, parsePlace } from "../../src/workload/replay/span.ts";
 
 describe("places", () => {
   test("are read in each form", () => {

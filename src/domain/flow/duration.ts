@@ -9,6 +9,15 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
+/** The end of the year 9999 in milliseconds since the epoch: no timer is due later, and no command executed. Databases and
+ *  messages know moments behind it, but not much later. */
+export const LATEST_MS = 253_402_300_799_999;
+
+/** What is computed of times and durations as a moment, none later than LATEST_MS. */
+export function momentOf(ms: bigint): number {
+  return Math.min(Number(ms), LATEST_MS);
+}
+
 /** `PT15M` is 900,000.
  *  @returns milliseconds, above zero; null when the text is no such duration */
 export function parseDurationMs(text: string): number | null {

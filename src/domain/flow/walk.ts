@@ -1,51 +1,7 @@
-// Ways through a flow, for the checks: what an event sets off until the case rests again.
+// What a flow consists of, gathered for the checks.
 
-import type { Action, Alternative, Flow, FlowState, NamedValue } from "./flow.ts";
-
-/** Who sets something off: the intent that opens the case, a later intent, or a timer. */
-export type Cause = "opening" | "intent" | "timer";
-
-/** What one event sets off: the steps in order, through all states that do not wait. */
-export type Reaction = {
-  readonly cause: Cause;
-  readonly start: FlowState;
-  readonly alternative: Alternative | null;
-  readonly actions: readonly Action[];
-};
-
-/** Every reaction that a flow has. The opening one has no alternative: it begins by entering the initial state. */
-export function reactionsOf(flow: Flow): Reaction[] {
-  const reactions: Reaction[] = [];
-  for (const state of flow.states) {
-    if (state.kind === "initial")
-      reactions.push({ cause: "opening", start: state, alternative: null, actions: entering(flow, state) });
-    for (const { event, alternatives } of state.events) {
-      const cause: Cause = event.startsWith("timer.") ? "timer" : "intent";
-      for (const alternative of alternatives) {
-        reactions.push({ cause, start: state, alternative, actions: taking(flow, alternative) });
-      }
-    }
-  }
-  return reactions;
-}
-
-function taking(flow: Flow, alternative: Alternative): Action[] {
-  const next = alternative.to === "stay" ? undefined : stateNamed(flow, alternative.to);
-  return [...alternative.actions, ...(next === undefined ? [] : entering(flow, next))];
-}
-
-/** Entry actions of a state and of all that follow at once. A circle of choices is followed once round. */
-function entering(flow: Flow, state: FlowState): Action[] {
-  const actions: Action[] = [];
-  const passed = new Set<FlowState>();
-  for (let at: FlowState | undefined = state; at !== undefined && !passed.has(at); ) {
-    passed.add(at);
-    const always: Alternative | undefined = at.always[0];
-    actions.push(...at.entry, ...(always?.actions ?? []));
-    at = always === undefined ? undefined : stateNamed(flow, always.to);
-  }
-  return actions;
-}
+import type { Expression } from "./expression.ts";
+import type { Action, Alternative, Flow, FlowCall, FlowEvent, FlowState, NamedExpression } from "./flow.ts";
 
 export function stateNamed(flow: Flow, name: string): FlowState | undefined {
   return flow.states.find((state) => state.name === name);
@@ -60,16 +16,92 @@ export function actionsOf(flow: Flow): Action[] {
   return flow.states.flatMap((state) => [...state.entry, ...alternativesOf(state).flatMap(({ actions }) => actions)]);
 }
 
-/** The values that an action reads. */
-export function valuesOf(action: Action): readonly NamedValue[] {
+/** Whether a case rests in this state until something happens. */
+export function waits(state: FlowState): boolean {
+  return state.always.length === 0 && state.kind !== "choice";
+}
+
+/** Values that an action names: amounts, variables, payload. */
+export function valuesOf(action: Action): readonly NamedExpression[] {
   switch (action.kind) {
     case "post":
     case "emit":
       return action.amounts;
+    case "let":
     case "set":
+    case "spawn":
+    case "tell":
       return action.values;
+    case "consume":
+    case "call":
+    case "end":
     case "open_account":
     case "change_account":
       return [];
   }
+}
+
+/** Every expression of an action. */
+export function expressionsOf(action: Action): readonly Expression[] {
+  const named = valuesOf(action).map(({ value }) => value);
+  if (action.kind === "consume") return [action.quote, action.amount];
+  if ((action.kind === "emit" || action.kind === "end") && action.code !== null) return [...named, action.code];
+  return named;
+}
+
+/** Expressions of a call: payload, key and its lifetime, and for a message its holder. */
+export function expressionsOfCall({ to, payload }: FlowCall): readonly Expression[] {
+  const named = payload.map(({ value }) => value);
+  if (to.kind === "message") return [...named, to.holder];
+  const key = (to.key ?? []).flatMap((part) => (part.kind === "value" ? [part.value] : []));
+  return [...named, ...key, ...(to.keyLifetime === null ? [] : [to.keyLifetime])];
+}
+
+/** Who an event comes from. A wish can be refused, a fact cannot. */
+export type Source = "intent" | "operator" | "timer" | "report" | "child" | "quote";
+
+export function sourceOf(event: string): Source {
+  const [word] = event.split(".");
+  if (word === "intent") return "intent";
+  if (word === "ops") return "operator";
+  if (word === "timer") return "timer";
+  return word === "child" || word === "quote" ? word : "report";
+}
+
+export function isWish(event: string): boolean {
+  const source = sourceOf(event);
+  return source === "intent" || source === "operator";
+}
+
+export function eventNamed(state: FlowState, event: string): FlowEvent | undefined {
+  return state.events.find((one) => one.event === event);
+}
+
+export function callNamed(flow: Flow, name: string): FlowCall | undefined {
+  return flow.calls.find((call) => call.name === name);
+}
+
+/** What opens a case, in the words of a path: `payment_create`. */
+export function openingOf({ start, name }: Flow): string {
+  return start.kind === "spawn" ? `spawn ${name}` : start.type;
+}
+
+/** Every expression of the file. */
+export function everyExpression(flow: Flow): readonly Expression[] {
+  const guards = flow.states.flatMap((state) => alternativesOf(state).flatMap(({ when }) => when ?? []));
+  const start = flow.start.kind === "intent" && flow.start.when !== null ? [flow.start.when] : [];
+  return [
+    ...start,
+    ...flow.data.map(({ init }) => init),
+    ...flow.invariants.map(({ equals }) => equals),
+    ...flow.timers.flatMap(({ after, anchor }) => (anchor === null ? [after] : [after, anchor])),
+    ...flow.calls.flatMap(expressionsOfCall),
+    ...guards,
+    ...actionsOf(flow).flatMap(expressionsOf),
+  ];
+}
+
+/** `provider` of `memo:auth_exposure:{provider}`. */
+export function placeholdersIn(path: string): readonly string[] {
+  return [...path.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] as string);
 }

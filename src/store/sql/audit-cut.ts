@@ -6,7 +6,9 @@ const HEAD = `select lane, epoch, block, digest, now_at as "nowAt", accounts,
      intents_next as "intentsNext", intents_last as "intentsLast", intents_last_hash as "intentsLastHash",
      reports_next as "reportsNext", reports_last as "reportsLast", reports_last_hash as "reportsLastHash",
      outcomes_next as "outcomesNext", commands_next as "commandsNext", dead_letters_next as "deadLettersNext",
-     timer_due_at as "timerDueAt", timer_case_id::text as "timerCaseId", timer_name as "timerName"
+     timer_due_at as "timerDueAt", timer_case_id::text as "timerCaseId", timer_name as "timerName",
+     (select string_agg(p.to_lane || ' ' || p.next_sequence, ',') from sent p where p.lane = lane.lane) as sent,
+     (select string_agg(p.from_lane || ' ' || p.sequence, ',') from seen p where p.lane = lane.lane) as seen
    from lane`;
 
 export const auditCut = statement("audit_cut", `${HEAD} order by lane`);

@@ -12,7 +12,10 @@ export const auditBlocks = statement(
      reports_from as "reportsFrom", reports_next as "reportsNext", flows, timers, lines,
      outcomes_from as "outcomesFrom", outcomes_next as "outcomesNext",
      commands_from as "commandsFrom", commands_next as "commandsNext",
-     dead_letters_from as "deadLettersFrom", dead_letters_next as "deadLettersNext", halt
+     dead_letters_from as "deadLettersFrom", dead_letters_next as "deadLettersNext", halt,
+     rates_version as "ratesVersion", parameters_version as "parametersVersion",
+     (select string_agg(p.lane || ' ' || p.next, ',') from unnest(sent_to, sent_next) p(lane, next)) as sent,
+     (select string_agg(p.lane || ' ' || p.last, ',') from unnest(seen_from, seen_sequence) p(lane, last)) as seen
    from block
    where lane = $1 and (block, recorded_at) > ($2::bigint, $3::timestamptz) and block <= $4::bigint
    order by block, recorded_at limit $5`,
@@ -27,6 +30,15 @@ export const auditLines = statement(
    order by block, index, recorded_at limit $6`,
 );
 
+// Purpose: rates of versions up to one, older ones first. Index: rate_version, and a sort within each version.
+export const auditRates = statement(
+  "audit_rates",
+  `select version, feed, priority, pivot, base, quote, mid::text as mid, life
+   from rate
+   where (version, feed, base, quote) > ($1::bigint, $2::text, $3::text, $4::text) and version <= $5::bigint
+   order by version, feed, base, quote limit $6`,
+);
+
 export const auditMessages = statement(
   "audit_messages",
   `select sequence, recorded_at as "recordedAt", block, key, value
@@ -34,6 +46,21 @@ export const auditMessages = statement(
    where lane = $1 and topic = $2::smallint and (sequence, recorded_at) > ($3::bigint, $4::timestamptz)
      and sequence < $5::bigint
    order by sequence, recorded_at limit $6`,
+);
+
+// Purpose: messages to one other lane from a sequence on.
+export const auditCrossing = statement(
+  "audit_crossing",
+  `select to_lane as "toLane", sequence, recorded_at as "recordedAt", block, key, value
+   from outbox
+   where lane = $1 and topic = 3 and to_lane = $2::smallint and (sequence, recorded_at) > ($3::bigint, $4::timestamptz)
+   order by sequence, recorded_at limit $5`,
+);
+
+// Purpose: accounts of one path in every currency. Index: balance_path. Rows: currencies.
+export const auditAccountsOf = statement(
+  "audit_accounts_of",
+  `select account, currency from balance where lane = $1 and path = $2 order by currency`,
 );
 
 export const auditQuarantine = statement(
@@ -51,14 +78,15 @@ export const auditBalances = statement(
    from balance where lane = $1 and account > $2::bigint order by account limit $3`,
 );
 
-// Purpose: cases with what they remember, and those of their timers that the timer table does not have; both in one
-// statement, because a block may move the case meanwhile.
+// Purpose: cases with what they remember, those of their timers that the timer table does not have, and whether they are
+// listed as waiting for a person; all in one statement, because a block may move the case meanwhile.
 const CASES = `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state,
      c.data, c.history, (extract(epoch from c.occurred_at) * 1000000)::bigint as "occurredAtMicros",
      coalesce((select array_agg(t.key) from jsonb_each_text(c.data -> 't') t where not exists (
        select from timer r where r.lane = c.lane and r.case_id = c.case_id and r.name = t.key
          and r.due_at = case when t.value ~ '^[0-9]{1,15}$' then timestamptz 'epoch' + t.value::bigint * interval '1 ms' end
-     )), '{}') as "missingTimers"
+     )), '{}') as "missingTimers",
+     exists (select from attention a where a.lane = c.lane and a.case_id = c.case_id) as "isListed"
    from case_state c`;
 
 export const auditCases = statement(
@@ -97,4 +125,13 @@ export const auditTimers = statement(
      left join case_state c on c.lane = t.lane and c.case_id = t.case_id
    where t.lane = $1 and (t.due_at, t.case_id, t.name) > ($2::timestamptz, $3::uuid, $4::text)
    order by t.due_at, t.case_id, t.name limit $5`,
+);
+
+// Purpose: cases that are listed as waiting for a person, with whether they are there.
+export const auditAttention = statement(
+  "audit_attention",
+  `select a.case_id::text as "caseId", c.case_id is not null as "hasCase"
+   from attention a left join case_state c on c.lane = a.lane and c.case_id = a.case_id
+   where a.lane = $1 and a.case_id > $2::uuid
+   order by a.case_id limit $3`,
 );

@@ -12,11 +12,11 @@ export const auditHalts = statement(
 export const auditOutputsAnew = statement(
   "audit_outputs_anew",
   `select exists (select from halt
-     where lane = $1 and cause = 'output_topic_recreated' and resumed_at is not null) as "isAnew"`,
+     where lane = $1 and outputs_anew and resumed_at is not null) as "isAnew"`,
 );
 
 // Purpose: rows of a lane that lie beyond its head: one of each table is enough to know. The head is read by the same
-// statement, so a block that is committed meanwhile is seen whole or not at all. Index: primary keys. Rows: at most five.
+// statement, so a block that is committed meanwhile is seen whole or not at all. Index: primary keys. Rows: at most seven.
 export const auditBeyondHead = statement(
   "audit_beyond_head",
   `with head as materialized (select * from lane where lane = $1)
@@ -33,7 +33,14 @@ export const auditBeyondHead = statement(
    (select 'outbox', m.sequence from head h, outbox m
     where m.lane = $1 and m.topic = 2 and m.sequence >= h.dead_letters_next order by m.sequence limit 1)
    union all
-   (select 'outbox', m.sequence from outbox m where m.lane = $1 and m.topic > 2 limit 1)`,
+   (select 'outbox', m.sequence from sent s, outbox m
+    where s.lane = $1 and m.lane = $1 and m.topic = 3 and m.to_lane = s.to_lane::smallint and m.sequence >= s.next_sequence
+    order by m.sequence limit 1)
+   union all
+   (select 'outbox', m.sequence from outbox m where m.lane = $1 and m.topic = 3
+      and not exists (select from sent s where s.lane = $1 and s.to_lane = m.to_lane) limit 1)
+   union all
+   (select 'outbox', m.sequence from outbox m where m.lane = $1 and m.topic > 3 limit 1)`,
 );
 
 // Purpose: quarantine rows whose block is not there, or that are of another topic. Rows: the limit.
@@ -53,6 +60,6 @@ const probe = (table: string): string => `(with recursive found as (
      select (select t.lane from ${table} t where t.lane > f.lane order by t.lane limit 1) from found f where f.lane is not null
    ) select '${table}' as "table", lane from found where lane is not null and lane not in (select lane from lane))`;
 
-const TABLES = ["block", "line", "balance", "case_state", "timer", "outbox", "quarantine"];
+const TABLES = ["block", "line", "balance", "case_state", "timer", "outbox", "quarantine", "sent", "seen", "attention"];
 
 export const auditForeignLanes = statement("audit_foreign_lanes", TABLES.map(probe).join("\nunion all\n"));

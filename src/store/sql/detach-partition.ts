@@ -1,8 +1,10 @@
-// Statements about one partition. Its name cannot be a parameter, so it is checked to be a name and nothing else.
+// Statements about one partition. What is asked in a transaction as plain text has no parameters, so names are
+// checked to be names and nothing else.
 
 import { assert } from "../../domain/assert.ts";
 
 const NAME = /^(block|line|case_state|outbox)_\d{8}(_\d\d)?$/;
+const STATE = /^[a-z][a-z0-9_]*$/;
 
 function checked(partition: string): string {
   assert(NAME.test(partition), `${partition} is not the name of a partition`);
@@ -27,14 +29,22 @@ export function dropPartition(partition: string): string {
   return `drop table ${checked(partition)}`;
 }
 
-// Purpose: lanes whose messages in this partition are not all known to be published. Index: primary key, its end for each
-// lane and topic. Rows: few.
+// Purpose: lanes whose messages in this partition are not all known to be published, or not all taken by the lane that
+// they are for: that one's relay may still have to send them again. Index: primary key, its end for each lane and topic, or
+// each pair of lanes. Rows: few.
 export function showUnpublished(partition: string): string {
-  return `select distinct z.lane from millrace.lane z cross join generate_series(0, 2) t(topic)
+  return `select z.lane from millrace.lane z cross join generate_series(0, 2) t(topic)
     join lateral (select sequence from ${checked(partition)} where lane = z.lane and topic = t.topic
       order by sequence desc limit 1) o on true
     left join millrace.relay_cursor r on r.lane = z.lane and r.topic = t.topic
-    where o.sequence > coalesce(r.published_sequence, -1) order by z.lane`;
+    where o.sequence > coalesce(r.published_sequence, -1)
+    union
+    select z.lane from millrace.lane z join millrace.sent p on p.lane = z.lane and p.to_lane <> z.lane
+    join lateral (select sequence from ${checked(partition)} where lane = z.lane and topic = 3 and to_lane = p.to_lane::smallint
+      order by sequence desc limit 1) o on true
+    left join millrace.seen n on n.lane = p.to_lane and n.from_lane = z.lane
+    where o.sequence > coalesce(n.sequence, -1)
+    order by lane`;
 }
 
 // Purpose: lanes that still need a block of this partition: their newest, or the one that holds the newest message of an
@@ -52,9 +62,20 @@ export function showNeededBlocks(partition: string): string {
     order by z.lane`;
 }
 
-// Purpose: lanes with a timer of a case of this partition: the case is not over. Index: primary key of the partition, once
-// a timer. Rows: few.
-export function showWaitingCases(partition: string): string {
-  return `select distinct t.lane from millrace.timer t join ${checked(partition)} s on s.lane = t.lane and s.case_id = t.case_id
-    order by t.lane`;
+// Purpose: lanes with a case of this partition that has not come to its end. A timer is not what tells: a case that waits for
+// a provider, for another lane or for a person may have none, and what comes for a case that is not there halts its lane.
+// Index: none, the partition is read once, before anything is locked. Rows: few.
+//
+// `ends` are pairs of a flow's number and a final state of it. A refused create rests in `rejected`, whatever its flow.
+export function showOpenCases(
+  partition: string,
+  ends: readonly { readonly flow: number; readonly state: string }[],
+): string {
+  for (const { state } of ends) assert(STATE.test(state), `${state} is not the name of a state`);
+  const flows = ends.map(({ flow }) => flow).join(", ");
+  const states = ends.map(({ state }) => `'${state}'`).join(", ");
+  return `select distinct s.lane from ${checked(partition)} s
+    left join unnest(array[${flows}]::smallint[], array[${states}]::text[]) e(flow, state) on e.flow = s.flow and e.state = s.state
+    where e.flow is null and s.state <> 'rejected'
+    order by s.lane`;
 }

@@ -47,7 +47,7 @@ export const resumeHalt = statement(
        and exists (select from halt o where o.lane = $1 and o.resumed_at is null)
      returning halt
    )
-   update halt h set resumed_at = clock_timestamp(), resumed_reason = $2,
+   update halt h set resumed_at = clock_timestamp(), resumed_reason = $2, outputs_anew = $5::boolean,
      resume_intents_at = case when h.halt = o.newest then coalesce($3::bigint, p.intents_at) end,
      resume_reports_at = case when h.halt = o.newest then coalesce($4::bigint, p.reports_at) end
    from pending p, (select max(halt) as newest from halt where lane = $1 and resumed_at is null) o

@@ -21,7 +21,16 @@ import { type Statement, statement } from "../statement.ts";
 
 /** Parts that most blocks do not need. Left out, they spare the server a good part of its time for a small block: an
  *  executor is set up for each part, whether it has rows or not. */
-const OPTIONAL_PARTS = ["movedCases", "openedAccounts", "movedAccounts", "armed", "gone", "putAside"] as const;
+const OPTIONAL_PARTS = [
+  "movedCases",
+  "openedAccounts",
+  "movedAccounts",
+  "armed",
+  "gone",
+  "attention",
+  "putAside",
+  "crossing",
+] as const;
 export type OptionalPart = (typeof OPTIONAL_PARTS)[number];
 
 export type WriteBlock = {
@@ -61,15 +70,21 @@ function make(name: string, needed: readonly OptionalPart[]): WriteBlock {
     lines,
     ...optional("armed", armed),
     ...optional("gone", gone),
-    sent,
+    outgoing,
+    ...optional("attention", attentionBegun),
+    ...optional("attention", attentionOver),
     ...optional("putAside", putAside),
-    theBlock,
+    ...optional("crossing", carried),
+    ...optional("crossing", sentPairs),
+    ...optional("crossing", seenPairs),
+    needed.includes("crossing") ? theCrossedBlock : theBlock,
     moved,
   ];
   const counted = [
     needed.includes("movedCases") ? "(select count(*) from moved_cases where was_there)" : "0",
     needed.includes("movedAccounts") ? "(select count(*) from moved_accounts where was_there)" : "0",
     needed.includes("gone") ? "(select count(*) from gone)" : "0",
+    ...(needed.includes("crossing") ? ["(select count(*) from sent_pairs)", "(select count(*) from seen_pairs)"] : []),
   ];
   const text = `with
 ${writes.map((write) => write(p, place)).join(",\n")}
@@ -82,10 +97,13 @@ type Parameter = (name: string, type: string) => string;
 type Place = { readonly lane: string; readonly block: string; readonly nowAt: string };
 type Write = (p: Parameter, place: Place) => string;
 
+/** JSON documents come as one text (`documentList`): as an array literal each of their quotes would need a backslash. */
+const documents = (text: string): string => `string_to_array(${text}, E'\\x1f', 'null')::jsonb[]`;
+
 const openedCases: Write = (p, { lane }) => `opened_cases as (
   insert into case_state (lane, case_id, kind, flow, holder_id, state, data, history, occurred_at)
   select z.lane, c.* from lane z, unnest(${p("newCaseIds", "uuid[]")}, ${p("newKinds", "text[]")}, ${p("newFlows", "smallint[]")},
-    ${p("newHolders", "text[]")}, ${p("newStates", "text[]")}, ${p("newData", "jsonb[]")}, ${p("newHistories", "text[]")},
+    ${p("newHolders", "text[]")}, ${p("newStates", "text[]")}, ${documents(p("newData", "text"))}, ${p("newHistories", "text[]")},
     ${p("newOccurredAt", "timestamptz[]")}) c
   where z.lane = ${lane}
 )`;
@@ -93,7 +111,7 @@ const openedCases: Write = (p, { lane }) => `opened_cases as (
 const movedCases: Write = (p, { lane }) => `moved_cases as (
   insert into case_state as s (lane, case_id, kind, flow, holder_id, state, data, history, occurred_at)
   select z.lane, c.case_id, '', 0, '', c.state, c.data, c.history, 'epoch'
-  from lane z, unnest(${p("caseIds", "uuid[]")}, ${p("states", "text[]")}, ${p("data", "jsonb[]")}, ${p("histories", "text[]")})
+  from lane z, unnest(${p("caseIds", "uuid[]")}, ${p("states", "text[]")}, ${documents(p("data", "text"))}, ${p("histories", "text[]")})
     c(case_id, state, data, history)
   where z.lane = ${lane}
   on conflict (lane, case_id) do update set state = excluded.state, data = excluded.data, history = excluded.history
@@ -142,7 +160,19 @@ const gone: Write = (p, { lane }) => `gone as (
   returning 1
 )`;
 
-const sent: Write = (p, { lane, block, nowAt }) => `sent as (
+// Not counted in: it says once more what the cases say, for who looks for them, and the audit holds the two together.
+const attentionBegun: Write = (p, { lane, nowAt }) => `attention_begun as (
+  insert into attention (lane, case_id, since)
+  select z.lane, a.case_id, ${nowAt} from lane z, unnest(${p("attentionBegun", "uuid[]")}) a(case_id)
+  where z.lane = ${lane}
+  on conflict (lane, case_id) do nothing
+)`;
+
+const attentionOver: Write = (p, { lane }) => `attention_over as (
+  delete from attention where lane = ${lane} and case_id = any(${p("attentionOver", "uuid[]")})
+)`;
+
+const outgoing: Write = (p, { lane, block, nowAt }) => `outgoing as (
   insert into outbox (lane, topic, sequence, recorded_at, block, key, value)
   select z.lane, m.topic, m.sequence, ${nowAt}, ${block}, m.key, substring(${p("messages", "bytea")} from m.start for m.size)
   from lane z, unnest(${p("messageTopics", "smallint[]")}, ${p("messageSequences", "bigint[]")}, ${p("messageKeys", "text[]")},
@@ -159,16 +189,60 @@ const putAside: Write = (p, { lane, block, nowAt }) => `put_aside as (
   where z.lane = ${lane}
 )`;
 
-const theBlock: Write = (p, { lane, block, nowAt }) => `the_block as (
+// What goes to other lanes is numbered per pair, so it bears the receiver's lane too.
+const carried: Write = (p, { lane, block, nowAt }) => `carried as (
+  insert into outbox (lane, topic, to_lane, sequence, recorded_at, block, key, value)
+  select z.lane, 3, m.to_lane, m.sequence, ${nowAt}, ${block}, m.key, substring(${p("messages", "bytea")} from m.start for m.size)
+  from lane z, unnest(${p("crossingTo", "smallint[]")}, ${p("crossingSequences", "bigint[]")}, ${p("crossingKeys", "text[]")},
+    ${p("crossingStarts", "int[]")}, ${p("crossingSizes", "int[]")}) m(to_lane, sequence, key, start, size)
+  where z.lane = ${lane}
+)`;
+
+// Forward only: a pair that would not move is counted out, and MR002 undoes the block.
+const sentPairs: Write = (p, { lane }) => `sent_pairs as (
+  insert into sent as s (lane, to_lane, next_sequence)
+  select z.lane, n.to_lane, n.next_sequence
+  from lane z, unnest(${p("sentTo", "int[]")}, ${p("sentNext", "bigint[]")}) n(to_lane, next_sequence)
+  where z.lane = ${lane}
+  on conflict (lane, to_lane) do update set next_sequence = excluded.next_sequence
+    where s.next_sequence < excluded.next_sequence
+  returning 1
+)`;
+
+const seenPairs: Write = (p, { lane }) => `seen_pairs as (
+  insert into seen as s (lane, from_lane, sequence)
+  select z.lane, n.from_lane, n.sequence
+  from lane z, unnest(${p("seenFrom", "int[]")}, ${p("seenSequences", "bigint[]")}) n(from_lane, sequence)
+  where z.lane = ${lane}
+  on conflict (lane, from_lane) do update set sequence = excluded.sequence where s.sequence < excluded.sequence
+  returning 1
+)`;
+
+const theBlock: Write = (p, place) => blockRow(p, place, "", "");
+const theCrossedBlock: Write = (p, place) =>
+  blockRow(
+    p,
+    place,
+    ", sent_to, sent_next, seen_from, seen_sequence",
+    `, ${p("sentTo", "int[]")}, ${p("sentNext", "bigint[]")}, ${p("seenFrom", "int[]")}, ${p("seenSequences", "bigint[]")}`,
+  );
+
+/** @param columns of what crossed, and their `values`; each begins with a comma, or is empty */
+const blockRow = (
+  p: Parameter,
+  { lane, block, nowAt }: Place,
+  columns: string,
+  values: string,
+): string => `the_block as (
   insert into block (lane, block, recorded_at, epoch, process, previous_digest, digest, lines_hash, messages_hash,
     intents_from, intents_next, reports_from, reports_next, flows, timers, lines, outcomes_from, outcomes_next,
-    commands_from, commands_next, dead_letters_from, dead_letters_next, halt)
+    commands_from, commands_next, dead_letters_from, dead_letters_next, halt, rates_version, parameters_version${columns})
   select z.lane, ${block}, ${nowAt}, ${p("epoch", "bigint")}, ${p("process", "bigint")}, ${p("previousDigest", "bytea")},
     ${p("digest", "bytea")}, ${p("linesHash", "bytea")}, ${p("messagesHash", "bytea")},
     ${p("intentsFrom", "bigint")}, ${p("intentsNext", "bigint")}, ${p("reportsFrom", "bigint")}, ${p("reportsNext", "bigint")},
     ${p("flows", "smallint[]")}, ${p("timers", "int")}, ${p("lineCount", "int")}, ${p("outcomesFrom", "bigint")}, ${p("outcomesNext", "bigint")},
     ${p("commandsFrom", "bigint")}, ${p("commandsNext", "bigint")}, ${p("deadLettersFrom", "bigint")},
-    ${p("deadLettersNext", "bigint")}, ${p("halt", "bigint")}
+    ${p("deadLettersNext", "bigint")}, ${p("halt", "bigint")}, ${p("ratesVersion", "bigint")}, ${p("parametersVersion", "bigint")}${values}
   from lane z where z.lane = ${lane}
 )`;
 

@@ -20,12 +20,24 @@ export function answerOf(outcomeId: string): IntentAnswer | null {
   return { lane: Number(match[1]), offset: BigInt(match[2] as string), isFirst: match[3] === undefined };
 }
 
-/** `t-<lane>-<case>-<timer>-<due>`, with `-<n>` for the further outcomes of the same timer */
-const FURTHER_OF_TIMER = /-\d+-\d+$/;
+/** `t-<lane>-<case>-<timer>-<due>`, and of a report or message `r-<lane>-<offset>` or `m-<lane>-<sequence>`, each with `-<n>`
+ *  for the further outcomes of the same input */
+const FURTHER = /^(?:[irm]-\d+-\d+|t-\d+-[0-9a-f]{32}-\w+-\d+)-\d+$/;
 
-/** Whether it is the first outcome of its input, which is the one that a case remembers. */
+/** Whether it is the first outcome of its input, which the case that the input names remembers. Further ones may be of other
+ *  cases: of children, of a parent, of a quote. */
 export function isFirstOfInput(outcomeId: string): boolean {
-  return answerOf(outcomeId)?.isFirst ?? !FURTHER_OF_TIMER.test(outcomeId);
+  return !FURTHER.test(outcomeId);
+}
+
+/** Names the input: the first of its outcomes has this id. */
+export function stemOf(outcomeId: string): string {
+  return isFirstOfInput(outcomeId) ? outcomeId : outcomeId.replace(/-\d+$/, "");
+}
+
+/** Whether it only says no, or that it was said before: then nothing was done. */
+export function isAnswerAlone({ type, repeatOf, reason }: DecodedOutcome): boolean {
+  return repeatOf !== null || (reason !== null && type.endsWith(".rejected"));
 }
 
 export type Answers = {
@@ -98,9 +110,11 @@ export function memoryOf(
 ): { readonly caseId: string | null; readonly memory: Memory } {
   const id = parseCaseId(outcome.caseId);
   if (id === null) return { caseId: null, memory: "none" };
-  const isFirst = isFirstOfInput(outcome.outcomeId);
-  const isAlien = outcome.reason !== null && (NOT_REMEMBERED.has(outcome.reason.code) || outcome.status === "none");
-  if (!isFirst || isAlien || outcome.repeatOf !== null) return { caseId: id.uuid, memory: "none" };
+  const { reason, intentType } = outcome;
+  const isRefused = reason !== null && intentType !== null && isAnswerAlone(outcome);
+  const isAlien = isRefused && (NOT_REMEMBERED.has(reason.code) || outcome.status === "none");
+  if (isAlien || outcome.repeatOf !== null) return { caseId: id.uuid, memory: "none" };
+  if (!isFirstOfInput(outcome.outcomeId)) return { caseId: id.uuid, memory: "may" };
   // A case of a day without a partition of its own may have left with its time.
   return { caseId: id.uuid, memory: hasPartition(id.timeMs) ? "must" : "may" };
 }

@@ -7,14 +7,18 @@
 // snapshots of its own: a lane's balances with the block at which they stand, cases and timers page by page. No snapshot
 // lasts longer than it takes to read a lane's balances.
 
+import { parseCaseId } from "../../domain/ids.ts";
 import {
+  type LaneCut,
   readBeyondHead,
   readCut,
   readForeignLanes,
+  readLanePairs,
   readPartitionNames,
   readStrayQuarantine,
 } from "../../store/audit.ts";
 import { awaitPublished } from "./backlog.ts";
+import { Crossings } from "./crossings.ts";
 import { DEEP_INVARIANTS, Findings, type Invariant, PROBLEMS_MAX } from "./findings.ts";
 import { auditLane } from "./lane.ts";
 import { readOpening } from "./opening.ts";
@@ -27,7 +31,8 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
   const cut = await readCut(parts.rows);
   const partitions = await readPartitionNames(parts.rows);
   const tally = newTally();
-  const work: LaneWork = { parts, lanes: cut.length, partitions, findings, tally };
+  const crossings = new Crossings("the cut", uuidOf);
+  const work: LaneWork = { parts, lanes: cut.length, partitions, findings, tally, crossings };
   await auditTopics(work);
   await auditForeign(work);
   for (const { lane } of cut) {
@@ -43,8 +48,22 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
       parts.progress(done, total);
     });
   }
+  crossings.end(findings, seenAt(cut));
   const wanted = (invariant: Invariant): boolean => parts.depth === "deep" || !DEEP_INVARIANTS.has(invariant);
   return { findings: findings.list(wanted), lanes: cut.length, ...tally };
+}
+
+/** 32 hex digits of a case id; one that is none stands for itself. */
+export function uuidOf(caseId: string): string {
+  return parseCaseId(caseId)?.uuid ?? caseId;
+}
+
+/** The last message that a lane has taken of another, by `<from> <to>`. */
+function seenAt(cut: readonly LaneCut[]): Map<string, bigint> {
+  const all = cut.flatMap(({ lane, seen }) =>
+    [...readLanePairs(seen)].map(([from, last]) => [`${from} ${lane}`, last] as const),
+  );
+  return new Map(all);
 }
 
 /** Lanes are partition numbers, so every topic has as many as there are lanes. */

@@ -4,7 +4,7 @@
 
 export type RememberedEvent = {
   readonly event: string;
-  /** i intents, r reports, t timers */
+  /** i intents, r reports and messages of other lanes, m messages within the lane, t timers, k other cases of the holder */
   readonly source: string;
   readonly offset: bigint;
   readonly block: bigint;
@@ -14,7 +14,7 @@ export type RememberedEvent = {
 };
 
 // The key comes last, because it may hold the separator itself.
-const LINE = /^([^|]+)\|([irt])\|(\d{1,19})\|(\d{1,19})\|(\d{0,19})\|([^|]+)\|([A-Za-z0-9_-]{22})?\|(.*)$/;
+const LINE = /^([^|]+)\|([irmtk])\|(\d{1,19})\|(\d{1,19})\|(\d{0,19})\|([^|]+)\|([A-Za-z0-9_-]{22})?\|(.*)$/;
 
 /** @returns the events, oldest first; a text that says which line is broken */
 export function readHistory(history: string): RememberedEvent[] | string {
@@ -43,16 +43,16 @@ export function contradictionIn(events: readonly RememberedEvent[]): string | nu
   let before: RememberedEvent | null = null;
   for (const event of events) {
     const { source, key, block, sequence } = event;
-    if (before === null && source !== "i") return `it begins with ${event.event}, which is no intent`;
+    if (before === null && source === "t") return `it begins with ${event.event}, which is a timer`;
     if (block < 1n || (before !== null && block < before.block)) return `its event ${event.event} is of block ${block}`;
     if (before?.sequence != null && sequence !== null && sequence <= before.sequence) {
       return `its outcome ${sequence} comes after ${before.sequence}`;
     }
-    // The first intent's key is the case id itself.
-    if (before !== null && source === "i") {
-      if (keys.has(key)) return `it took key ${JSON.stringify(key)} twice`;
-      keys.add(key);
-    }
+    // The first intent's key is the case id itself. A report is known by what it observes.
+    const name =
+      source === "i" ? (before === null ? null : `i ${key}`) : source === "r" || source === "m" ? `r ${key}` : null;
+    if (name !== null && keys.has(name)) return `it took key ${JSON.stringify(key)} twice`;
+    if (name !== null) keys.add(name);
     before = event;
   }
   return null;

@@ -1,7 +1,7 @@
 // The cases of a lane against its outcomes, and the timers that they wait for.
 
 import { homeLane } from "../../domain/holder.ts";
-import { type CaseRow, casePages, timerPages } from "../../store/audit.ts";
+import { attentionPages, type CaseRow, casePages, timerPages } from "../../store/audit.ts";
 import { readMessages } from "../../store/outbox.ts";
 import { contradictionIn, readHistory } from "./case-history.ts";
 import { compareCasesDeeply } from "./deep-cases.ts";
@@ -13,6 +13,7 @@ import { tableStream } from "./stream.ts";
 
 const CASES_A_PAGE = 2_000;
 const TIMERS_A_PAGE = 2_000;
+const ATTENTION_A_PAGE = 2_000;
 
 /** Blocks that are audited; what cases remember of others is not looked at. */
 export type BlockSpan = { readonly first: bigint; readonly last: bigint };
@@ -39,6 +40,7 @@ export async function auditCases(work: LaneWork, lane: number, sources: CaseSour
   second?.endCases(hasPartition);
   await tellForgotten(work, lane, table);
   await auditTimers(work, lane);
+  await auditAttention(work, lane);
 }
 
 function auditCase(work: LaneWork, lane: number, row: CaseRow, table: OutcomeTable, span: BlockSpan): void {
@@ -50,6 +52,10 @@ function auditCase(work: LaneWork, lane: number, row: CaseRow, table: OutcomeTab
   findings.expect("timers_consistent", row.missingTimers.length === 0, () => {
     return `${place} waits for ${row.missingTimers.join(", ")}, and the timer table has no such row`;
   });
+  const waits = waitsForPerson(work, row);
+  findings.expect("attention_consistent", waits === row.isListed, () => {
+    return `${place} in state ${row.state} waits for ${waits ? "a" : "no"} person, and is ${waits ? "not " : ""}listed`;
+  });
   findings.checked("case_history_consistent");
   for (const wrong of judgeHistory(row, table, span)) {
     findings.problem("case_history_consistent", `${place}: ${wrong}`);
@@ -57,6 +63,10 @@ function auditCase(work: LaneWork, lane: number, row: CaseRow, table: OutcomeTab
   if (!parts.flows.has(row.flow)) {
     findings.problem("case_history_consistent", `${place} lives by flow ${row.flow}, which is not registered`);
   }
+}
+
+function waitsForPerson({ parts }: LaneWork, { flow, state }: Pick<CaseRow, "flow" | "state">): boolean {
+  return parts.humanStates.get(flow)?.has(state) === true;
 }
 
 function judgeHistory(row: CaseRow, table: OutcomeTable, span: BlockSpan): string[] {
@@ -109,5 +119,15 @@ async function auditTimers({ parts, findings }: LaneWork, lane: number): Promise
     findings.expect("timers_consistent", wrong === null, () => {
       return `lane ${lane}: timer ${name} of case ${caseId}, due ${dueAt}: ${wrong}`;
     });
+  }
+}
+
+/** What is listed of cases that are there was looked at with them. */
+async function auditAttention({ parts, findings }: LaneWork, lane: number): Promise<void> {
+  const listed = tableStream(attentionPages(parts.rows, lane, ATTENTION_A_PAGE));
+  for (let row = await listed.peek(); row !== null; row = await listed.peek()) {
+    listed.advance();
+    const { caseId, hasCase } = row;
+    findings.expect("attention_consistent", hasCase, () => `lane ${lane}: case ${caseId} is listed and not there`);
   }
 }

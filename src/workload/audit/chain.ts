@@ -72,13 +72,14 @@ export class Chain {
   }
 
   /** The hashes that a block row stores, and its digest.
-   *  @param values   its messages in order of topic and sequence; null when some of them are nowhere any more
+   *  @param messages its messages in order of topic and sequence, and those to other lanes; null when some of them are nowhere
+   *                  any more
    *  @param last     hashes of the last records taken; null when those are gone
    *  @returns        whether the digest was made anew */
   recompute(
     row: BlockRow,
     lines: readonly LineRow[],
-    values: readonly Buffer[] | null,
+    messages: { readonly stamped: readonly Buffer[]; readonly toLanes: readonly Buffer[] } | null,
     last: { readonly intents: Buffer; readonly reports: Buffer } | null,
   ): boolean {
     const place = `lane ${this.#lane} block ${row.block}`;
@@ -88,7 +89,9 @@ export class Chain {
       });
     };
     compare("the hash of its lines", row.linesHash, hashOfLines(lines));
-    if (values !== null) compare("the hash of its messages", row.messagesHash, hashOfMessages(values));
+    if (messages !== null) {
+      compare("the hash of its messages", row.messagesHash, hashOfMessages(messages.stamped, messages.toLanes));
+    }
     if (last !== null) compare("its digest", row.digest, digestOfBlock(this.#lane, timeMs(row.recordedAt), row, last));
     return last !== null;
   }

@@ -3,7 +3,7 @@
 import { parseCaseId } from "../../domain/ids.ts";
 import type { CaseRow } from "../../store/audit.ts";
 import { readOutcomesAt } from "../../store/audit.ts";
-import { answerOf } from "./answers.ts";
+import { answerOf, stemOf } from "./answers.ts";
 import type { DecodedOutcome } from "./block-rows.ts";
 import { type RememberedEvent, readHistory } from "./case-history.ts";
 import type { LaneWork } from "./parts.ts";
@@ -58,6 +58,10 @@ function differenceOf(
   if (outcome.status !== event.state) return said("status", outcome.status, event.state);
   if (event.isFirst && outcome.occurredAt !== row.occurredAtMicros) {
     return said("time", outcome.occurredAt, row.occurredAtMicros);
+  }
+  if (event.source === "r" || event.source === "m") {
+    const stem = `${event.source}-${outcome.lane}-${event.offset}`;
+    return stemOf(outcome.outcomeId) === stem ? null : said("id", outcome.outcomeId, stem);
   }
   if (event.source !== "i") return null;
   if (answer?.offset !== event.offset) return said("offset", answer?.offset ?? null, event.offset);

@@ -22,6 +22,10 @@ export const INVARIANTS = {
   sequences_unique_content: "one sequence of a lane and topic never stands for two contents",
   case_history_consistent: "each case remembers the events that its blocks and outcomes tell of",
   timers_consistent: "the timers that cases wait for are those that will fire",
+  attention_consistent: "the cases that wait for a person are those that `case list --waiting` finds",
+  lane_messages_once:
+    "each message between lanes is numbered in its pair, sent once and taken once, in order and as it was sent",
+  transit_equals_messages: "what lies on clearing:transit is what messages on their way between lanes carry",
   outcomes_equal_intents: "each outcome repeats what its intent said, field by field",
   outcomes_count_lines: "each outcome counts the lines that were booked for its case in its block",
   cases_equal_outcomes: "each event that a case remembers is what its outcome told, field by field",

@@ -3,13 +3,15 @@
 
 import { type Declared, loadFlowText } from "../../declared/load.ts";
 import { readDeclaredTexts, readTree } from "../../declared/texts.ts";
+import type { Flow } from "../../domain/flow/flow.ts";
 import type { Codec } from "../../kafka/codec.ts";
 import { readFlowSources } from "../../store/audit.ts";
 import type { Connection } from "../../store/database.ts";
-import { readRules } from "../second-ledger/rules.ts";
+import { readRules, readSettings } from "../second-ledger/rules.ts";
 import type { AskSchema } from "../second-ledger/schemas.ts";
 import { plainTree } from "../second-ledger/tree.ts";
 import { type AuditDepth, type AuditParts, type AuditTopics, type SecondParts, secondParts } from "./parts.ts";
+import { sourcesIn } from "./versions.ts";
 
 export type GivenFrom = {
   readonly schemasDir: string;
@@ -18,7 +20,7 @@ export type GivenFrom = {
   readonly askSchema: AskSchema;
   readonly topics: AuditTopics;
   readonly lanes: number;
-  /** as the lanes run with */
+  /** for blocks of which those that they were decided by are not written down */
   readonly settings: {
     readonly caseWindowDays: number;
     readonly caseFutureHours: number;
@@ -27,7 +29,10 @@ export type GivenFrom = {
   readonly depth: AuditDepth;
 };
 
-export type Given = Pick<AuditParts, "topics" | "decoders" | "chart" | "flows" | "forcedPostings" | "second" | "depth">;
+export type Given = Pick<
+  AuditParts,
+  "topics" | "decoders" | "chart" | "flows" | "humanStates" | "quietFlows" | "forcedPostings" | "second" | "depth"
+>;
 
 type FlowSource = Awaited<ReturnType<typeof readFlowSources>>[number];
 
@@ -42,19 +47,35 @@ export async function readGiven(rows: Connection, from: GivenFrom): Promise<Give
     decoders: codec.decoders,
     chart: declared.chart,
     flows: new Map(flows.map(({ number, ref }) => [number, ref])),
+    humanStates: new Map(flows.map(({ number }, index) => [number, humanStatesOf(versions[index] as Flow)])),
+    quietFlows: new Set(flows.flatMap(({ number }, index) => (isQuiet(versions[index] as Flow) ? [number] : []))),
     forcedPostings: new Set(forced.map(({ name }) => name)),
-    second: depth === "deep" ? makeSecond(from, flows) : null,
+    second: depth === "deep" ? makeSecond(from, flows, rows) : null,
     depth,
   };
 }
 
-function makeSecond(from: GivenFrom, flows: readonly FlowSource[]): SecondParts {
+function humanStatesOf({ states }: Flow): ReadonlySet<string> {
+  return new Set(states.filter(({ human }) => human).map(({ name }) => name));
+}
+
+/** Whether something that its cases do may book lines and emit nothing. */
+function isQuiet({ states }: Flow): boolean {
+  const deeds = states.flatMap(({ entry, events, always }) => {
+    const alternatives = [...always, ...events.flatMap((event) => event.alternatives)];
+    return [entry, ...alternatives.map(({ actions }) => actions)];
+  });
+  return deeds.some((actions) => {
+    const does = new Set(actions.map(({ kind }) => kind));
+    return does.has("post") && !does.has("emit") && !does.has("end");
+  });
+}
+
+function makeSecond(from: GivenFrom, flows: readonly FlowSource[], rows: Connection): SecondParts {
   const { chart, iso, crypto } = readDeclaredTexts(from.schemasDir);
   const schema = (name: string): string => from.declared.messageSchemas[name] ?? "";
   const rules = readRules({
-    caseWindowMs: from.settings.caseWindowDays * 86_400_000,
-    caseFutureMs: from.settings.caseFutureHours * 3_600_000,
-    intentBytesMax: from.settings.intentBytesMax,
+    ...readSettings({ ...from.settings }),
     lanes: from.lanes,
     intentsTopic: from.topics.intents,
     flows: flows.map(({ ref, number, source }) => ({ number, tree: plainTree(readTree(ref, source)) })),
@@ -64,6 +85,8 @@ function makeSecond(from: GivenFrom, flows: readonly FlowSource[]): SecondParts 
     intentSchema: schema("intent"),
     outcomeSchema: schema("outcome"),
     deadLetterSchema: schema("dead-letter"),
+    commandSchema: schema("command"),
+    reportSchema: schema("report"),
   });
-  return secondParts(rules, from.askSchema);
+  return secondParts(rules, from.askSchema, sourcesIn(rows));
 }

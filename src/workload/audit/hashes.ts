@@ -23,12 +23,14 @@ export function hashOfLines(lines: readonly LineRow[]): Buffer {
   return sha256().update(text).digest();
 }
 
-/** Sizes joined by commas and a line feed, then the messages behind each other with their stamps zero. */
-export function hashOfMessages(values: readonly Buffer[]): Buffer {
-  const hash = sha256().update(`${values.map((value) => value.length).join(",")}\n`);
+/** Sizes joined by commas and a line feed, then the messages behind each other with their stamps zero; behind them those to
+ *  other lanes, which bear no stamp. */
+export function hashOfMessages(values: readonly Buffer[], toLanes: readonly Buffer[] = []): Buffer {
+  const hash = sha256().update(`${[...values, ...toLanes].map((value) => value.length).join(",")}\n`);
   for (const value of values) {
     hash.update(value.subarray(0, STAMP_FROM)).update(NO_STAMP).update(value.subarray(STAMP_UNTIL));
   }
+  for (const value of toLanes) hash.update(value);
   return hash.digest();
 }
 
@@ -54,5 +56,13 @@ export function digestOfBlock(lane: number, nowMs: number, row: BlockRow, last: 
     `${row.intentsFrom} ${row.intentsNext} ${last.intents.toString("hex")}\n` +
     `${row.reportsFrom} ${row.reportsNext} ${last.reports.toString("hex")}\n` +
     `${row.timers} ${row.lines} ${row.outcomesNext} ${row.commandsNext} ${row.deadLettersNext}\n`;
-  return sha256().update(row.previousDigest).update(facts).update(row.linesHash).update(row.messagesHash).digest();
+  // Blocks from before there were versions, and those that decided by none, have no line for them.
+  const { ratesVersion: rates, parametersVersion: parameters } = row;
+  const versions = rates === 0n && parameters === 0n ? "" : `rates ${rates} parameters ${parameters}\n`;
+  return sha256()
+    .update(row.previousDigest)
+    .update(facts + versions)
+    .update(row.linesHash)
+    .update(row.messagesHash)
+    .digest();
 }

@@ -11,6 +11,7 @@ import {
   type MovedPosition,
   type QuarantineRow,
   quarantinePages,
+  readAccountsOf,
   readMovedPositions,
   readNext,
   readStanding,
@@ -22,6 +23,8 @@ import { LaneBalances } from "./balances.ts";
 import { type DecodedOutcome, takeLines, takeQuarantine, tellStrayLines } from "./block-rows.ts";
 import { auditCases } from "./cases.ts";
 import { Chain } from "./chain.ts";
+import { type Crossed, type CrossingBefore, CrossingTrail, readReportMessage } from "./crossing-trail.ts";
+import { type SaidMessage, TRANSIT } from "./crossings.ts";
 import { compareDeadLetters } from "./dead-letters.ts";
 import { compareDeeply } from "./deep-blocks.ts";
 import { InputTrail, type LastTaken, NOTHING_TAKEN } from "./inputs.ts";
@@ -67,7 +70,7 @@ export async function auditLane(
     // there: a few blocks further than the cut of all lanes.
     const standing = work.parts.second === null ? null : await readStanding(work.parts.snapshots, cut.lane);
     const until = standing?.head ?? cut;
-    const audit = await LaneAudit.open(work, { cut: until, standing }, sources, memory);
+    const audit = await LaneAudit.open(work, { cut: until, standing, followedTo: cut.block }, sources, memory);
     await audit.blocks(blockDone);
     if (standing !== null) audit.second?.end(standing);
     const { table, second, hasCasesOf: hasPartition } = audit;
@@ -86,14 +89,16 @@ export async function auditLane(
   }
 }
 
-/** The head that is audited up to, with what it has left where the second ledger decides anew. */
-type UpTo = { readonly cut: LaneCut; readonly standing: LaneStanding | null };
+/** The head that is audited up to, with what it has left where the second ledger decides anew, and the block of the cut of
+ *  all lanes. */
+type UpTo = { readonly cut: LaneCut; readonly standing: LaneStanding | null; readonly followedTo: bigint };
 
 type Inputs = { readonly intents: InputTrail; readonly reports: InputTrail };
 
 class LaneAudit {
   readonly #work: LaneWork;
   readonly #cut: LaneCut;
+  readonly #followedTo: bigint;
   readonly #blocks: Stream<BlockRow>;
   readonly #lines: Stream<LineRow>;
   #quarantine: Stream<QuarantineRow>;
@@ -103,6 +108,9 @@ class LaneAudit {
   readonly #lastMoved: bigint;
   readonly #publishedTo: LaneMemory["published"];
   readonly #chain: Chain;
+  readonly #crossing: CrossingTrail;
+  /** currencies by the lane's accounts between lanes */
+  readonly #transit: ReadonlyMap<bigint, string>;
   readonly balances: LaneBalances;
   /** the first block that is audited */
   readonly first: bigint;
@@ -121,11 +129,12 @@ class LaneAudit {
     return has;
   };
 
-  private constructor(work: LaneWork, { cut, standing }: UpTo, opened: Opened) {
+  private constructor(work: LaneWork, { cut, standing, followedTo }: UpTo, opened: Opened) {
     const { parts, findings } = work;
     const { lane, block } = cut;
     this.#work = work;
     this.#cut = cut;
+    this.#followedTo = followedTo;
     this.#blocks = tableStream(blockPages(parts.rows, lane, { after: opened.after, until: block }, BLOCKS_A_PAGE));
     const from = opened.after === null ? null : opened.after + 1n;
     this.#lines = tableStream(linePages(parts.rows, lane, { from, until: block }, LINES_A_PAGE));
@@ -137,6 +146,8 @@ class LaneAudit {
     if (opened.after === null) work.tally.detachedBlocks += opened.opening.block;
     this.#quarantine = this.#quarantineAfter(opened.opening.block);
     this.#chain = new Chain(findings, lane, opened.opening);
+    this.#crossing = new CrossingTrail(work, lane, opened.crossing);
+    this.#transit = opened.transit;
     this.balances = new LaneBalances(work, lane, opened.opening.block + 1n);
     this.second = standing === null ? null : openSecond(work, standing, opened.ledger);
   }
@@ -146,7 +157,7 @@ class LaneAudit {
   }
 
   /** Where reading goes on in the next audit. */
-  remembered(): Pick<LaneMemory, "intents" | "reports" | "published" | "unpublished"> {
+  remembered(): Pick<LaneMemory, "intents" | "reports" | "published" | "unpublished" | "crossing"> {
     const published = { ...this.#publishedTo };
     const unpublished: Record<OutgoingTopic, bigint | null> = { outcomes: null, commands: null, deadLetters: null };
     for (const { topic, match } of this.#outgoing) {
@@ -154,7 +165,9 @@ class LaneAudit {
       unpublished[topic] = match.unpublishedFrom;
     }
     const taken = ({ lastHash, lastOffset }: InputTrail): LastTaken => ({ hash: lastHash, offset: lastOffset });
-    return { intents: taken(this.#inputs.intents), reports: taken(this.#inputs.reports), published, unpublished };
+    const { intents, reports } = this.#inputs;
+    const crossing = this.#crossing.remembered();
+    return { intents: taken(intents), reports: taken(reports), published, unpublished, crossing };
   }
 
   /** Offsets may begin anew behind a moved position, so the rows of each stretch are a stream of their own. */
@@ -194,6 +207,7 @@ class LaneAudit {
     const { lastHash, lastOffset } = this.#inputs.intents;
     tellUntaken(findings, this.#cut.lane, await this.#inputs.intents.rest());
     this.#chain.end(this.#cut, { intents: lastHash, offset: lastOffset });
+    this.#crossing.end(this.#cut);
   }
 
   /** What is published was committed before. Asked after the topic was read to its end, the head is never behind it. */
@@ -226,14 +240,18 @@ class LaneAudit {
     if (this.#work.parts.depth === "deep") {
       await compareDeeply(this.#work, { lane, row, lines, records: taken.records, outcomes, isWhole, quarantine });
     }
-    const { outcomes: answers, deadLetters } = messages;
+    const crossed = await this.#crossing.take(row, reported);
+    await this.#follow(row, crossed, lines);
+    const { outcomes: answers, commands, deadLetters } = messages;
     await this.second?.block({
       row,
       lines,
       intents: taken,
       reports: reported,
       outcomes: answers,
+      commands,
       deadLetters,
+      crossing: crossed.sent,
       quarantine,
     });
     compareDeadLetters(findings, lane, row, quarantine, deadLetters);
@@ -241,8 +259,17 @@ class LaneAudit {
       intents.lastHash === null || reports.lastHash === null
         ? null
         : { intents: intents.lastHash, reports: reports.lastHash };
-    if (!this.#chain.recompute(row, lines, valuesOf(messages), last)) tally.digestsNotRecomputed += 1n;
+    if (!this.#chain.recompute(row, lines, valuesOf(messages, crossed), last)) tally.digestsNotRecomputed += 1n;
     if (isMoved) this.#afterMoved(row);
+  }
+
+  /** Conversations between lanes are followed up to the cut of all lanes: only there they are closed. */
+  async #follow(row: BlockRow, crossed: Crossed, lines: readonly LineRow[]): Promise<void> {
+    const { crossings, findings } = this.#work;
+    if (!crossings.follows(this.#cut.lane, row.block, this.#followedTo)) return;
+    const sent: SaidMessage[] = [];
+    for (const one of crossed.sent) sent.push({ row: one, report: await readReportMessage(this.#work, one.value) });
+    crossings.add(findings, { lane: this.#cut.lane, block: row.block, crossed, lines, transit: this.#transit }, sent);
   }
 
   async #messages(row: BlockRow): Promise<Record<OutgoingTopic, BlockMessages>> {
@@ -281,14 +308,18 @@ const NONE: BlockMessages = { messages: [], missing: [] };
 
 /** Within a block messages lie topic behind topic, each in order of its sequence.
  *  @returns null when some of them are nowhere any more */
-function valuesOf(found: Record<OutgoingTopic, BlockMessages>): Buffer[] | null {
+function valuesOf(
+  found: Record<OutgoingTopic, BlockMessages>,
+  crossed: Crossed,
+): { readonly stamped: Buffer[]; readonly toLanes: Buffer[] } | null {
+  if (!crossed.isSentWhole) return null;
   const values: Buffer[] = [];
   for (const topic of OUTGOING_TOPICS) {
     const { messages, missing } = found[topic];
     if (missing.length > 0) return null;
     for (const { value } of messages) values.push(value);
   }
-  return values;
+  return { stamped: values, toLanes: crossed.sent.map(({ value }) => value) };
 }
 
 type Opened = {
@@ -300,6 +331,8 @@ type Opened = {
   readonly inputs: Inputs;
   readonly lastMoved: bigint;
   readonly ledger: LaneLedger | null;
+  readonly crossing: CrossingBefore;
+  readonly transit: ReadonlyMap<bigint, string>;
 };
 
 const NOTHING_PUBLISHED = { outcomes: 0n, commands: 0n, deadLetters: 0n };
@@ -334,6 +367,8 @@ async function openSources(work: LaneWork, cut: LaneCut, sources: Sources, memor
     published,
     inputs: { intents, reports },
     lastMoved: moved?.block ?? 0n,
+    crossing: memory?.crossing ?? { sent: new Map(), seen: new Map(), isWhole: opening.block === 0n },
+    transit: await readAccountsOf(parts.rows, lane, TRANSIT),
     ledger: memory?.ledger ?? (opening.block === 0n ? emptyLedger(parts.second?.rules.flows ?? [], lane) : null),
   };
 }

@@ -1,11 +1,12 @@
 // What an auditor keeps of a lane from one cut to the next, so that only new blocks are looked at: where the lane stood, and
 // its second ledger.
 
-import { type LaneCut, type LaneStanding, timeMs } from "../../store/audit.ts";
+import { type LaneCut, type LaneStanding, readLanePairs, timeMs } from "../../store/audit.ts";
 import type { OutgoingTopic } from "../../store/blocks.ts";
 import type { LaneLedger } from "../second-ledger/ledger.ts";
 import type { SecondRules } from "../second-ledger/rules.ts";
 import { ledgerAt } from "../second-ledger/taken-over.ts";
+import type { CrossingBefore } from "./crossing-trail.ts";
 import type { LastTaken } from "./inputs.ts";
 import type { Before } from "./opening.ts";
 
@@ -17,6 +18,7 @@ export type LaneMemory = {
   readonly published: Readonly<Record<OutgoingTopic, bigint>>;
   /** the first message of each outgoing topic that was not published yet; null: all were */
   readonly unpublished: Readonly<Record<OutgoingTopic, bigint | null>>;
+  readonly crossing: CrossingBefore;
   /** null when nothing can be decided anew any more */
   readonly ledger: LaneLedger | null;
   /** the last case that was swept: untouched ones are looked at again in turn; null: from the first */
@@ -32,6 +34,7 @@ export function memoryAt(rules: SecondRules, standing: LaneStanding): LaneMemory
     reports: { hash: head.reportsLastHash, offset: head.reportsLast },
     published: { outcomes: 0n, commands: 0n, deadLetters: 0n },
     unpublished: { outcomes: null, commands: null, deadLetters: null },
+    crossing: { sent: readLanePairs(head.sent), seen: readLanePairs(head.seen), isWhole: true },
     ledger: ledgerAt(rules, standing),
     sweptTo: null,
   };

@@ -7,7 +7,9 @@ import type { OutgoingTopic } from "../../store/blocks.ts";
 import type { Connection } from "../../store/database.ts";
 import type { SecondRules } from "../second-ledger/rules.ts";
 import { type AskSchema, SchemaBook } from "../second-ledger/schemas.ts";
+import type { Crossings } from "./crossings.ts";
 import type { Finding, Findings } from "./findings.ts";
+import { type VersionSources, Versions } from "./versions.ts";
 
 export type AuditTopics = Readonly<Record<OutgoingTopic | "intents" | "reports", string>>;
 
@@ -25,6 +27,10 @@ export type AuditParts = {
   readonly forcedPostings: ReadonlySet<string>;
   /** `name@version` of each flow by its number */
   readonly flows: ReadonlyMap<number, string>;
+  /** states in which a case waits for a person, by the number of its flow */
+  readonly humanStates: ReadonlyMap<number, ReadonlySet<string>>;
+  /** numbers of flows whose cases may book lines of which no outcome tells */
+  readonly quietFlows: ReadonlySet<number>;
   /** what decides every block anew; null: nothing does, whatever the depth */
   readonly second: SecondParts | null;
   readonly depth: AuditDepth;
@@ -35,14 +41,22 @@ export type AuditParts = {
 
 export type SecondParts = {
   readonly rules: SecondRules;
-  readonly schemas: { readonly intents: SchemaBook; readonly outcomes: SchemaBook; readonly deadLetters: SchemaBook };
+  readonly schemas: Readonly<Record<"intents" | "reports" | "outcomes" | "commands" | "deadLetters", SchemaBook>>;
+  readonly versions: Versions;
 };
 
-export function secondParts(rules: SecondRules, askSchema: AskSchema): SecondParts {
-  const intents = new SchemaBook(rules.intentSchema, askSchema);
-  const outcomes = new SchemaBook(rules.outcomeSchema, askSchema);
-  const deadLetters = new SchemaBook(rules.deadLetterSchema, askSchema);
-  return { rules, schemas: { intents, outcomes, deadLetters } };
+export function secondParts(rules: SecondRules, askSchema: AskSchema, sources: VersionSources): SecondParts {
+  return {
+    rules,
+    versions: new Versions(sources),
+    schemas: {
+      intents: new SchemaBook(rules.intentSchema, askSchema),
+      reports: new SchemaBook(rules.reportSchema, askSchema),
+      outcomes: new SchemaBook(rules.outcomeSchema, askSchema),
+      commands: new SchemaBook(rules.commandSchema, askSchema),
+      deadLetters: new SchemaBook(rules.deadLetterSchema, askSchema),
+    },
+  };
 }
 
 export type AuditDepth = "usual" | "deep";
@@ -116,4 +130,6 @@ export type LaneWork = {
   readonly partitions: ReadonlySet<string>;
   readonly findings: Findings;
   readonly tally: Tally;
+  /** of all lanes together */
+  readonly crossings: Crossings;
 };

@@ -2,22 +2,28 @@
 // first block that differs it stops: behind it every difference would only follow from that one.
 
 import { parseCaseId } from "../../domain/ids.ts";
-import type { DeadLetterMessage, OutcomeMessage } from "../../kafka/codec-messages.ts";
+import type { CommandMessage, DeadLetterMessage, OutcomeMessage, ReportMessage } from "../../kafka/codec-messages.ts";
 import {
   type BlockRow,
   type CaseRow,
+  type CrossingRow,
   casePages,
   type LaneStanding,
   type LineRow,
   type QuarantineRow,
+  readLanePairs,
   timeMs,
 } from "../../store/audit.ts";
-import { type BlockTaken, casesWanted, decideBlock, whyUnknowable } from "../second-ledger/block.ts";
-import { compareBlock, type Written } from "../second-ledger/compare.ts";
+import { decideBlock } from "../second-ledger/block.ts";
+import { type BlockWritten, compareBlock, type Written, type WrittenCrossing } from "../second-ledger/compare.ts";
+import { hearsOthers } from "../second-ledger/flows.ts";
 import type { Difference, SecondInvariant } from "../second-ledger/invariants.ts";
+import { casesWanted, whyUnknowable } from "../second-ledger/knowable.ts";
 import type { LaneLedger, SecondTimer } from "../second-ledger/ledger.ts";
+import type { SecondRules } from "../second-ledger/rules.ts";
 import type { SchemaBook } from "../second-ledger/schemas.ts";
 import { compareAccounts, compareTimers, judgeCase } from "../second-ledger/standing.ts";
+import type { BlockTaken } from "../second-ledger/taken.ts";
 import {
   type BelievedBlock,
   believeBlock,
@@ -26,6 +32,7 @@ import {
   ledgerBefore,
   takeOverCase,
 } from "../second-ledger/taken-over.ts";
+import type { WorldOf } from "../second-ledger/world.ts";
 import { answerOf } from "./answers.ts";
 import type { TakenRecords } from "./inputs.ts";
 import type { BlockMessages } from "./messages.ts";
@@ -37,7 +44,10 @@ export type SecondBlock = {
   readonly intents: TakenRecords;
   readonly reports: TakenRecords;
   readonly outcomes: BlockMessages;
+  readonly commands: BlockMessages;
   readonly deadLetters: BlockMessages;
+  /** to other lanes, by lane and sequence; those that are gone with their partition are missing */
+  readonly crossing: readonly CrossingRow[];
   readonly quarantine: readonly QuarantineRow[];
 };
 
@@ -52,6 +62,8 @@ export type SecondOf = {
   readonly readSums: (from: bigint) => Promise<readonly LineSum[]>;
   readonly readChanges: () => Promise<Changes>;
 };
+
+type DecidedWith = { readonly rules: SecondRules; readonly taken: BlockTaken; readonly asks: WorldOf["asks"] };
 
 export class SecondAudit {
   readonly #work: LaneWork;
@@ -88,17 +100,27 @@ export class SecondAudit {
     if (this.#hasDiffered) return this.#notDecided();
     this.#ledger ??= await this.#begin(given);
     for (const { value } of given.intents.records) await schemas.intents.learn(value);
+    for (const { value } of given.reports.records) await schemas.reports.learn(value);
     const outcomes = await writtenOf<OutcomeMessage>(schemas.outcomes, given.outcomes, given.row.outcomesFrom);
-    const { deadLettersFrom } = given.row;
+    const { commandsFrom, deadLettersFrom } = given.row;
+    const commands = await writtenOf<CommandMessage>(schemas.commands, given.commands, commandsFrom);
     const deadLetters = await writtenOf<DeadLetterMessage>(schemas.deadLetters, given.deadLetters, deadLettersFrom);
     const taken = takenOf(given, outcomes);
-    if (!isThere(given) || !(await this.#isKnowable(this.#ledger, taken))) {
+    const rules = isThere(given) ? await this.#rulesOf(given.row) : null;
+    if (rules === null || !(await this.#isKnowable(rules, this.#ledger, taken))) {
       if (this.#changes.size === 0) this.#changes = await this.#of.readChanges();
-      const { rules } = this.#parts;
-      believeBlock(rules, this.#ledger, this.#of.standing, believedOf(given, taken, outcomes), this.#changes);
+      const isQuiet = this.#parts.rules.flows.some(
+        (flow) => given.row.flows.includes(flow.number) && hearsOthers(flow),
+      );
+      const believed = believedOf(given, taken, isQuiet ? [null] : outcomes);
+      believeBlock(this.#parts.rules, this.#ledger, this.#of.standing, believed, this.#changes);
+      this.#ledger.cases.rest();
       return this.#notDecided();
     }
-    this.#decide(this.#ledger, given, taken, outcomes, deadLetters);
+    const flows = this.#parts.rules.flows.filter(({ number }) => given.row.flows.includes(number));
+    const asks = await this.#parts.versions.asks(given.row, flows);
+    const crossing = await crossingOf(schemas.reports, given.crossing);
+    this.#decide(this.#ledger, given, { rules, taken, asks }, { outcomes, commands, deadLetters, crossing });
     this.#work.tally.blocksDecided += 1n;
   }
 
@@ -108,39 +130,49 @@ export class SecondAudit {
 
   /** Of a lane whose first blocks are gone. */
   async #begin({ row }: SecondBlock): Promise<LaneLedger> {
-    const { block, outcomesFrom, deadLettersFrom } = row;
+    const { block, outcomesFrom, commandsFrom, deadLettersFrom } = row;
     this.#changes = await this.#of.readChanges();
-    const before = { block, nowMs: timeMs(row.recordedAt), outcomesFrom, deadLettersFrom };
+    const before = { block, nowMs: timeMs(row.recordedAt), outcomesFrom, commandsFrom, deadLettersFrom };
     return ledgerBefore(this.#parts.rules, this.#of.standing, before, await this.#of.readSums(block));
   }
 
-  async #isKnowable(ledger: LaneLedger, taken: BlockTaken): Promise<boolean> {
+  /** With the settings that the block was decided by. */
+  async #rulesOf({ parametersVersion }: BlockRow): Promise<SecondRules> {
+    return { ...this.#parts.rules, ...(await this.#parts.versions.settings(parametersVersion)) };
+  }
+
+  async #isKnowable(rules: SecondRules, ledger: LaneLedger, taken: BlockTaken): Promise<boolean> {
     if (ledger.takenOverAt === 0n) return true;
-    const { rules, schemas } = this.#parts;
-    const wanted = casesWanted(rules, ledger, taken, schemas.intents);
-    for (const one of await this.#of.readCases(wanted)) takeOverCase(rules, ledger, one);
-    return whyUnknowable(rules, ledger, taken, schemas.intents, this.#changes) === null;
+    const { schemas } = this.#parts;
+    // What a case leads to shows when it is there; those that are nowhere are asked for once.
+    const asked = new Set<string>();
+    for (let wanted = casesWanted(rules, ledger, taken, schemas); wanted.length > 0; ) {
+      for (const one of await this.#of.readCases(wanted)) takeOverCase(rules, ledger, one);
+      for (const uuid of wanted) asked.add(uuid);
+      wanted = casesWanted(rules, ledger, taken, schemas).filter((uuid) => !asked.has(uuid));
+    }
+    return whyUnknowable(rules, ledger, taken, schemas, this.#changes) === null;
   }
 
   #decide(
     ledger: LaneLedger,
     given: SecondBlock,
-    taken: BlockTaken,
-    outcomes: readonly Written<OutcomeMessage>[],
-    deadLetters: readonly Written<DeadLetterMessage>[],
+    { rules, taken, asks }: DecidedWith,
+    messages: Pick<BlockWritten, "outcomes" | "commands" | "deadLetters" | "crossing">,
   ): void {
     const { row, lines, quarantine } = given;
-    const { rules } = this.#parts;
-    const decided = decideBlock(rules, ledger, taken, this.#parts.schemas.intents);
+    const { schemas } = this.#parts;
+    const decided = decideBlock(rules, ledger, taken, { schemas, asks });
     const { differences, counts } = compareBlock(rules, ledger, decided, {
       block: row.block,
       lines,
       flows: row.flows,
       outcomesFrom: row.outcomesFrom,
-      outcomes,
-      commands: row.commandsNext - row.commandsFrom,
+      commandsFrom: row.commandsFrom,
       deadLettersFrom: row.deadLettersFrom,
-      deadLetters,
+      sent: readLanePairs(row.sent),
+      seen: readLanePairs(row.seen),
+      ...messages,
       quarantine,
     });
     for (const [invariant, count] of Object.entries(counts)) {
@@ -148,11 +180,13 @@ export class SecondAudit {
     }
     const inputs = given.intents.records.length + given.reports.records.length;
     this.#work.findings.checked("timers_overtake_nothing", inputs);
-    this.#work.findings.checked("reports_decided_anew");
+    this.#work.findings.checked("reports_decided_anew", given.reports.records.length + 1);
     this.#work.findings.checked("time_decided_anew");
     for (const { uuid } of decided.touched) this.touched.add(uuid);
     this.#work.tally.inputsBelieved += BigInt(decided.believed.length);
     this.#tell(`lane ${this.#lane} block ${row.block}: `, [...decided.wrong, ...differences]);
+    // Not before: a case that has come to its end is judged with what it holds, which nobody remembers behind that.
+    ledger.cases.rest();
   }
 
   #tell(place: string, differences: readonly Difference[]): void {
@@ -226,9 +260,13 @@ export class SecondAudit {
 const CASES_A_PAGE = 2_000;
 
 /** Whether every record that the block took is there. */
-function isThere({ row, intents: { knownFrom } }: SecondBlock): boolean {
-  if (row.halt !== null) return row.intentsNext === row.intentsFrom; // it moved a position, and took nothing
-  return row.intentsNext <= row.intentsFrom || (knownFrom !== null && knownFrom <= row.intentsFrom);
+function isThere({ row, intents, reports }: SecondBlock): boolean {
+  const { intentsFrom, intentsNext, reportsFrom, reportsNext } = row;
+  // A block that moved a position took nothing.
+  if (row.halt !== null) return intentsNext === intentsFrom && reportsNext === reportsFrom;
+  const isKnown = ({ knownFrom }: TakenRecords, from: bigint, next: bigint): boolean =>
+    next <= from || (knownFrom !== null && knownFrom <= from);
+  return isKnown(intents, intentsFrom, intentsNext) && isKnown(reports, reportsFrom, reportsNext);
 }
 
 function takenOf(given: SecondBlock, outcomes: readonly Written<OutcomeMessage>[]): BlockTaken {
@@ -252,6 +290,7 @@ function takenOf(given: SecondBlock, outcomes: readonly Written<OutcomeMessage>[
     putAside: new Map(quarantine.map((aside) => [aside.offset, aside])),
     timersTold,
     flowTold: (offset) => told.get(offset) ?? null,
+    pairs: new Set([...readLanePairs(row.sent).keys(), ...readLanePairs(row.seen).keys()]),
   };
 }
 
@@ -262,6 +301,7 @@ function timerOf(outcomeId: string): SecondTimer | null {
   return { uuid: match[1] as string, name: match[2] as string, dueMs: Number(match[3]) };
 }
 
+/** @param outcomes of what happened to its cases; null in it where that is not told */
 function believedOf(
   { row, lines }: SecondBlock,
   taken: BlockTaken,
@@ -274,7 +314,10 @@ function believedOf(
     nowMs: taken.nowMs,
     timers: row.timers,
     outcomesNext: row.outcomesNext,
+    commandsNext: row.commandsNext,
     deadLettersNext: row.deadLettersNext,
+    sent: readLanePairs(row.sent),
+    seen: readLanePairs(row.seen),
     lines,
     cases: isWhole ? new Set(ids) : null,
     lastTimer: taken.timersTold.length === row.timers ? (taken.timersTold.at(-1) ?? null) : null,
@@ -292,6 +335,15 @@ async function writtenOf<Message>(
   for (const { sequence, value, key } of messages) {
     await book.learn(value);
     written[Number(sequence - from)] = { key, message: book.read(value) as Message | null };
+  }
+  return written;
+}
+
+async function crossingOf(book: SchemaBook, rows: readonly CrossingRow[]): Promise<WrittenCrossing[]> {
+  const written: WrittenCrossing[] = [];
+  for (const { toLane, sequence, key, value } of rows) {
+    await book.learn(value);
+    written.push({ toLane, sequence, key, message: book.read(value) as ReportMessage | null });
   }
   return written;
 }

@@ -4,7 +4,8 @@
 
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { CaseRow, LaneCut, LaneStanding } from "../../store/audit.ts";
-import { auditBeyond, auditForeign, auditStrays, auditTopics } from "../audit/audit.ts";
+import { auditBeyond, auditForeign, auditStrays, auditTopics, uuidOf } from "../audit/audit.ts";
+import { Crossings } from "../audit/crossings.ts";
 import { type Finding, Findings } from "../audit/findings.ts";
 import { auditLane } from "../audit/lane.ts";
 import { type LaneMemory, memoryAt } from "../audit/memory.ts";
@@ -62,6 +63,8 @@ export class Auditor {
   readonly #open: () => Promise<AuditSession>;
   readonly #events: AuditorEvents;
   readonly #memories = new Map<number, LaneMemory>();
+  /** kept as long as it runs: what lanes say to each other is over some cuts later */
+  readonly #crossings = new Crossings("what is there", uuidOf);
   /** when each lane was last looked at as a whole */
   readonly #wholeAtMs = new Map<number, number>();
   #session: AuditSession | null = null;
@@ -145,7 +148,8 @@ export class Auditor {
     const cut = await session.cut();
     const partitions = await session.partitions();
     const { open, accepted } = await session.halts();
-    const common = { parts: session.parts, lanes: cut.length, partitions, tally };
+    const crossings = this.#crossings;
+    const common = { parts: session.parts, lanes: cut.length, partitions, tally, crossings };
     await this.#auditSystem({ ...common, findings: new Findings() });
     let audited = 0;
     for (const lane of cut) {

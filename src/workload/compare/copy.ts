@@ -2,8 +2,8 @@
 // offsets were left out, since the copy has none of those holes.
 
 import type { RawRecord } from "../../kafka/port.ts";
-import type { Recorded } from "../replay-merge.ts";
-import { AT_RECORDED_TIMES, type Change } from "../replay-source.ts";
+import type { Recorded } from "../replay/merge.ts";
+import { AT_RECORDED_TIMES, type Change } from "../replay/source.ts";
 
 /** `before` is the number of offsets that are missing below `offset`, which is the first behind a hole. */
 type Hole = { readonly offset: bigint; readonly before: bigint };

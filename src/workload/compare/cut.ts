@@ -6,7 +6,7 @@ import type { TopicAdmin } from "../../kafka/port.ts";
 import { blockPages, type LaneCut, readCut } from "../../store/audit.ts";
 import type { Connection } from "../../store/database.ts";
 import { tableStream } from "../audit/stream.ts";
-import { ReplayRefused, type Span } from "../replay-span.ts";
+import { ReplayRefused, type Span } from "../replay/span.ts";
 
 export type LaneEnd = {
   readonly lane: number;
@@ -53,7 +53,9 @@ export async function findEnds(connection: Connection, spans: readonly Span[]): 
   const ends: LaneEnd[] = [];
   for (const head of heads) {
     if (head.reportsNext > 0n) {
-      throw new ReplayRefused(`lane ${head.lane} has taken reports of gateways too, and only intents are replayed`);
+      throw new ReplayRefused(
+        `lane ${head.lane} has taken reports too, of gateways or other lanes, and only intents are replayed`,
+      );
     }
     const to = spans.find(({ partition }) => partition === head.lane)?.to ?? 0n;
     ends.push(await findEnd(connection, head, to));

@@ -17,7 +17,7 @@ import {
 import type { OutgoingTopic } from "../../store/blocks.ts";
 import type { Connection } from "../../store/database.ts";
 import { type Stream, tableStream } from "../audit/stream.ts";
-import { ReplayRefused } from "../replay-span.ts";
+import { ReplayRefused } from "../replay/span.ts";
 import type { LaneEnd } from "./cut.ts";
 
 /** `fields` are compared one by one in their order; `place` says where this side has it. */

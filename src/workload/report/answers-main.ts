@@ -4,7 +4,7 @@ import { type Codec, createCodec, Undecodable } from "../../kafka/codec.ts";
 import { openPartitionReader } from "../../kafka/partitions.ts";
 import type { PartitionRun } from "../../kafka/port.ts";
 import { openRegistry } from "../../kafka/registry.ts";
-import { wallMs } from "../load-pump.ts";
+import { wallMs } from "../load/pump.ts";
 import type { AnswerMessage, AnswerOrder } from "./answers.ts";
 import { hashIdentity, hashNumber, NUMBER_AT } from "./identity.ts";
 import type { AnswerKind } from "./meter.ts";

@@ -1,6 +1,6 @@
 // A benchmark's figures as a report.
 
-import type { BenchFigures, BySecond } from "../bench.ts";
+import type { BenchFigures, BySecond } from "../bench/bench.ts";
 import { type HostFacts, type Interval, REPORT_FORMAT, type Report } from "./report.ts";
 
 export type BenchFrame = {

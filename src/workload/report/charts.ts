@@ -1,7 +1,7 @@
 // The charts of a report, or of several on top of each other.
 
-import { Latencies } from "../latency-histogram.ts";
 import { type ChartPlan, type Point, type Series, shortNumber, type Tick } from "./chart.ts";
+import { Latencies } from "./latency-histogram.ts";
 import type { CurvePoint, Interval, Percentiles, Report } from "./report.ts";
 
 /** `label` goes before the names of its lines when there are several reports; "" when there is one. */

@@ -2,8 +2,8 @@
 
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
-import { Latencies } from "../latency-histogram.ts";
 import { reportPage } from "./html.ts";
+import { Latencies } from "./latency-histogram.ts";
 import { REPORT_FORMAT, type Report } from "./report.ts";
 
 export const REPORT_FILE = "report.json";

@@ -1,7 +1,7 @@
 // The course of a run, interval by interval: a second each at first. A run may last for days, so when there are
 // INTERVALS_MAX of them neighbours become one, twice as long.
 
-import { Latencies } from "../latency-histogram.ts";
+import { Latencies } from "./latency-histogram.ts";
 
 export const INTERVALS_MAX = 600;
 const FIRST_MS = 1_000;

@@ -4,10 +4,10 @@
 // that stands still can hide what it delays (coordinated omission): while the service is frozen the intents go on being
 // due, and a generator that cannot keep up makes latencies longer, not shorter.
 
-import { Latencies } from "../latency-histogram.ts";
-import type { PumpWatch, Sendable } from "../load-pump.ts";
+import type { PumpWatch, Sendable } from "../load/pump.ts";
 import { hashIdentity } from "./identity.ts";
 import { Intervals } from "./intervals.ts";
+import { Latencies } from "./latency-histogram.ts";
 import type { OutcomeCount, Totals } from "./report.ts";
 import { Waiting } from "./waiting.ts";
 

@@ -2,6 +2,7 @@
 // by field. Every step is held against the end of the bytes, for they may be a stranger's.
 
 import { isUtf8 } from "node:buffer";
+import { once } from "./once.ts";
 
 /** Bytes that are not what their schema says. */
 export class NotAvro extends Error {
@@ -94,6 +95,8 @@ function isBranches(schema: Schema): schema is readonly Schema[] {
 }
 
 const fieldsOf = (type: Type): readonly Field[] => type.schema.fields ?? [];
+/** -1 when a record has no such field */
+const indexOf = once((type: Type, field: string) => fieldsOf(type).findIndex(({ name }) => name === field));
 
 /** Why a value of `writer` cannot be read as `reader`; null when it can. */
 export function whyNot(writer: AvroSchema, reader: AvroSchema): string | null {
@@ -138,7 +141,7 @@ function canRead(writer: Type, reader: Type, seen: Set<string>): boolean {
     return writer.branches.every((part, at) => canRead(part, reader.branches[at] as Type, seen));
   const within = new Set([...seen, pair]);
   return fieldsOf(reader).every((field, at) => {
-    const from = fieldsOf(writer).findIndex(({ name }) => name === field.name);
+    const from = indexOf(writer, field.name);
     if (from === -1) return "default" in field;
     return canRead(writer.branches[from] as Type, reader.branches[at] as Type, within);
   });
@@ -169,13 +172,20 @@ class Cursor {
     return this.#bytes.subarray(from, this.at);
   }
 
+  byte(): number {
+    const byte = this.#bytes[this.at];
+    if (byte === undefined) throw new NotAvro(`the bytes end at ${this.at}`);
+    this.at += 1;
+    return byte;
+  }
+
   /** A zigzag integer of 64 bits. */
   long(): bigint {
     let bits = 0n;
     for (let group = 0n; ; group++) {
-      const byte = BigInt(this.take(1n)[0] as number);
-      bits |= (byte & 0x7fn) << (7n * group);
-      if (byte < 0x80n) break;
+      const byte = this.byte();
+      bits |= BigInt(byte & 0x7f) << (7n * group);
+      if (byte < 0x80) break;
       if (group === 9n) throw new NotAvro("an integer does not end");
     }
     if (bits >= 1n << 64n) throw new NotAvro("an integer is beyond 64 bits");
@@ -213,7 +223,7 @@ function read(cursor: Cursor, writer: Type, reader: Type): unknown {
 function readRecord(cursor: Cursor, writer: Type, reader: Type): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   fieldsOf(writer).forEach((field, at) => {
-    const to = fieldsOf(reader).findIndex(({ name }) => name === field.name);
+    const to = indexOf(reader, field.name);
     if (to === -1) skip(cursor, writer.branches[at] as Type);
     else found[field.name] = read(cursor, writer.branches[at] as Type, reader.branches[to] as Type);
   });
@@ -245,7 +255,7 @@ function readPlain(cursor: Cursor, { kind, schema }: Type): unknown {
     case "null":
       return null;
     case "boolean": {
-      const byte = cursor.take(1n)[0] as number;
+      const byte = cursor.byte();
       if (byte > 1) throw new NotAvro("a boolean is neither 0 nor 1");
       return byte === 1;
     }
@@ -293,7 +303,7 @@ function skip(cursor: Cursor, type: Type): void {
   else if (type.kind === "map" || type.kind === "array") skipItems(cursor, type);
   else if (type.kind === "string" || type.kind === "bytes") cursor.take(cursor.long());
   else if (type.kind === "int" || type.kind === "long" || type.kind === "enum") cursor.long();
-  else if (type.kind === "boolean") cursor.take(1n);
+  else if (type.kind === "boolean") cursor.byte();
   else readPlain(cursor, type);
 }
 

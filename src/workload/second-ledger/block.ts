@@ -1,39 +1,33 @@
 // Decides one block's inputs anew, in the order in which a block decides them: timers that are due, reports, intents.
 
 import type { InputRecord } from "../../kafka/port.ts";
-import { readCaseId } from "./case-ids.ts";
-import { Deciding, type Gathered, Undecidable } from "./decide.ts";
-import type { SecondFlow } from "./flows.ts";
-import { flowsOf, type Read, type Reason, takeIn } from "./intake.ts";
+import { Deciding, Undecidable } from "./decide.ts";
+import { openerOf, type Read, type Reason, type TakenBy, takeIn } from "./intake.ts";
 import type { Difference } from "./invariants.ts";
-import { comesBefore, type LaneLedger, NO_TIMER, noteBlock, RECENT_MAX, type SecondTimer, timerKey } from "./ledger.ts";
+import type { Gathered, UnsentMessage } from "./keeping.ts";
+import { firedBy, flowsFor } from "./knowable.ts";
+import {
+  comesBefore,
+  type LaneLedger,
+  NO_TIMER,
+  noteBlock,
+  RECENT_MAX,
+  type SecondMessage,
+  type SecondTimer,
+  timerKey,
+} from "./ledger.ts";
+import { readReport } from "./reports.ts";
 import type { SecondRules } from "./rules.ts";
 import type { SchemaBook } from "./schemas.ts";
-import type { Changes } from "./taken-over.ts";
-
-/** What a block took, as its row, the topics and its quarantine say. */
-export type BlockTaken = {
-  readonly block: bigint;
-  /** the block's `now` */
-  readonly nowMs: number;
-  readonly timers: number;
-  /** numbers of the flow versions that it decided by */
-  readonly flows: readonly number[];
-  readonly reports: readonly InputRecord[];
-  readonly intents: readonly InputRecord[];
-  /** what was put aside, by offset */
-  readonly putAside: ReadonlyMap<bigint, PutAside>;
-  /** timers that its outcomes name, in order */
-  readonly timersTold: readonly SecondTimer[];
-  /** the flow that the outcome of an offset names */
-  readonly flowTold: (offset: bigint) => string | null;
-};
-
-export type PutAside = { readonly reason: string; readonly detail: string };
+import type { BlockTaken, DecodedBy } from "./taken.ts";
+import { World, type WorldOf } from "./world.ts";
 
 export type Misfit = { readonly record: InputRecord; readonly reason: string };
 
 export type DecidedBlock = Gathered & {
+  /** to other lanes, by lane and sequence */
+  readonly sent: readonly SecondMessage[];
+  /** taken in their turn, those that were cancelled just before it included */
   readonly fired: readonly SecondTimer[];
   readonly misfits: readonly Misfit[];
   /** inputs that could not be decided anew, with why, and were believed */
@@ -42,15 +36,16 @@ export type DecidedBlock = Gathered & {
   readonly wrong: readonly Difference[];
 };
 
-export function decideBlock(
-  rules: SecondRules,
-  ledger: LaneLedger,
-  taken: BlockTaken,
-  schemas: SchemaBook,
-): DecidedBlock {
+/** What decisions hang on beside the inputs. */
+export type DecidedBy = { readonly schemas: DecodedBy; readonly asks: WorldOf["asks"] };
+
+export function decideBlock(rules: SecondRules, ledger: LaneLedger, taken: BlockTaken, by: DecidedBy): DecidedBlock {
   const decided = {
     lines: [],
     outcomes: [],
+    commands: [],
+    messages: [] as UnsentMessage[],
+    sent: [] as SecondMessage[],
     touched: new Set<never>(),
     fired: firedBy(ledger, taken),
     misfits: [] as Misfit[],
@@ -59,97 +54,109 @@ export function decideBlock(
   };
   decided.wrong.push(...judgeTimes(ledger, taken, decided.fired));
   ledger.nowMs = Math.max(ledger.nowMs, taken.nowMs);
-  const deciding = new Deciding(rules, ledger, decided);
+  const world = new World(rules, { asks: by.asks, flows: taken.flows, nowMs: ledger.nowMs });
+  const deciding = new Deciding(world, ledger, decided);
   try {
-    for (const timer of decided.fired) deciding.timer({ kind: "timer", timer });
+    fireAll(deciding, ledger, decided.fired);
   } catch (error) {
-    if (!(error instanceof Undecidable)) throw error;
-    decided.wrong.push({ invariant: "timers_decided_anew", text: error.message });
+    decided.wrong.push({ invariant: "timers_decided_anew", text: whyUndecidable(error) });
   }
-  for (const { offset } of taken.reports) {
-    const text = `it took the report at offset ${offset}, which no case waits for`;
-    decided.wrong.push({ invariant: "reports_decided_anew", text });
-  }
-  for (const record of taken.intents) {
-    const read = judgeIntake(rules, ledger.lane, record, taken, schemas, decided.believed);
-    if (read.kind === "misfit") decided.misfits.push({ record, reason: read.reason });
-    else {
-      const opens = opensFor(rules, read.intent.type, taken, record.offset);
-      deciding.intent({
-        kind: "intent",
-        offset: record.offset,
-        appendedAtMs: record.appendedAtMs,
-        intent: read.intent,
-        opens,
-      });
-    }
+  try {
+    for (const record of taken.reports) takeReport(deciding, rules, ledger, record, by.schemas.reports);
+    takeIntents(deciding, rules, ledger, taken, { decided, schemas: by.schemas.intents });
+    settle(deciding, ledger, taken.block, decided);
+  } catch (error) {
+    decided.wrong.push({ invariant: "reports_decided_anew", text: whyUndecidable(error) });
   }
   remember(ledger, taken, decided);
   return decided;
+}
+
+/** Those that wait as the block begins, in order; one that another before it has cancelled is passed over. */
+function fireAll(deciding: Deciding, ledger: LaneLedger, fired: readonly SecondTimer[]): void {
+  const waiting = fired.map((timer) => ledger.timers.has(timerKey(timer)));
+  for (const [index, timer] of fired.entries()) {
+    const isCancelled = waiting[index] === true && !ledger.timers.has(timerKey(timer));
+    if (!isCancelled) deciding.timer(timer);
+  }
+}
+
+function whyUndecidable(error: unknown): string {
+  if (error instanceof Undecidable) return error.message;
+  throw error;
+}
+
+/** A message between lanes is taken in its turn, and once. */
+function takeReport(
+  deciding: Deciding,
+  rules: SecondRules,
+  ledger: LaneLedger,
+  record: InputRecord,
+  schemas: SchemaBook,
+): void {
+  const place = `the report at offset ${record.offset}`;
+  const report = readReport(rules, ledger.lane, record, schemas);
+  if (typeof report === "string") throw new Undecidable(`${place}: ${report}`);
+  const { from } = report;
+  if (from !== null) {
+    const last = ledger.seen.get(from.lane) ?? -1n;
+    if (from.sequence <= last) return;
+    if (from.sequence > last + 1n) {
+      throw new Undecidable(
+        `${place} is message ${from.sequence} of lane ${from.lane}, and ${last + 1n} was not taken`,
+      );
+    }
+    ledger.seen.set(from.lane, from.sequence);
+  }
+  deciding.report({ stem: `r-${ledger.lane}-${record.offset}`, source: "r", offset: record.offset, report });
+}
+
+function takeIntents(
+  deciding: Deciding,
+  rules: SecondRules,
+  ledger: LaneLedger,
+  taken: BlockTaken,
+  { decided, schemas }: { readonly decided: { misfits: Misfit[]; believed: string[] }; readonly schemas: SchemaBook },
+): void {
+  const { lane } = ledger;
+  for (const record of taken.intents) {
+    const flows = flowsFor(rules, taken, record.offset);
+    const read = judgeIntake({ rules, lane, flows }, record, taken, schemas, decided.believed);
+    if (read.kind === "misfit") decided.misfits.push({ record, reason: read.reason });
+    else {
+      const { offset, appendedAtMs } = record;
+      const opens = openerOf(flows, read.intent);
+      deciding.intent({ kind: "intent", offset, appendedAtMs, intent: read.intent, opens });
+    }
+  }
+}
+
+/** Numbers what was sent, and takes what was sent within the lane, in its order, until nothing is left. */
+function settle(
+  deciding: Deciding,
+  ledger: LaneLedger,
+  block: bigint,
+  decided: { readonly messages: readonly UnsentMessage[]; readonly sent: SecondMessage[] },
+): void {
+  for (let at = 0; at < decided.messages.length; at++) {
+    const message = decided.messages[at] as UnsentMessage;
+    const { toLane } = message;
+    const sequence = ledger.sent.get(toLane) ?? 0n;
+    ledger.sent.set(toLane, sequence + 1n);
+    const sent = { ...message, sequence, from: { ...message.from, lane: ledger.lane, sequence, block } };
+    if (toLane !== ledger.lane) {
+      decided.sent.push(sent);
+      continue;
+    }
+    ledger.seen.set(toLane, sequence);
+    deciding.report({ stem: `m-${ledger.lane}-${sequence}`, source: "m", offset: sequence, report: sent });
+  }
 }
 
 function remember(ledger: LaneLedger, taken: BlockTaken, { fired, misfits }: DecidedBlock): void {
   noteBlock(ledger, taken.block, fired.length);
   ledger.deadLettersNext += BigInt(misfits.length);
   ledger.firedTo = fired.at(-1) ?? ledger.firedTo;
-}
-
-/** Cases that a block's inputs name and that the ledger does not have: of one that was taken over they may be older. */
-export function casesWanted(
-  rules: SecondRules,
-  ledger: LaneLedger,
-  taken: Pick<BlockTaken, "timersTold" | "intents">,
-  schemas: SchemaBook,
-): string[] {
-  if (ledger.takenOverAt === 0n) return [];
-  const wanted = new Set(taken.timersTold.map(({ uuid }) => uuid));
-  for (const record of taken.intents) {
-    const read = takeIn(rules, ledger.lane, record, schemas);
-    const id = read.kind === "intent" ? readCaseId(read.intent.caseId) : null;
-    if (id !== null) wanted.add(id.uuid);
-  }
-  return [...wanted].filter((uuid) => !ledger.cases.has(uuid));
-}
-
-/** Why a block cannot be decided anew by a ledger that was taken over; null when it can.
- *  @param changes where floors and statuses of today may not have been those of then */
-export function whyUnknowable(
-  rules: SecondRules,
-  ledger: LaneLedger,
-  taken: BlockTaken,
-  schemas: SchemaBook,
-  changes: Changes,
-): string | null {
-  if (ledger.takenOverAt === 0n) return null;
-  const isUnclear = (holderId: string): boolean => (changes.get(holderId) ?? 0n) >= taken.block;
-  if (taken.timersTold.length !== taken.timers) return "which timers fired is not told";
-  for (const timer of taken.timersTold) {
-    const known = ledger.cases.look(timer.uuid);
-    const isKnown = known?.isDataKnown === true && ledger.timers.has(timerKey(timer));
-    if (!isKnown || isUnclear(known.holderId))
-      return `what timer ${timer.name} of case ${timer.uuid} moves is not known`;
-  }
-  for (const record of taken.intents) {
-    const read = takeIn(rules, ledger.lane, record, schemas);
-    if (read.kind === "misfit") continue;
-    const { intent } = read;
-    if (isUnclear(intent.holderId)) return `accounts of ${intent.holderId} were changed later`;
-    const known = ledger.cases.look(readCaseId(intent.caseId)?.uuid ?? "");
-    const opens = flowsOf(rules.flows, intent.type).some(({ startsOn }) => startsOn === intent.type);
-    if (known?.isDataKnown === false && !opens) return `what case ${known.uuid} held is not known`;
-  }
-  return null;
-}
-
-/** A ledger that was taken over need not know every timer that waits: then the outcomes say which fired. */
-function firedBy(ledger: LaneLedger, taken: BlockTaken): SecondTimer[] {
-  return ledger.takenOverAt === 0n ? nextTimers(ledger, taken.timers) : [...taken.timersTold];
-}
-
-/** The first of those that wait, in their order. */
-function nextTimers(ledger: LaneLedger, count: number): SecondTimer[] {
-  if (count === 0) return [];
-  return [...ledger.timers.values()].sort((one, other) => (comesBefore(one, other) ? -1 : 1)).slice(0, count);
 }
 
 // Time --------------------------------------------------------------------------------------------------------------------
@@ -223,14 +230,13 @@ export function forgottenTimers(ledger: LaneLedger): Difference[] {
 
 /** Two reasons hang on what was true then: that the registry had no such schema, and that the database refused a row. */
 function judgeIntake(
-  rules: SecondRules,
-  lane: number,
+  by: TakenBy,
   record: InputRecord,
   taken: BlockTaken,
   schemas: SchemaBook,
   believed: string[],
 ): Read {
-  const read = takeIn(rules, lane, record, schemas);
+  const read = takeIn(by, record, schemas);
   const aside = taken.putAside.get(record.offset);
   if (read.kind === "misfit" || aside === undefined) return read;
   const isOfThen =
@@ -239,13 +245,4 @@ function judgeIntake(
   if (!isOfThen) return read;
   believed.push(`offset ${record.offset}: ${aside.detail}`);
   return { kind: "misfit", reason: aside.reason as Reason, field: null };
-}
-
-/** The version that new cases opened on then: with several, the one that block or outcome name. */
-function opensFor(rules: SecondRules, type: string, taken: BlockTaken, offset: bigint): SecondFlow | null {
-  const flows = flowsOf(rules.flows, type).filter(({ startsOn }) => startsOn === type);
-  if (flows.length < 2) return flows[0] ?? null;
-  const told = taken.flowTold(offset);
-  const named = flows.filter(({ number, ref }) => ref === told || taken.flows.includes(number));
-  return named.find(({ ref }) => ref === told) ?? named.at(-1) ?? (flows.at(-1) as SecondFlow);
 }

@@ -1,7 +1,8 @@
-// The chart of accounts and the currencies, looked up in the plain trees of their files at every question.
+// The chart of accounts and the currencies, from the plain trees of their files.
 
 import { isHolder } from "./homes.ts";
-import { at, entriesOf, itemsOf, type Tree, textOf } from "./tree.ts";
+import { once } from "./once.ts";
+import { at, entriesOf, itemsOf, type Tree, type TreeMap, textOf } from "./tree.ts";
 
 export type SecondPlace = {
   readonly side: "debit" | "credit";
@@ -9,24 +10,47 @@ export type SecondPlace = {
   readonly holderId: string | null;
   /** null: none */
   readonly floorMinor: bigint | null;
+  /** an intent that names it is refused */
+  readonly isReserved: boolean;
 };
 
 /** @returns null when the chart has no such path */
 export function placeOf(chart: Tree, path: string): SecondPlace | null {
-  for (const account of itemsOf(at(chart, "house"))) {
-    if (at(account, "path") === path) return { side: sideOf(account), holderId: null, floorMinor: null };
-  }
+  const { house, holders } = writtenOut(chart as TreeMap);
+  const found = house.get(path);
+  if (found !== undefined) return found;
   const parts = path.split(":");
-  for (const template of itemsOf(at(chart, "holder"))) {
-    const wanted = textOf(at(template, "path"), "a path of the chart").split(":");
-    const holderAt = wanted.indexOf("{holder}");
+  for (const { wanted, holderAt, place } of holders) {
     const holderId = parts[holderAt] ?? "";
     const isSame =
       parts.length === wanted.length && wanted.every((part, index) => part === parts[index] || index === holderAt);
-    if (!isSame || !isHolder(holderId)) continue;
-    return { side: sideOf(template), holderId, floorMinor: BigInt(textOf(at(template, "floorMinor"), "a floor")) };
+    if (isSame && isHolder(holderId)) return { ...place, holderId };
   }
   return null;
+}
+
+/** Every account of the house, and the templates of holders' accounts in the order of the file. */
+const writtenOut = once((chart: TreeMap) => {
+  const house = new Map<string, SecondPlace>();
+  for (const account of itemsOf(at(chart, "house"))) {
+    const declared = textOf(at(account, "path"), "a path of the chart");
+    const place = { side: sideOf(account), holderId: null, floorMinor: null, isReserved: isReserved(account) };
+    for (const provider of declared.includes("{provider}") ? itemsOf(at(chart, "providers")) : [null]) {
+      const name = provider === null ? "" : textOf(at(provider, "name"), "a provider's name");
+      house.set(declared.replace("{provider}", name), place);
+    }
+  }
+  const holders = itemsOf(at(chart, "holder")).map((template) => {
+    const wanted = textOf(at(template, "path"), "a path of the chart").split(":");
+    const floorMinor = BigInt(textOf(at(template, "floorMinor"), "a floor"));
+    const place = { side: sideOf(template), floorMinor, isReserved: isReserved(template) };
+    return { wanted, holderAt: wanted.indexOf("{holder}"), place };
+  });
+  return { house, holders };
+});
+
+function isReserved(account: Tree): boolean {
+  return at(account, "open_to") === "flows";
 }
 
 function sideOf(account: Tree): "debit" | "credit" {

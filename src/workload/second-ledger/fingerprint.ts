@@ -20,6 +20,19 @@ export function printOf(intent: SecondIntent): string {
     ["amount", intent.amount === null ? null : `${intent.amount.currency} ${intent.amount.minor}`],
     ["final", intent.final === null ? null : String(intent.final)],
     ["reference", intent.reference],
+    ["method", intent.method],
+    ["captureMode", intent.captureMode],
+    ["tokenRef", intent.tokenRef],
+    ["provider", intent.provider],
+    ["tenant", intent.tenant],
+    ["settlementCurrency", intent.settlementCurrency],
+    ["quoteId", intent.quoteId],
+    ["fxBasis", intent.fxBasis],
+    ["side", intent.side],
+    ["lockSeconds", intent.lockSeconds === null ? null : String(intent.lockSeconds)],
+    ["decision", intent.decision],
+    ["principal", intent.principal],
+    ["reason", intent.reason],
   ];
   for (const name of Object.keys(intent.metadata ?? {}).sort()) {
     fields.push([`meta.${name.length}:${name}`, intent.metadata?.[name] ?? null]);

@@ -1,5 +1,6 @@
 // Flows as the plain trees of their files. Nothing is compiled: whoever wants to know something looks it up.
 
+import { once } from "./once.ts";
 import { at, entriesOf, itemsOf, type Tree, textOf, Unreadable } from "./tree.ts";
 
 export type SecondFlow = {
@@ -8,8 +9,13 @@ export type SecondFlow = {
   readonly name: string;
   /** `name@version` */
   readonly ref: string;
-  /** the intent type that opens a case */
-  readonly startsOn: string;
+  /** first word of its own outcomes */
+  readonly family: string;
+  readonly caseKind: string;
+  /** the intent type that opens a case; null: another case or a message does */
+  readonly startsOn: string | null;
+  /** the message that opens a case */
+  readonly startsOnMessage: string | null;
   readonly spec: Tree;
 };
 
@@ -18,8 +24,20 @@ export function readFlow(number: number, tree: Tree): SecondFlow {
   const version = textOf(at(tree, "metadata", "version"), `the version of ${name}`);
   const spec = at(tree, "spec");
   if (spec === undefined) throw new Unreadable(`${name} has no spec`);
-  const startsOn = textOf(at(spec, "starts_on", "intent"), `what ${name} starts on`);
-  return { number, name, ref: `${name}@${version}`, startsOn, spec };
+  return {
+    number,
+    name,
+    ref: `${name}@${version}`,
+    family: textOf(at(tree, "metadata", "family") ?? name, `the family of ${name}`),
+    caseKind: textOf(at(spec, "case_kind"), `the kind of cases of ${name}`),
+    startsOn: nameOrNull(at(spec, "starts_on", "intent")),
+    startsOnMessage: nameOrNull(at(spec, "starts_on", "message")),
+    spec,
+  };
+}
+
+function nameOrNull(tree: Tree | undefined): string | null {
+  return typeof tree === "string" ? tree : null;
 }
 
 export function initialState(flow: SecondFlow): string {
@@ -28,57 +46,51 @@ export function initialState(flow: SecondFlow): string {
   return found[0];
 }
 
-/** The events of a state: the first alternative of each, for none of them has guards. */
-export function answerTo(flow: SecondFlow, state: string, event: string): Tree | undefined {
-  return itemsOf(at(flow.spec, "states", state, "events", event))[0];
+/** What may become of an event in a state, in order; undefined when the state does not list it. */
+export function answersTo(flow: SecondFlow, state: string, event: string): readonly Tree[] | undefined {
+  const found = at(flow.spec, "states", state, "events", event);
+  return found === undefined ? undefined : itemsOf(found);
+}
+
+export function listsEvent(flow: SecondFlow, event: string): boolean {
+  return entriesOf(at(flow.spec, "states")).some(([, state]) => at(state, "events", event) !== undefined);
 }
 
 export function movesOn(flow: SecondFlow, type: string): boolean {
-  return entriesOf(at(flow.spec, "states")).some(([, state]) => at(state, "events", `intent.${type}`) !== undefined);
+  return listsEvent(flow, `intent.${type}`);
 }
 
-/** Fields that an intent must carry for this flow, read off what the file refers to. */
-export function fieldsNeeded(flow: SecondFlow, type: string): string[] {
-  const { spec } = flow;
-  const states = entriesOf(at(spec, "states")).map(([, state]) => state);
-  if (type !== flow.startsOn) {
-    const asks = JSON.stringify(states.map((state) => at(state, "events", `intent.${type}`) ?? null));
-    return asks.includes("intent.amount") ? ["amount"] : [];
-  }
-  const atOnce = states.map((state) => [at(state, "entry") ?? [], at(state, "always") ?? []]);
-  const declared = ["currencies", "accounts", "data"].map((name) => at(spec, name) ?? {});
-  const said = JSON.stringify([...declared, atOnce]);
-  const fields = ["account", "currency", "from", "to", "amount"].filter((name) =>
-    new RegExp(`intent\\.${name}(?![a-z_])`).test(said),
-  );
-  return JSON.stringify(atOnce).includes('"change_account"') ? [...fields, "change"] : fields;
+/** Of each name one version: the newest of those that a block says it went by, or else the newest.
+ *  @param flows  every version, older ones first
+ *  @param wentBy numbers of versions */
+export function versionsOf(flows: readonly SecondFlow[], wentBy: readonly number[]): readonly SecondFlow[] {
+  return versionsBy(flows, wentBy.join());
 }
 
-/** Timers that a state arms, with how long after. */
-export function timersOf(flow: SecondFlow, state: string): { readonly name: string; readonly afterMs: number }[] {
-  return itemsOf(at(flow.spec, "states", state, "timers")).map((timer) => {
-    const name = textOf(timer, "a timer's name");
-    return {
-      name,
-      afterMs: durationMs(textOf(at(flow.spec, "timers", name, "after"), `timer ${name} of ${flow.ref}`)),
-    };
-  });
+const versionsBy = once((flows: readonly SecondFlow[], wentBy: string): readonly SecondFlow[] => {
+  const numbers = wentBy.split(",").map(Number);
+  const chosen = new Map<string, SecondFlow>();
+  for (const flow of [...flows, ...flows.filter(({ number }) => numbers.includes(number))]) chosen.set(flow.name, flow);
+  return [...chosen.values()];
+});
+
+/** What may become of a fact: where a state does not list it, it raises an alarm, or else is remembered and no more. */
+export function factAnswers(
+  { flow, state }: { readonly flow: SecondFlow; readonly state: string },
+  event: string,
+): readonly Tree[] {
+  const code = at(flow.spec, "defaults", "alarms", event);
+  const alarm: Tree = { do: [{ emit: "ops.attention", code: code ?? null }], to: "stay" };
+  return answersTo(flow, state, event) ?? [code === undefined ? { to: "stay" } : alarm];
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  W: 7 * 86_400_000,
-  D: 86_400_000,
-  H: 3_600_000,
-  M: 60_000,
-  S: 1_000,
-};
+/** Fields that an event carries, with their types. */
+export function fieldsOf(flow: SecondFlow, event: string): Tree | undefined {
+  return at(flow.spec, "events", event);
+}
 
-/** ISO 8601 without years and months: `P1DT2H` is a day and two hours. */
-function durationMs(text: string): number {
-  let ms = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)([WDHMS])/g))
-    ms += Number(count) * (UNIT_MS[unit as string] as number);
-  return ms;
+export function stateOf(flow: SecondFlow, name: string): Tree | undefined {
+  return at(flow.spec, "states", name);
 }
 
 /** Whether its cases change floors or statuses of accounts. */
@@ -89,4 +101,11 @@ export function changesAccounts(flow: SecondFlow): boolean {
 /** Whether a posting may take an account below its floor. */
 export function isForced(flow: SecondFlow, posting: string): boolean {
   return at(flow.spec, "postings", posting, "forced") === true;
+}
+
+/** Whether its cases are moved by others than intents and timers: by reports, messages, or other cases. Of that no outcome need
+ *  tell. */
+export function hearsOthers({ spec, startsOn }: SecondFlow): boolean {
+  if (startsOn === null || at(spec, "calls") !== undefined) return true;
+  return /"(child\.|quote\.consume)/.test(JSON.stringify(at(spec, "states") ?? null));
 }

@@ -8,6 +8,11 @@ export const SECOND_INVARIANTS = {
   quarantine_decided_anew:
     "what is put aside could not be understood, for the reason that is given, and nothing else is",
   commands_decided_anew: "each command is one that deciding the inputs anew gives: one for each call",
+  messages_decided_anew:
+    "each message to another holder is one that deciding the inputs anew gives, numbered in its pair of lanes",
+  draining_accounts_empty: "accounts that a flow declares as draining hold nothing of a case that rests or has ended",
+  flow_invariants_hold: "what a flow declares as an invariant is true of each of its cases behind every event",
+  cases_end_once: "a case has one terminal outcome at most, and it is the one that it remembers",
   reports_decided_anew: "each report that a block took is one that its case waits for",
   time_decided_anew: "each block's time is the latest of its inputs, or of the clock when timers fire alone",
   timers_decided_anew: "timers are armed and cancelled as the flows say, and fire in their order",

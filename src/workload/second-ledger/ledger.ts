@@ -45,6 +45,7 @@ export type SecondOutcome = {
   >;
   readonly lines: number;
   readonly flow: string | null;
+  readonly parentId: string | null;
   readonly occurredAt: bigint;
   readonly recordedAt: bigint;
   readonly correlationId: string | null;
@@ -52,11 +53,54 @@ export type SecondOutcome = {
   readonly traceparent: string | null;
 };
 
+/** A command with every field of the message, but for its place and the digest of its block. */
+export type SecondCommand = {
+  readonly commandId: string;
+  readonly caseId: string;
+  readonly holderId: string;
+  readonly call: string;
+  readonly op: string;
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+  readonly readOnly: boolean;
+  readonly notAfter: bigint;
+  readonly timeoutMs: number;
+  readonly payload: Readonly<Record<string, string>>;
+  readonly traceparent: string | null;
+};
+
+/** A message to another holder, numbered within its pair of lanes. */
+export type SecondMessage = {
+  readonly toLane: number;
+  readonly sequence: bigint;
+  readonly holderId: string;
+  readonly caseId: string;
+  readonly call: string;
+  readonly attempt: number;
+  readonly result: string;
+  readonly observation: string;
+  readonly payload: Readonly<Record<string, string>>;
+  readonly occurredAt: bigint;
+  readonly from: SecondOrigin;
+};
+
+export type SecondOrigin = {
+  readonly lane: number;
+  readonly sequence: bigint;
+  readonly block: bigint;
+  readonly holderId: string;
+  readonly caseId: string;
+  readonly call: string;
+  readonly attempt: number;
+};
+
 export type LaneLedger = {
   readonly lane: number;
   /** the last block that was believed, not decided anew; 0n: none was, and everything there is is in this ledger */
   takenOverAt: bigint;
   readonly cases: CaseBook;
+  /** cases that have had their terminal outcome */
+  readonly ended: Set<string>;
   /** a holder's by its path, the house's by path and currency */
   readonly accounts: Map<string, SecondAccount>;
   readonly accountsById: Map<bigint, SecondAccount>;
@@ -65,8 +109,16 @@ export type LaneLedger = {
   block: bigint;
   nowMs: number;
   outcomesNext: bigint;
+  commandsNext: bigint;
   deadLettersNext: bigint;
   accountCount: bigint;
+  /** whether every timer that waits is in this ledger */
+  areTimersKnown: boolean;
+  /** whether a pair of lanes that is not here has never been used */
+  arePairsKnown: boolean;
+  /** by lane: the next sequence to it, and the last that was taken from it */
+  readonly sent: Map<number, bigint>;
+  readonly seen: Map<number, bigint>;
   /** where the last timer that fired stood; null: a block that was believed does not tell */
   firedTo: SecondTimer | null;
   /** the latest append time of the inputs taken */
@@ -82,14 +134,20 @@ export function emptyLedger(flows: readonly SecondFlow[], lane: number): LaneLed
     lane,
     takenOverAt: 0n,
     cases: new CaseBook(flows),
+    ended: new Set(),
     accounts: new Map(),
     accountsById: new Map(),
     timers: new Map(),
     block: 0n,
     nowMs: 0,
     outcomesNext: 0n,
+    commandsNext: 0n,
     deadLettersNext: 0n,
     accountCount: 0n,
+    areTimersKnown: true,
+    arePairsKnown: true,
+    sent: new Map(),
+    seen: new Map(),
     firedTo: NO_TIMER,
     inputsToMs: 0,
     recent: [],
@@ -110,7 +168,6 @@ export const RECENT_MAX = 100;
 /** Notes a block behind all others. */
 export function noteBlock(ledger: LaneLedger, block: bigint, fired: number): void {
   ledger.block = block;
-  ledger.cases.rest();
   ledger.recent.push({ nowMs: ledger.nowMs, fired });
   if (ledger.recent.length > RECENT_MAX) ledger.recent.shift();
 }

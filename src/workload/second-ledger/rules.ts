@@ -9,7 +9,7 @@
 import { AvroSchema } from "./avro.ts";
 import { readScales } from "./chart.ts";
 import { readFlow, type SecondFlow } from "./flows.ts";
-import type { Tree } from "./tree.ts";
+import { at, type Tree, Unreadable } from "./tree.ts";
 
 export type SecondRules = {
   readonly lanes: number;
@@ -20,15 +20,32 @@ export type SecondRules = {
   readonly intentSchema: AvroSchema;
   readonly outcomeSchema: AvroSchema;
   readonly deadLetterSchema: AvroSchema;
+  readonly commandSchema: AvroSchema;
+  readonly reportSchema: AvroSchema;
   readonly intentsTopic: string;
 } & SecondSettings;
 
-/** As the lanes run with; what was decided with others would look wrong. */
+/** As the lanes ran with; what was decided with others would look wrong. */
 export type SecondSettings = {
   readonly caseWindowMs: number;
   readonly caseFutureMs: number;
   readonly intentBytesMax: number;
 };
+
+/** @param tree with the settings by their names, as they are configured or as a version of the parameters has them
+ *  @throws Unreadable */
+export function readSettings(tree: Tree): SecondSettings {
+  const number = (name: string): number => {
+    const value = at(tree, name);
+    if (typeof value !== "number" || !Number.isInteger(value)) throw new Unreadable(`${name} is no whole number`);
+    return value;
+  };
+  return {
+    caseWindowMs: number("caseWindowDays") * 86_400_000,
+    caseFutureMs: number("caseFutureHours") * 3_600_000,
+    intentBytesMax: number("intentBytesMax"),
+  };
+}
 
 export type SecondTexts = SecondSettings & {
   readonly lanes: number;
@@ -40,6 +57,8 @@ export type SecondTexts = SecondSettings & {
   readonly intentSchema: string;
   readonly outcomeSchema: string;
   readonly deadLetterSchema: string;
+  readonly commandSchema: string;
+  readonly reportSchema: string;
   readonly intentsTopic: string;
 };
 
@@ -53,5 +72,7 @@ export function readRules(texts: SecondTexts): SecondRules {
     intentSchema: new AvroSchema(texts.intentSchema),
     outcomeSchema: new AvroSchema(texts.outcomeSchema),
     deadLetterSchema: new AvroSchema(texts.deadLetterSchema),
+    commandSchema: new AvroSchema(texts.commandSchema),
+    reportSchema: new AvroSchema(texts.reportSchema),
   };
 }

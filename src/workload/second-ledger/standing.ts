@@ -2,7 +2,7 @@
 
 import { type BalanceRow, type CaseRow, type LaneStanding, timeMs } from "../../store/audit.ts";
 import { forgottenTimers, iso } from "./block.ts";
-import type { SecondCase } from "./case-book.ts";
+import { dataOf } from "./case-book.ts";
 import type { Difference } from "./invariants.ts";
 import type { LaneLedger, SecondAccount, SecondTimer } from "./ledger.ts";
 import { timerKey } from "./ledger.ts";
@@ -96,13 +96,6 @@ function blockOf(line: string): bigint {
 function firstOther(text: string, other: string): string | null {
   const others = other.split("\n");
   return text.split("\n").find((line, index) => line !== others[index]) ?? null;
-}
-
-/** `{"c":{"S":"EUR"},"v":{"amount":"1000"},"t":{"expiry":1763690000000}}`, each part only when it is not empty. */
-function dataOf({ currencies, values, timers }: SecondCase): Record<string, Record<string, unknown>> {
-  const parts = { c: currencies, v: values, t: timers };
-  const kept = Object.entries(parts).filter(([, part]) => part.size > 0);
-  return Object.fromEntries(kept.map(([name, part]) => [name, Object.fromEntries(part)]));
 }
 
 function dataText(data: unknown): string {

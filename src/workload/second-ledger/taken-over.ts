@@ -2,8 +2,8 @@
 // taken over with what the lines say, floors and statuses as they stand today; a case is when an input names it. The ledger
 // says up to which block it did so, and who it knows too little of.
 
-import { type CaseRow, type LaneStanding, timeMs } from "../../store/audit.ts";
-import { isSettled, type SecondCase } from "./case-book.ts";
+import { type CaseRow, type LaneStanding, readLanePairs, timeMs } from "../../store/audit.ts";
+import { isSettled, readData, type SecondCase, type StoredData } from "./case-book.ts";
 import { placeOf } from "./chart.ts";
 import { addAccount, emptyLedger, type LaneLedger, noteBlock, type SecondTimer, timerKey } from "./ledger.ts";
 import type { SecondRules } from "./rules.ts";
@@ -16,8 +16,11 @@ export function ledgerAt(rules: SecondRules, { head, balances, timers }: LaneSta
     block: head.block,
     nowMs: timeMs(head.nowAt),
     outcomesNext: head.outcomesNext,
+    commandsNext: head.commandsNext,
     deadLettersNext: head.deadLettersNext,
     accountCount: head.accounts,
+    sent: readLanePairs(head.sent),
+    seen: readLanePairs(head.seen),
     firedTo: {
       dueMs: timeMs(head.timerDueAt),
       uuid: head.timerCaseId.replaceAll("-", ""),
@@ -50,6 +53,7 @@ export function ledgerBefore(
     readonly block: bigint;
     readonly nowMs: number;
     readonly outcomesFrom: bigint;
+    readonly commandsFrom: bigint;
     readonly deadLettersFrom: bigint;
   },
   sums: readonly LineSum[],
@@ -69,7 +73,12 @@ export function ledgerBefore(
     block: before,
     nowMs: block.nowMs,
     outcomesNext: block.outcomesFrom,
+    commandsNext: block.commandsFrom,
     deadLettersNext: block.deadLettersFrom,
+    areTimersKnown: false,
+    arePairsKnown: false,
+    sent: new Map(),
+    seen: new Map(),
     accountCount: BigInt(balances.length),
     firedTo: null,
   };
@@ -80,7 +89,11 @@ export type BelievedBlock = {
   readonly nowMs: number;
   readonly timers: number;
   readonly outcomesNext: bigint;
+  readonly commandsNext: bigint;
   readonly deadLettersNext: bigint;
+  /** by lane, as far as it moved them */
+  readonly sent: ReadonlyMap<number, bigint>;
+  readonly seen: ReadonlyMap<number, bigint>;
   readonly lines: readonly {
     readonly debit: bigint;
     readonly credit: bigint;
@@ -119,7 +132,12 @@ export function believeBlock(
   ledger.takenOverAt = block.block;
   ledger.nowMs = Math.max(ledger.nowMs, block.nowMs);
   ledger.outcomesNext = block.outcomesNext;
+  ledger.commandsNext = block.commandsNext;
   ledger.deadLettersNext = block.deadLettersNext;
+  for (const [lane, next] of block.sent) ledger.sent.set(lane, next);
+  for (const [lane, last] of block.seen) ledger.seen.set(lane, last);
+  // Whichever case it moved may have armed timers of which nothing is told.
+  ledger.areTimersKnown = false;
   ledger.firedTo = block.timers === 0 ? ledger.firedTo : block.lastTimer;
   noteBlock(ledger, block.block, block.timers);
 }
@@ -150,7 +168,6 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
   const isUnmoved = history.length === row.history.split("\n").length;
   // What it held then is not written down any more, once later blocks have moved it; but at its end nothing moves it.
   const isDataKnown = isUnmoved || isSettled({ flow, state });
-  const { c = {}, v = {}, t = {} } = isDataKnown ? ((row.data ?? {}) as Stored) : {};
   const known: SecondCase = {
     uuid: row.caseId,
     kind: row.kind,
@@ -158,21 +175,15 @@ export function takeOverCase(rules: SecondRules, ledger: LaneLedger, row: CaseRo
     holderId: row.holderId,
     occurredAt: row.occurredAtMicros,
     state,
-    currencies: new Map(Object.entries(c)),
-    values: new Map(Object.entries(v).map(([name, digits]) => [name, BigInt(digits)])),
-    timers: new Map(Object.entries(t)),
+    ...readData(isDataKnown ? ((row.data ?? {}) as StoredData) : {}),
     history,
     isDataKnown,
+    held: null,
   };
   ledger.cases.set(known);
+  if (known.ended !== null) ledger.ended.add(known.uuid);
   for (const [name, dueMs] of known.timers) {
     const timer = { dueMs, uuid: known.uuid, name };
     ledger.timers.set(timerKey(timer), timer);
   }
 }
-
-type Stored = {
-  readonly c?: Record<string, string>;
-  readonly v?: Record<string, string>;
-  readonly t?: Record<string, number>;
-};

@@ -1,0 +1,485 @@
+// What one event would do, before it is known whether it may. A draft collects lines, outcomes, changed variables, calls
+// and account changes; `settle` checks the funds and hands everything to the books, a refusal throws the draft away. So an
+// event does all of its flow's steps or none. Variables are laid over those of the case, not copied: what an event costs
+// hangs on what it does, not on how much its case keeps.
+
+import { assert } from "../assert.ts";
+import {
+  type Account,
+  type Books,
+  type CaseData,
+  type CaseRecord,
+  caseOf,
+  holderAccountOf,
+  type KeyUse,
+  NO_DATA,
+  naturalBalance,
+  type OutcomeAmount,
+} from "../books.ts";
+import type { CompiledCall, Payload } from "../flow/compile/calls.ts";
+import type { EventFields } from "../flow/compile/events.ts";
+import { WITHOUT_FLOOR } from "../flow/compile/functions.ts";
+import { momentOf } from "../flow/duration.ts";
+import type { Value } from "../flow/expression.ts";
+import type { FlowPosting } from "../flow/flow.ts";
+import type { Figures, Scope } from "../flow/scope.ts";
+import type { Rate } from "../fx/fx.ts";
+import { CONSUME_EVENT, quoteFor } from "../fx/quotes.ts";
+import { formatCaseId, parseCaseId } from "../ids.ts";
+import type { AskedMoney, Intent } from "../intent.ts";
+import { fitsLedger } from "../money.ts";
+import type { ParamValue } from "../parameters/parameters.ts";
+import { type Reason, reasonOf } from "../reasons.ts";
+import { firstRefusal, type RefusalCode } from "../refusals.ts";
+import {
+  accountAt,
+  apply,
+  type DraftLine,
+  forgetOpened,
+  isOverdrawn,
+  keepOpened,
+  openAccount,
+  takenOf,
+} from "./draft-accounts.ts";
+
+/** What an event is decided by. */
+export type Cause = {
+  /** null for all but intents */
+  readonly intent: Intent | null;
+  readonly event: EventFields;
+  /** currencies of the event's amounts where they are told beside them; `*` for all */
+  readonly currencies: Readonly<Record<string, string>> | null;
+  readonly occurredAtMicros: bigint;
+  readonly attempt: number;
+  /** asked by somebody, who can be refused; what is not is a fact: it passes a freeze */
+  readonly isWish: boolean;
+};
+
+export type DraftOutcome = {
+  readonly type: string;
+  readonly amounts: Readonly<Record<string, OutcomeAmount>>;
+  readonly reason: Reason | null;
+};
+
+/** What an event sets off in other cases of its holder, taken right after it. */
+export type FollowUp =
+  | {
+      readonly kind: "spawn";
+      readonly flow: string;
+      readonly child: number;
+      readonly event: EventFields;
+      readonly currencies: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: "tell"; readonly uuid: string; readonly name: string; readonly event: EventFields };
+
+export type Sending = {
+  readonly call: CompiledCall;
+  readonly attempt: number;
+  readonly payload: Payload;
+  /** the idempotency key, or the holder that a message goes to */
+  readonly to: string;
+  /** since when the call has been made under this key; null where nothing is said of how long a provider knows it */
+  readonly keySinceMs: number | null;
+  /** later than that it is only asked about; of no meaning for a message */
+  readonly notAfterMs: number;
+};
+
+type Change = { account: Account; floorMinor: bigint | null; status: Account["status"] };
+
+/** One for all events: what a `let` binds is read by the actions behind it, and nothing runs between those. */
+const LETS: (Value | Figures)[] = [];
+
+export const NO_AMOUNTS: DraftOutcome["amounts"] = Object.freeze({});
+const NO_LINES: DraftLine[] = [];
+
+export class Draft implements Scope {
+  readonly outcomes: DraftOutcome[] = [];
+  readonly lets = LETS;
+  readonly books: Books;
+  readonly known: CaseRecord;
+  readonly cause: Cause;
+  readonly intent: Intent | null;
+  /** null: none */
+  followUps: FollowUp[] | null = null;
+  sendings: Sending[] | null = null;
+  /** what computing a value refused */
+  refused: RefusalCode | null = null;
+  opened: Account[] | null = null;
+  #lines: DraftLine[] = NO_LINES;
+  /** laid over the case's variables; null: none changed */
+  #changed: Record<string, Value> | null = null;
+  #currencies: Record<string, string> | null = null;
+  #overlay: Readonly<Record<string, ParamValue>> | null | undefined;
+  #ended: string | null;
+  #change: Change | null = null;
+  #caseId: string | null = null;
+
+  constructor(books: Books, known: CaseRecord, cause: Cause) {
+    this.books = books;
+    this.known = known;
+    this.cause = cause;
+    this.intent = cause.intent;
+    this.#ended = known.data.ended;
+  }
+
+  // What steps read --------------------------------------------------------------------------------------------------
+
+  get holderId(): string {
+    return this.known.holderId;
+  }
+
+  get caseUuid(): string {
+    return this.known.id;
+  }
+
+  get caseId(): string {
+    this.#caseId ??= formatCaseId({ kind: this.known.kind, uuid: this.known.id, timeMs: 0 });
+    return this.#caseId;
+  }
+
+  get nowMs(): number {
+    return this.books.nowMs;
+  }
+
+  get atMs(): bigint {
+    return this.cause.occurredAtMicros / 1000n;
+  }
+
+  get attempt(): bigint {
+    return BigInt(this.cause.attempt);
+  }
+
+  value(name: string): Value {
+    const value = this.#kept(name);
+    assert(value !== undefined, `variable ${name} is not bound`);
+    return value;
+  }
+
+  #kept(name: string): Value | undefined {
+    const value = this.#changed === null ? undefined : this.#changed[name];
+    return value === undefined ? this.known.data.values[name] : value;
+  }
+
+  eventField(name: string): Value {
+    const value = this.cause.event[name];
+    assert(value !== undefined, `the event has no ${name}`);
+    return value;
+  }
+
+  eventCurrency(field: string): string {
+    const { currencies, event } = this.cause;
+    const value = event[field];
+    return currencies?.[field] ?? (typeof value === "string" ? value : currencies?.["*"]) ?? "";
+  }
+
+  currencyOf(symbol: string): string {
+    const currency = (this.#currencies ?? this.known.data.currencies)[symbol];
+    assert(currency !== undefined, `currency ${symbol} is not bound`);
+    return currency;
+  }
+
+  asked(): AskedMoney {
+    const amount = this.intent?.amount ?? null;
+    assert(amount !== null, "the intent has no amount, which intake should have seen");
+    return amount;
+  }
+
+  param(name: string, otherwise: ParamValue): ParamValue {
+    const { parameters } = this.books;
+    if (parameters.version === 0) return otherwise;
+    if (this.#overlay === undefined) {
+      const who = { tenant: this.#label("tenant"), provider: this.#label("provider"), holderId: this.holderId };
+      this.#overlay = parameters.overlay(this.known.flow.name, who);
+    }
+    return this.#overlay?.[name] ?? otherwise;
+  }
+
+  #label(name: "tenant" | "provider"): string | null {
+    const value = this.#kept(name);
+    return typeof value === "string" && value !== "" ? value : null;
+  }
+
+  rateOf(from: string, to: string): Rate | null {
+    return this.books.rates.usable(from, to, this.books.nowMs);
+  }
+
+  scaleOf(currency: string): number {
+    const scale = this.books.rules.currencies.scaleOf(currency);
+    assert(scale !== null, `currency ${currency} of an accepted event is known`);
+    return scale;
+  }
+
+  placeOf(path: string) {
+    return this.books.rules.chart.resolve(path);
+  }
+
+  spendable(path: string): bigint {
+    const account = holderAccountOf(this.books, path);
+    if (account === null) return 0n;
+    if (account.floorMinor === null) return WITHOUT_FLOOR;
+    const posted = takenOf(account, this.#lines, () => true);
+    const left = naturalBalance(account) - account.floorMinor - posted;
+    return left > 0n ? left : 0n;
+  }
+
+  quoteCase(id: string): CaseRecord | null {
+    const parsed = parseCaseId(id);
+    return parsed === null ? null : caseOf(this.books, parsed.uuid);
+  }
+
+  refuse(code: RefusalCode): void {
+    this.refused = firstRefusal(this.refused, code);
+  }
+
+  /** What an intent or a report says fits; a sum, or what a rate makes of it, may not. */
+  judgeSize(value: Value): void {
+    if (typeof value === "bigint" && !fitsLedger(value)) this.refuse("amount_too_large");
+  }
+
+  // What steps do ----------------------------------------------------------------------------------------------------
+
+  bindCurrency(symbol: string, currency: string): void {
+    if (this.books.rules.currencies.scaleOf(currency) === null) this.refuse("unknown_currency");
+    this.#currencies ??= {};
+    this.#currencies[symbol] = currency;
+  }
+
+  /** @param empty the variables of a new case, none bound yet: one after the other is set in it */
+  open(empty: Record<string, Value>): void {
+    this.#changed = empty;
+  }
+
+  set(name: string, value: Value): void {
+    this.judgeSize(value);
+    this.#changed ??= {};
+    this.#changed[name] = value;
+    if (name === "tenant" || name === "provider") this.#overlay = undefined;
+  }
+
+  emit(type: string, amounts: DraftOutcome["amounts"], reason: Reason | null = null): void {
+    this.outcomes.push({ type, amounts, reason });
+  }
+
+  /** For an event that contradicts what its case expects: somebody must look. */
+  alarm(code: string): void {
+    this.emit("ops.attention", NO_AMOUNTS, reasonOf(code));
+  }
+
+  /** @returns whether this is the case's first end, and so the one that counts */
+  end(result: string): boolean {
+    if (this.#ended !== null) return false;
+    this.#ended = result;
+    return true;
+  }
+
+  send(call: CompiledCall): RefusalCode | null {
+    const earlier = this.sendings?.filter((one) => one.call === call).length ?? 0;
+    const attempt = (this.known.data.attempts[call.name] ?? 0) + earlier + 1;
+    const payload = call.payload(this);
+    this.sendings ??= [];
+    if (call.to.kind === "message") {
+      this.sendings.push({ call, attempt, payload, to: call.to.holder(this), keySinceMs: null, notAfterMs: 0 });
+      return null;
+    }
+    const to = call.to.key(this);
+    const lifetimeMs = call.to.keyLifetimeMs?.(this) ?? null;
+    const keySinceMs = lifetimeMs === null ? null : this.#keySince(call.name, to);
+    const notAfterMs = momentOf(BigInt(keySinceMs ?? this.nowMs) + (lifetimeMs ?? BigInt(call.to.timeoutMs)));
+    this.sendings.push({ call, attempt, payload, to, keySinceMs, notAfterMs });
+    return null;
+  }
+
+  /** A provider counts from when it was given the key, which is never before the first command with it: a repeat long after
+   *  may find that the key is forgotten, and would be a second effect. */
+  #keySince(call: string, key: string): number {
+    const last = this.known.data.keys[call];
+    return last?.key === key ? last.sinceMs : this.nowMs;
+  }
+
+  spawn(flow: string, event: EventFields, currencies: Readonly<Record<string, string>>): RefusalCode | null {
+    const earlier = this.followUps?.filter((one) => one.kind === "spawn" && one.flow === flow).length ?? 0;
+    const child = (this.known.data.attempts[`+${flow}`] ?? 0) + earlier;
+    this.#follow({ kind: "spawn", flow, child, event, currencies });
+    return null;
+  }
+
+  tell(name: string, event: EventFields): RefusalCode | null {
+    const { parent } = this.known.data;
+    assert(parent !== null, `${this.known.flow.ref} tells a parent and has none`);
+    this.#follow({ kind: "tell", uuid: parent.uuid, name, event });
+    return null;
+  }
+
+  /** The quote must still be good for the amount; it is its own case that takes note. */
+  consume(id: string, minor: bigint): RefusalCode | null {
+    const known = this.quoteCase(id);
+    const { G: from = "", R: to = "" } = known?.data.currencies ?? {};
+    const quote = quoteFor(known, { holderId: this.holderId, by: this.caseUuid, minor, from, to });
+    if (typeof quote === "string") return quote;
+    assert(known !== null, "a quote that is good is there");
+    this.#follow({ kind: "tell", uuid: known.id, name: CONSUME_EVENT, event: { amount: minor, by: this.caseUuid } });
+    return null;
+  }
+
+  #follow(followUp: FollowUp): void {
+    this.followUps ??= [];
+    this.followUps.push(followUp);
+  }
+
+  /** One line of a posting. Refusals come in their order of precedence over both sides: too large, unknown, same, not home,
+   *  currency, closed, frozen. Zero-amount lines are dropped. */
+  post(
+    posting: FlowPosting,
+    currency: string,
+    minor: bigint,
+    debitPath: string,
+    creditPath: string,
+  ): RefusalCode | null {
+    assert(minor >= 0n, `${posting.name} would post a negative amount`);
+    if (minor === 0n) return null;
+    if (!fitsLedger(minor)) return "amount_too_large";
+    const debit = accountAt(this, debitPath, currency);
+    const credit = accountAt(this, creditPath, currency);
+    if (debit === "unknown_account" || credit === "unknown_account") return "unknown_account";
+    if (debitPath === creditPath) return "same_account";
+    for (const code of ["not_home", "currency_mismatch"] as const) if (debit === code || credit === code) return code;
+    assert(typeof debit !== "string" && typeof credit !== "string", "every refusal of an account is ranked above");
+    // A freeze stops wishes. What falls due by itself is a fact: refusing it would only stop the lane.
+    if (this.cause.isWish && (debit.status === "closed" || credit.status === "closed")) return "account_closed";
+    if (this.cause.isWish && (debit.status === "frozen" || credit.status === "frozen")) return "account_frozen";
+    if (this.#lines === NO_LINES) this.#lines = [];
+    this.#lines.push({ debit, credit, currency, minor, posting });
+    return null;
+  }
+
+  /** An account of the holder that the case will need: opened when it is not there. */
+  meetAccount(path: string, currency: string): void {
+    const account = accountAt(this, path, currency);
+    if (typeof account === "string") this.refuse(account);
+  }
+
+  openAccount(path: string, currency: string): RefusalCode | null {
+    const place = this.placeOf(path);
+    if (place === null) return "unknown_account";
+    if (place.kind === "house" || place.holderId !== this.holderId) return "not_home";
+    const known = holderAccountOf(this.books, path);
+    if (known !== null && known.currency !== currency) return "currency_mismatch";
+    if (known !== null) return known.status === "closed" ? "account_closed" : "invalid_state";
+    const floorMinor = this.intent?.floorMinor ?? null;
+    if (floorMinor !== null && floorMinor > 0n) return "insufficient_funds"; // a new account holds nothing
+    openAccount(this, path, currency, { side: place.side, floorMinor });
+    return null;
+  }
+
+  changeAccount(path: string): RefusalCode | null {
+    const place = this.placeOf(path);
+    if (place === null) return "unknown_account";
+    if (place.kind === "house" || place.holderId !== this.holderId) return "not_home";
+    const account = holderAccountOf(this.books, path);
+    if (account === null) return "invalid_state"; // in the chart, but nobody has opened it
+    // An account is path and currency: who names another currency means an account that there is not.
+    if ((this.intent?.currency ?? account.currency) !== account.currency) return "currency_mismatch";
+    if (account.status === "closed") return "account_closed";
+    const change = this.intent?.change ?? null;
+    assert(change !== null, "the intent names no change, which intake should have seen");
+    const next: Change = { account, floorMinor: account.floorMinor, status: account.status };
+    if (change === "floor") next.floorMinor = this.intent?.floorMinor ?? null;
+    else next.status = change === "freeze" ? "frozen" : change === "unfreeze" ? "open" : "closed";
+    if (change === "close" && naturalBalance(account) !== 0n) return "account_not_empty";
+    if (change === "floor" && next.floorMinor !== null && naturalBalance(account) < next.floorMinor)
+      return "insufficient_funds";
+    this.#change = next;
+    return null;
+  }
+
+  // The end of an event ----------------------------------------------------------------------------------------------
+
+  get lines(): number {
+    return this.#lines.length;
+  }
+
+  /** Hands lines and account changes to the books, or refuses and leaves them as they were. */
+  settle(): RefusalCode | null {
+    apply(this.#lines, 1n);
+    for (const line of this.#lines) {
+      if (isOverdrawn(line.debit, this.#lines) || isOverdrawn(line.credit, this.#lines)) {
+        apply(this.#lines, -1n);
+        return "insufficient_funds";
+      }
+    }
+    keepOpened(this);
+    for (const { debit, credit, currency, minor, posting } of this.#lines) {
+      this.books.lines.push({ debit, credit, currency, minor, caseId: this.known.id, posting: posting.name });
+    }
+    if (this.#change !== null) swap(this.#change);
+    return null;
+  }
+
+  /** What the case keeps after the event. Its variables change in place. */
+  data(timers: CaseData["timers"]): CaseData {
+    const { data } = this.known;
+    const values = data.values === NO_DATA.values ? (this.#changed ?? {}) : data.values;
+    if (values !== this.#changed) for (const name in this.#changed) values[name] = this.#changed[name] as Value;
+    return {
+      currencies: this.#currencies ?? data.currencies,
+      values,
+      timers,
+      attempts: this.#attempts(),
+      keys: this.#keys(),
+      parent: data.parent,
+      ended: this.#ended,
+    };
+  }
+
+  #attempts(): Record<string, number> {
+    const { attempts } = this.known.data;
+    if (this.sendings === null && this.followUps === null) return attempts;
+    const counted = attempts === NO_DATA.attempts ? {} : attempts;
+    if (this.sendings !== null) for (const { call, attempt } of this.sendings) counted[call.name] = attempt;
+    if (this.followUps !== null)
+      for (const one of this.followUps) if (one.kind === "spawn") counted[`+${one.flow}`] = one.child + 1;
+    return counted;
+  }
+
+  #keys(): Record<string, KeyUse> {
+    const { keys } = this.known.data;
+    let kept = keys;
+    for (const { call, to, keySinceMs } of this.sendings ?? []) {
+      if (keySinceMs === null) continue;
+      if (kept === NO_DATA.keys) kept = {};
+      kept[call.name] = { key: to, sinceMs: keySinceMs };
+    }
+    return kept;
+  }
+
+  /** Forgets the accounts that only this event would have opened. */
+  discard(): void {
+    forgetOpened(this);
+  }
+
+  /** Takes a settled draft back: lines are the books' newest when this is called, so those are cut off there. */
+  unsettle(): void {
+    apply(this.#lines, -1n);
+    this.books.lines.length -= this.#lines.length;
+    if (this.#change !== null) swap(this.#change);
+    forgetOpened(this);
+  }
+
+  /** The variables that the event changes, as the case has them before it. */
+  before(): Record<string, Value | undefined> {
+    const before: Record<string, Value | undefined> = {};
+    for (const name in this.#changed) before[name] = this.known.data.values[name];
+    return before;
+  }
+}
+
+/** Exchanges what an account is with what it becomes, so that doing it twice undoes it. */
+function swap(change: Change): void {
+  const { account } = change;
+  const { floorMinor, status } = account;
+  account.floorMinor = change.floorMinor;
+  account.status = change.status;
+  account.changed = true;
+  change.floorMinor = floorMinor;
+  change.status = status;
+}

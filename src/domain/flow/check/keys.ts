@@ -1,0 +1,121 @@
+// Property "calls", second half: no call has a second effect. Carried along with the case is what may have become of the
+// last operation of each call:
+//
+//   none      not made under the present key
+//   open      made, and not answered for certain: repeating it under the same key is the same operation
+//   answered  done or refused: another call is another operation and needs another key
+//   changed   the key has been changed while it was open: another call would be a second effect
+//   loose     the key has been set to something that may have been a key before
+//
+// A key changes by counting up, or by naming something new in a text. What a person decides, and what a provider says for
+// certain of any call, settles what was open: whoever writes the flow has seen it by then.
+
+import type { FlowCall } from "../flow.ts";
+import type { Proof } from "../proof.ts";
+import { type Node, type Passage, pathOfWay } from "../prove/analysis.ts";
+import { isConstant, minus } from "../prove/linear.ts";
+import type { Step } from "../prove/way.ts";
+import { callNamed, sourceOf } from "../walk.ts";
+import { donePassages, type Subject } from "./subject.ts";
+
+type Standing = "none" | "open" | "answered" | "changed" | "loose";
+
+export function checkKeys(proof: Proof, subject: Subject, call: FlowCall): void {
+  if (call.to.kind === "message" || call.to.key === null) return;
+  const passages = donePassages(subject);
+  const standings = new Map<Node, Set<Standing>>();
+  const tracking: Tracking = { proof, subject, call, variables: variablesOf(call) };
+  for (let isNew = true; isNew; ) {
+    isNew = false;
+    for (const passage of passages) {
+      const before = passage.from === null ? new Set<Standing>(["none"]) : standings.get(passage.from);
+      if (before === undefined || passage.to === null) continue;
+      const after = standings.get(passage.to) ?? new Set<Standing>();
+      standings.set(passage.to, after);
+      for (const standing of before) {
+        const next = pass(tracking, passage, standing);
+        isNew ||= !after.has(next);
+        after.add(next);
+      }
+    }
+  }
+}
+
+type Tracking = {
+  readonly proof: Proof;
+  readonly subject: Subject;
+  readonly call: FlowCall;
+  /** of the case, that the key is made of */
+  readonly variables: ReadonlySet<string>;
+};
+
+function variablesOf({ to }: FlowCall): ReadonlySet<string> {
+  if (to.kind === "message") return new Set();
+  return new Set(
+    (to.key ?? []).flatMap((part) => {
+      const root = part.kind === "value" ? part.value.root : null;
+      return root?.kind === "name" && root.path[0] === "data" ? [root.path[1] ?? ""] : [];
+    }),
+  );
+}
+
+function pass(tracking: Tracking, passage: Passage, before: Standing): Standing {
+  let standing = settled(tracking, passage, before);
+  for (const step of passage.way.steps) standing = take(tracking, passage, step, standing);
+  return standing;
+}
+
+/** What the event itself says of the operation. */
+function settled({ subject, call }: Tracking, { way }: Passage, standing: Standing): Standing {
+  if (standing !== "open" && standing !== "changed") return standing;
+  const source = sourceOf(way.event);
+  if (source === "operator") return standing === "open" ? "answered" : "none";
+  if (source !== "report") return standing;
+  const isAnswer = call.results.some(({ result, event }) => event === way.event && result !== "unknown");
+  const isCertain = subject.flow.calls.some(({ results }) =>
+    results.some(({ result, event }) => event === way.event && result !== "unknown" && result !== "not_found"),
+  );
+  if (!isAnswer && (!isCertain || !way.left)) return standing;
+  return standing === "open" ? "answered" : "none";
+}
+
+function take(
+  { proof, subject, call, variables }: Tracking,
+  passage: Passage,
+  step: Step,
+  standing: Standing,
+): Standing {
+  const { action } = step;
+  if (action.kind === "set") {
+    const kinds = action.values.flatMap(({ name }) => (variables.has(name) ? [changeAt(passage, step, name)] : []));
+    if (kinds.length === 0) return standing;
+    if (standing === "loose" || kinds.includes("anything")) return "loose";
+    return standing === "open" || standing === "changed" ? "changed" : "none";
+  }
+  if (action.kind !== "call" || action.call !== call.name) return standing;
+  const why = WRONG[standing];
+  if (why !== null) {
+    const where = { place: action.place, part: `calls.${call.name}`, path: pathOfWay(passage) };
+    proof.fails({ property: "calls", ...where }, `not proven: ${call.name} has one effect only: ${why}`);
+  }
+  return callNamed(subject.flow, call.name) === undefined ? standing : "open";
+}
+
+const WRONG: Record<Standing, string | null> = {
+  none: null,
+  open: null,
+  answered: "it was answered under this key, and its key has not changed since",
+  changed: "it gets a second key while the first has not been answered",
+  loose: "its key may be one that was used before, because it does not only count up",
+};
+
+/** Whether a variable of the key counts up, names something new, or becomes anything. */
+function changeAt({ way }: Passage, step: Step, name: string): "up" | "new" | "anything" {
+  const before = step.data.get(name);
+  const index = way.steps.indexOf(step);
+  const after = (way.steps[index + 1]?.data ?? way.data).get(name);
+  if (after?.kind === "word") return "new";
+  if (before?.kind !== "number" || after?.kind !== "number") return "anything";
+  const change = minus(after.linear, before.linear);
+  return isConstant(change) && change.constant > 0n ? "up" : "anything";
+}

@@ -1,0 +1,170 @@
+// Expressions become closures: each node one, that calls those of its parts. Which names there are is settled here, so that
+// nothing is looked up by the text of the file when an event is decided.
+//
+// What `types` has proven is not asked again: numbers are bigint, guards are boolean. Null is a time that is not known, or a
+// quotient by zero: added to anything it stays so, compared by order it is false, and posted it is a bug.
+
+import { assert, unreachable } from "../../assert.ts";
+import type { Intent } from "../../intent.ts";
+import type { Expression, ExpressionNode, Operator, Value } from "../expression.ts";
+import type { Figures, Get, Names, Scope, Test } from "../scope.ts";
+import { compileFunction } from "./functions.ts";
+
+export function compileTest(names: Names, { root }: Expression): Test {
+  const get = compileNode(names, root);
+  return (scope) => get(scope) === true;
+}
+
+export function compileNode(names: Names, node: ExpressionNode): Get {
+  switch (node.kind) {
+    case "literal": {
+      const { value } = node;
+      return () => value;
+    }
+    case "name":
+      return compileName(names, node.path);
+    case "call":
+      return compileFunction(names, (part) => compileNode(names, part), node.name, node.arguments);
+    case "not": {
+      const operand = compileNode(names, node.operand);
+      return (scope) => operand(scope) !== true;
+    }
+    case "minus": {
+      const operand = compileNode(names, node.operand);
+      return (scope) => {
+        const value = operand(scope) as bigint | null;
+        return value === null ? null : -value;
+      };
+    }
+    case "binary":
+      return compileBinary(names, node.operator, node.left, node.right);
+    case "choice": {
+      const test = compileNode(names, node.test);
+      const then = compileNode(names, node.then);
+      const otherwise = compileNode(names, node.otherwise);
+      return (scope) => (test(scope) === true ? then(scope) : otherwise(scope));
+    }
+    case "list":
+      throw assertNever("a list stands only behind `in`");
+  }
+}
+
+function assertNever(what: string): Error {
+  assert(false, what);
+}
+
+function compileName(names: Names, path: readonly string[]): Get {
+  const [first = "", second = ""] = path;
+  const slot = names.lets.get(first);
+  if (slot !== undefined) {
+    if (path.length === 1) return (scope) => scope.lets[slot] as Value;
+    return (scope) => (scope.lets[slot] as Figures)[second] as bigint;
+  }
+  if (path.length === 1 && names.symbols.has(first)) return (scope) => scope.currencyOf(first);
+  switch (first) {
+    case "data":
+      return (scope) => scope.value(second);
+    case "params": {
+      const otherwise = names.params.get(second);
+      assert(otherwise !== undefined, `parameter ${second} is not declared`);
+      return (scope) => scope.param(second, otherwise) as Value;
+    }
+    case "event":
+      if (second === "at") return (scope) => scope.atMs;
+      if (second === "attempt") return (scope) => scope.attempt;
+      return (scope) => scope.eventField(second);
+    case "intent":
+      return intentGetter(path.slice(1).join("."));
+    case "case":
+      return second === "id" ? (scope) => scope.caseId : (scope) => scope.holderId;
+    default:
+      throw assertNever(`the name ${path.join(".")} means nothing`);
+  }
+}
+
+function intentGetter(field: string): Get {
+  if (field === "amount.minor") return (scope) => intentOf(scope, field).amount?.minor ?? null;
+  if (field === "amount.currency") return (scope) => intentOf(scope, field).amount?.currency ?? null;
+  const name = field as Exclude<keyof Intent, "amount" | "metadata">;
+  return (scope) => intentOf(scope, field)[name] as Value;
+}
+
+function intentOf(scope: Scope, field: string): Intent {
+  assert(scope.intent !== null, `intent.${field} is read where no intent is`);
+  return scope.intent;
+}
+
+// Operators ---------------------------------------------------------------------------------------------------------------
+
+function compileBinary(names: Names, operator: Operator, leftNode: ExpressionNode, rightNode: ExpressionNode): Get {
+  if (operator === "in") return compileIn(names, leftNode, rightNode);
+  const left = compileNode(names, leftNode);
+  const right = compileNode(names, rightNode);
+  switch (operator) {
+    case "&&":
+      return (scope) => left(scope) === true && right(scope) === true;
+    case "||":
+      return (scope) => left(scope) === true || right(scope) === true;
+    case "==":
+      return (scope) => left(scope) === right(scope);
+    case "!=":
+      return (scope) => left(scope) !== right(scope);
+    case "<":
+    case "<=":
+    case ">":
+    case ">=":
+      return comparing(operator, left, right);
+    case "+":
+    case "-":
+    case "*":
+    case "/":
+    case "%":
+      return calculating(operator, left, right);
+    default:
+      return unreachable(operator);
+  }
+}
+
+function compileIn(names: Names, leftNode: ExpressionNode, rightNode: ExpressionNode): Get {
+  assert(rightNode.kind === "list", "`in` asks a list");
+  const left = compileNode(names, leftNode);
+  const items = rightNode.items.map((item) => compileNode(names, item));
+  return (scope) => {
+    const value = left(scope);
+    for (const item of items) if (item(scope) === value) return true;
+    return false;
+  };
+}
+
+const ORDERS: Record<"<" | "<=" | ">" | ">=", (one: bigint, other: bigint) => boolean> = {
+  "<": (one, other) => one < other,
+  "<=": (one, other) => one <= other,
+  ">": (one, other) => one > other,
+  ">=": (one, other) => one >= other,
+};
+
+function comparing(operator: keyof typeof ORDERS, left: Get, right: Get): Get {
+  const holds = ORDERS[operator];
+  return (scope) => {
+    const one = left(scope) as bigint | null;
+    const other = right(scope) as bigint | null;
+    return one !== null && other !== null && holds(one, other);
+  };
+}
+
+const SUMS: Record<"+" | "-" | "*" | "/" | "%", (one: bigint, other: bigint) => bigint | null> = {
+  "+": (one, other) => one + other,
+  "-": (one, other) => one - other,
+  "*": (one, other) => one * other,
+  "/": (one, other) => (other === 0n ? null : one / other),
+  "%": (one, other) => (other === 0n ? null : one % other),
+};
+
+function calculating(operator: keyof typeof SUMS, left: Get, right: Get): Get {
+  const sum = SUMS[operator];
+  return (scope) => {
+    const one = left(scope) as bigint | null;
+    const other = right(scope) as bigint | null;
+    return one === null || other === null ? null : sum(one, other);
+  };
+}

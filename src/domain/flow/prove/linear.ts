@@ -1,0 +1,90 @@
+// Linear forms over named whole numbers: `data.held - rel + 3`. What the checker reasons with; a part of an expression
+// that is not linear becomes a name of its own.
+
+export type Linear = {
+  readonly constant: bigint;
+  /** factor by name; never 0n */
+  readonly terms: ReadonlyMap<string, bigint>;
+};
+
+const NO_TERMS: ReadonlyMap<string, bigint> = new Map();
+
+export function constant(value: bigint): Linear {
+  return { constant: value, terms: NO_TERMS };
+}
+
+export const ZERO: Linear = constant(0n);
+
+export function atom(name: string): Linear {
+  return { constant: 0n, terms: new Map([[name, 1n]]) };
+}
+
+/** `one + other * factor` */
+export function addTimes(one: Linear, other: Linear, factor: bigint): Linear {
+  if (factor === 0n) return one;
+  const terms = new Map(one.terms);
+  for (const [name, by] of other.terms) {
+    const sum = (terms.get(name) ?? 0n) + by * factor;
+    if (sum === 0n) terms.delete(name);
+    else terms.set(name, sum);
+  }
+  return { constant: one.constant + other.constant * factor, terms };
+}
+
+export function plus(one: Linear, other: Linear): Linear {
+  return addTimes(one, other, 1n);
+}
+
+export function minus(one: Linear, other: Linear): Linear {
+  return addTimes(one, other, -1n);
+}
+
+export function times(linear: Linear, factor: bigint): Linear {
+  return addTimes(ZERO, linear, factor);
+}
+
+/** Each name replaced by what `of` gives for it; null keeps the name. */
+export function substitute(linear: Linear, of: (name: string) => Linear | null): Linear {
+  let result = constant(linear.constant);
+  for (const [name, factor] of linear.terms) result = addTimes(result, of(name) ?? atom(name), factor);
+  return result;
+}
+
+export function isConstant(linear: Linear): boolean {
+  return linear.terms.size === 0;
+}
+
+const keys = new WeakMap<ReadonlyMap<string, bigint>, string>();
+
+/** The same text for forms that differ by their constant alone. Remembered: proofs ask for it all the time. */
+export function termsKey({ terms }: Linear): string {
+  const known = keys.get(terms);
+  if (known !== undefined) return known;
+  const names = terms.size === 1 ? [...terms.keys()] : [...terms.keys()].sort();
+  const key = names.map((name) => `${terms.get(name)}*${name}`).join("+");
+  keys.set(terms, key);
+  return key;
+}
+
+const opposites = new WeakMap<ReadonlyMap<string, bigint>, string>();
+
+/** The key of the same form with every sign turned. */
+export function oppositeKey(linear: Linear): string {
+  const known = opposites.get(linear.terms) ?? termsKey(times(linear, -1n));
+  opposites.set(linear.terms, known);
+  return known;
+}
+
+/** As a person would write it, and the same text for equal forms: `data.held - event.amount`. */
+export function printLinear({ constant: rest, terms }: Linear): string {
+  const sorted = [...terms].sort(([one], [other]) => (one < other ? -1 : 1));
+  const parts = sorted.map(([name, factor]) => {
+    const size = factor < 0n ? -factor : factor;
+    return { isNegative: factor < 0n, text: size === 1n ? name : `${size} * ${name}` };
+  });
+  if (rest !== 0n || parts.length === 0) parts.push({ isNegative: rest < 0n, text: String(rest < 0n ? -rest : rest) });
+  return parts.reduce((text, part, index) => {
+    if (index === 0) return (part.isNegative ? "-" : "") + part.text;
+    return `${text} ${part.isNegative ? "-" : "+"} ${part.text}`;
+  }, "");
+}

@@ -1,0 +1,91 @@
+// What lanes have sent each other and taken, and the messages on their way.
+
+import { hash } from "node:crypto";
+import { LATEST_MS } from "../domain/flow/duration.ts";
+import type { Connection, Step } from "./database.ts";
+import { byteaArray, plainArray } from "./literals.ts";
+import { readCrossing, readOutlets, readSeen, readSent, readUnsent } from "./sql/crossing.ts";
+
+/** By lane: the next sequence to it, and the last one taken from it. */
+export type StoredPairs = { readonly sent: ReadonlyMap<number, bigint>; readonly seen: ReadonlyMap<number, bigint> };
+
+export async function readPairs(connection: Connection, lane: number): Promise<StoredPairs> {
+  const [sent, seen] = await Promise.all([connection.run(readSent, [lane]), connection.run(readSeen, [lane])]);
+  const byLane = (rows: readonly Record<string, unknown>[]) =>
+    new Map(rows.map((row) => [row["lane"] as number, row["sequence"] as bigint]));
+  return { sent: byLane(sent.rows), seen: byLane(seen.rows) };
+}
+
+/** Where a lane's messages to another stand: the sequence of the next one to be written, and the last that was taken. */
+export type Outlet = { readonly toLane: number; readonly next: bigint; readonly seen: bigint };
+
+export async function readOutletsOf(connection: Connection, lane: number): Promise<Outlet[]> {
+  const { rows } = await connection.run(readOutlets, [lane]);
+  return rows.map((row) => ({
+    toLane: row["to_lane"] as number,
+    next: row["next_sequence"] as bigint,
+    seen: row["seen"] as bigint,
+  }));
+}
+
+export type CrossingMessage = { readonly sequence: bigint; readonly key: string; readonly value: Buffer };
+
+/** Messages to one lane with `from <= sequence < until`, in order, at most `limit`. */
+export async function readCrossingMessages(
+  connection: Connection,
+  lane: number,
+  toLane: number,
+  span: { readonly from: bigint; readonly until: bigint; readonly limit: number },
+): Promise<CrossingMessage[]> {
+  const { rows } = await connection.run(readCrossing, [lane, toLane, span.from, span.until, span.limit]);
+  return rows as unknown as CrossingMessage[];
+}
+
+/** A message as it lies in the receiver's partition of the topic of reports. */
+export type ArrivedMessage = {
+  readonly fromLane: number;
+  readonly sequence: bigint;
+  readonly offset: bigint;
+  /** when its sender's block was recorded, as the message itself says; microseconds */
+  readonly recordedAtMicros: bigint;
+  readonly value: Buffer;
+};
+
+/** Offsets of messages that their senders' outboxes do not hold as they arrived. */
+export type Unsent = ReadonlySet<bigint>;
+
+const LATEST_MICROS = BigInt(LATEST_MS) * 1000n;
+
+/** No block was ever recorded outside these times. The database could not reckon with every such time either: the block that
+ *  asked would fail, again and again. */
+function mayBeSent({ recordedAtMicros }: ArrivedMessage): boolean {
+  return recordedAtMicros >= 0n && recordedAtMicros <= LATEST_MICROS;
+}
+
+/** @param messages none that was taken before: the outbox does not keep those for ever
+ *  @returns null where there is nothing to ask */
+export function askUnsent(lane: number, messages: readonly ArrivedMessage[]): Step | null {
+  const asked = messages.filter(mayBeSent);
+  if (asked.length === 0) return null;
+  let [low, high] = [LATEST_MICROS, 0n];
+  for (const { recordedAtMicros } of asked) {
+    if (recordedAtMicros < low) low = recordedAtMicros;
+    if (recordedAtMicros > high) high = recordedAtMicros;
+  }
+  const values = [
+    lane,
+    plainArray(asked.map(({ fromLane }) => fromLane)),
+    plainArray(asked.map(({ sequence }) => sequence)),
+    byteaArray(asked.map(({ value }) => hash("sha256", value, "buffer"))),
+    low,
+    high,
+  ];
+  return { statement: readUnsent, values };
+}
+
+/** @param rows the answer to `askUnsent` of these messages, none where nothing was asked */
+export function unsentOf(messages: readonly ArrivedMessage[], rows: readonly Record<string, unknown>[]): Unsent {
+  const asked = messages.filter(mayBeSent);
+  const missed = rows.map((row) => asked[Number(row["at"]) - 1] as ArrivedMessage);
+  return new Set([...messages.filter((one) => !mayBeSent(one)), ...missed].map(({ offset }) => offset));
+}

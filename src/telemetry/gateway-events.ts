@@ -1,0 +1,33 @@
+// What the gateways tell, as log lines and metrics.
+
+import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** What lasts is told of at most this often. */
+const SAY_EVERY_MS = 5_000;
+
+export function gatewayEvents(logger: Logger, metrics: Metrics) {
+  const said = new Map<string, number>();
+  const nowAndThen = (what: string, say: () => void): void => {
+    const now = performance.now();
+    if (now - (said.get(what) ?? Number.NEGATIVE_INFINITY) < SAY_EVERY_MS) return;
+    said.set(what, now);
+    say();
+  };
+  return {
+    notServed: (provider: string): void =>
+      nowAndThen(`not served ${provider}`, () =>
+        logger.error({ provider }, "cases ask a provider that this process does not serve; name it in `providers`"),
+      ),
+    failed: (provider: string, op: string, error: unknown): void =>
+      logger.error({ provider, op, error }, "a provider's adapter failed; what became of the call is unknown"),
+    taken: (provider: string): void => metrics.gatewayTook(provider),
+    answered: (provider: string, result: string): void => metrics.gatewayAnswered(provider, result),
+    waitsForSchema: (lane: number, reason: string): void =>
+      nowAndThen(`schema ${lane}`, () =>
+        logger.warn({ lane, reason }, "the gateways wait for the schema registry; no command is passed over for it"),
+      ),
+    triedAgain: (lane: number, error: unknown): void =>
+      nowAndThen(`again ${lane}`, () => logger.warn({ lane, error }, "the gateways cannot reach Kafka; trying again")),
+  };
+}

@@ -1,0 +1,26 @@
+// The kinds of load that can be made up, by name.
+
+import { assert } from "../../domain/assert.ts";
+import type { Source } from "../load/pump.ts";
+import { Cards } from "./cards.ts";
+import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
+import { Mixed } from "./mixed.ts";
+import { PeerTransfers } from "./p2p.ts";
+
+type Open = (plan: GeneratePlan, parts: GenerateParts) => Source;
+
+const OPEN: ReadonlyMap<string, Open> = new Map<string, Open>([
+  ["transfers", (plan, parts) => new Transfers(plan, parts)],
+  ["p2p", (plan, parts) => new PeerTransfers(plan, parts)],
+  ["cards", (plan, parts) => new Cards(plan, parts)],
+  ["mixed", (plan, parts) => new Mixed(plan, parts)],
+]);
+
+export const PROFILES: readonly string[] = [...OPEN.keys()];
+
+/** @param name one of PROFILES */
+export function openProfile(name: string, plan: GeneratePlan, parts: GenerateParts): Source {
+  const open = OPEN.get(name);
+  assert(open !== undefined, `there is no profile ${name}`);
+  return open(plan, parts);
+}

@@ -1,0 +1,521 @@
+// The gateways without a broker: what the scripted provider says, and what a lane's gateway makes of it.
+
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { parseExpression } from "../../src/declared/cel.ts";
+import { readLocatedYaml } from "../../src/declared/yaml.ts";
+import type { Flow } from "../../src/domain/flow/flow.ts";
+import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
+import type { Located } from "../../src/domain/located.ts";
+import type { Provider } from "../../src/gateways/contract.ts";
+import { Gateways, type GatewaysParts } from "../../src/gateways/gateways.ts";
+import { LaneGateway, NOT_SERVED, type ProviderFigures } from "../../src/gateways/lane-gateway.ts";
+import { ScriptProvider } from "../../src/gateways/script.ts";
+import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
+import type { GroupOffset, InputRecord, RawRecord, TopicAdmin } from "../../src/kafka/port.ts";
+import { CardLane } from "../support/card-lane.ts";
+import { intent } from "../support/unchecked.ts";
+import { codecWith, MemoryRegistry, SCHEMAS } from "./codec-fixtures.ts";
+
+const codec = codecWith(new MemoryRegistry());
+const AN_HOUR_MICROS = 3_600_000_000n;
+
+function command(change: Partial<CommandMessage> = {}): CommandMessage {
+  const caseId = "pay_01JD3Z7Q6R8W2V5K9T0M4N1B7C";
+  return {
+    lane: 3,
+    sequence: 0n,
+    block: 1n,
+    commandId: `${caseId}/authorize/1`,
+    caseId,
+    holderId: "mer_7",
+    call: "authorize",
+    attempt: 1,
+    idempotencyKey: `${caseId}/auth/1`,
+    notAfter: BigInt(Date.now()) * 1000n + AN_HOUR_MICROS,
+    timeoutMs: 20_000,
+    payload: { amount: "1001", currency: "EUR", token: "tok_1", provider: "script", seq: "1" },
+    traceparent: null,
+    op: "card.authorize",
+    readOnly: false,
+    ...change,
+  };
+}
+
+function flowOf(name: string): Flow {
+  const text = readFileSync(new URL(`../../schemas/flows/${name}.flow.yaml`, import.meta.url), "utf8");
+  const file = readLocatedYaml(name, text);
+  const { flow, faults } = parseFlow(file.root as Located, parseExpression);
+  expect([...file.faults, ...faults]).toEqual([]);
+  return flow as Flow;
+}
+
+const TROUBLED = { seed: "s", troublePercent: 100, lateMs: 1000 };
+
+describe("the scripted provider", () => {
+  test("lets everything succeed at once without trouble", () => {
+    const provider = new ScriptProvider({ seed: "s", troublePercent: 0, lateMs: 1000 });
+    expect(provider.execute(command())).toEqual([
+      {
+        result: "approved",
+        observation: "auth/1/approved",
+        payload: { seq: "1", approved: "1001" },
+        afterMs: 0,
+        isUnasked: false,
+      },
+    ]);
+    const capture = command({ op: "card.capture", call: "capture", payload: { amount: "60", seq: "2" } });
+    expect(provider.execute(capture)[0]).toMatchObject({ result: "ok", payload: { amount: "60", seq: "2" } });
+  });
+
+  test("says the same of a key whoever is asked and how often, and another thing of another", () => {
+    const told = (seed: string, caseId: string) =>
+      JSON.stringify(new ScriptProvider({ ...TROUBLED, seed }).execute(command({ caseId })));
+    const cases = Array.from({ length: 200 }, (_, index) => `pay_${index}`);
+    for (const id of cases) expect(told("s", id)).toBe(told("s", id));
+    expect(new Set(cases.map((id) => told("s", id).replaceAll(/"afterMs":\d+/g, ""))).size).toBeGreaterThan(8);
+    expect(cases.some((id) => told("s", id) !== told("t", id))).toBe(true);
+  });
+
+  test("makes as much trouble as it was told to", () => {
+    const provider = new ScriptProvider({ ...TROUBLED, troublePercent: 30 });
+    const smooth = Array.from({ length: 5000 }, (_, index) => provider.execute(command({ caseId: `pay_${index}` })));
+    const troubled = smooth.filter((tells) => tells.length !== 1 || tells[0]?.result !== "approved");
+    expect(troubled.length / 5000).toBeGreaterThan(0.25);
+    expect(troubled.length / 5000).toBeLessThan(0.35);
+  });
+
+  test("answers only what the flows of cards take, with every field that they read", () => {
+    for (const flow of [flowOf("card"), flowOf("refund")]) {
+      for (const { name, to, results } of flow.calls) {
+        if (to.kind !== "gateway") throw new Error(`${name} goes to another holder`);
+        const seen = new Set<string>();
+        for (let attempt = 1; attempt <= 3; attempt++) {
+          for (let one = 0; one < 500; one++) {
+            const { op, readOnly } = to;
+            const asked = command({ caseId: `pay_${one}`, call: name, op, readOnly, attempt });
+            const answers = readOnly
+              ? new ScriptProvider(TROUBLED).ask(asked)
+              : new ScriptProvider(TROUBLED).execute(asked);
+            for (const answer of answers) {
+              seen.add(answer.result);
+              const event = results.find(({ result }) => result === answer.result)?.event;
+              expect(event, `${flow.name} ${name} ${answer.result}`).toBeDefined();
+              const fields = flow.events.find((shape) => shape.event === event)?.fields ?? [];
+              for (const field of fields) expect(Object.keys(answer.payload), `${event}`).toContain(field.name);
+            }
+          }
+        }
+        expect(seen.size, name).toBeGreaterThan(1);
+      }
+    }
+  });
+
+  test("knows nothing of what it is asked to do too late, nor of an operation that it has not learned", () => {
+    const provider = new ScriptProvider(TROUBLED);
+    expect(provider.ask(command())).toMatchObject([{ result: "unknown" }]);
+    expect(provider.execute(command({ op: "bank.collect" }))).toMatchObject([{ result: "unknown" }]);
+  });
+});
+
+/** Of a schema that this release has not written by. */
+const NEWER_ID = 44;
+const APPENDED_MS = 1_700_000_000_000;
+
+type Made = {
+  readonly gateway: LaneGateway;
+  readonly reports: ReportMessage[];
+  readonly said: string[];
+  readonly answered: string[];
+  give(...commands: readonly CommandMessage[]): void;
+};
+
+function makeGateway(providers: readonly Provider[], append?: () => Promise<void>, by = codec): Made {
+  const reports: ReportMessage[] = [];
+  const said: string[] = [];
+  const answered: string[] = [];
+  let next = 40n;
+  const gateway = new LaneGateway({
+    lane: 3,
+    from: { offset: next, sequence: null },
+    codec: by,
+    providers: new Map(providers.map((provider) => [provider.name, provider])),
+    append: async (_lane, records: readonly RawRecord[]) => {
+      await append?.();
+      for (const { value } of records) reports.push(await codec.decoders.report.read(value as Buffer));
+    },
+    events: {
+      notServed: (provider) => said.push(`not served ${provider}`),
+      failed: (provider, op) => said.push(`failed ${provider} ${op}`),
+      taken: () => undefined,
+      answered: (provider, result) => answered.push(`${provider} ${result}`),
+      waitsForSchema: (lane) => said.push(`waits ${lane}`),
+      triedAgain: (lane) => said.push(`tried again ${lane}`),
+    },
+    unreadable: (lane, offset) => said.push(`unreadable ${lane} ${offset}`),
+    expired: () => said.push("expired"),
+    roomFreed: () => undefined,
+  });
+  onTestFinished(() => gateway.close());
+  const give = (...commands: readonly CommandMessage[]): void => {
+    const records = commands.map((one, index) => ({
+      offset: next + BigInt(index),
+      appendedAtMs: APPENDED_MS,
+      key: Buffer.from(one.holderId),
+      value: codec.encoders.command.encode(one),
+    }));
+    const fromOffset = next;
+    next += BigInt(commands.length);
+    gateway.received({ lane: 3, topic: "commands", fromOffset, nextOffset: next, records, bytes: 1, logEnd: next });
+  };
+  return { gateway, reports, said, answered, give };
+}
+
+const answering = (name: string, ...answers: readonly { result: string; afterMs: number }[]): Provider => {
+  const told = answers.map((one) => ({ ...one, observation: one.result, payload: {}, isUnasked: one.afterMs > 0 }));
+  return { name, execute: () => told, ask: () => [{ ...(told[0] as (typeof told)[0]), result: "asked" }] };
+};
+
+describe("a lane's gateway", () => {
+  test("reports under the case's holder, call and attempt, in the order of the commands", async () => {
+    const { reports, give, gateway } = makeGateway([answering("script", { result: "approved", afterMs: 0 })]);
+    give(command(), command({ attempt: 2 }), command({ caseId: "pay_2" }));
+    await sleep(20);
+    expect(
+      reports.map(({ holderId, call, caseId, attempt, result }) => ({ holderId, call, caseId, attempt, result })),
+    ).toEqual([
+      { holderId: "mer_7", call: "authorize", caseId: command().caseId, attempt: 1, result: "approved" },
+      { holderId: "mer_7", call: "authorize", caseId: command().caseId, attempt: 2, result: "approved" },
+      { holderId: "mer_7", call: "authorize", caseId: "pay_2", attempt: 1, result: "approved" },
+    ]);
+    expect(gateway.position.offset).toBe(43n);
+    expect(gateway.isIdle).toBe(true);
+  });
+
+  test("keeps its position in front of a command of which something is still to be told", async () => {
+    const late = answering("script", { result: "unknown", afterMs: 0 }, { result: "approved", afterMs: 3_600_000 });
+    const { reports, give, gateway } = makeGateway([late]);
+    give(command());
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown"]);
+    expect(gateway.position.offset).toBe(40n);
+    gateway.hurry();
+    await sleep(20);
+    expect(reports.map(({ result, attempt }) => [result, attempt])).toEqual([
+      ["unknown", 1],
+      ["approved", 0],
+    ]);
+    expect(gateway.position.offset).toBe(41n);
+  });
+
+  test("moves its position over markers behind the last command once nothing is left to tell, and not before", async () => {
+    const late = answering("script", { result: "unknown", afterMs: 0 }, { result: "approved", afterMs: 3_600_000 });
+    const { give, gateway } = makeGateway([late]);
+    gateway.caughtUp("commands", 40n);
+    expect(gateway.position).toEqual({ offset: 40n, sequence: null });
+    give(command({ sequence: 7n }));
+    await sleep(20);
+    gateway.caughtUp("commands", 44n);
+    expect(gateway.position.offset).toBe(40n);
+    gateway.hurry();
+    await sleep(20);
+    expect(gateway.position).toEqual({ offset: 41n, sequence: 8n });
+    gateway.caughtUp("commands", 44n);
+    expect(gateway.position).toEqual({ offset: 44n, sequence: 8n });
+    gateway.caughtUp("commands", 43n); // an answer from before
+    expect(gateway.position.offset).toBe(44n);
+  });
+
+  test("keeps its position in front of what cannot be read, whatever is behind it", () => {
+    const { gateway } = makeGateway([]);
+    gateway.unreadable("commands", 40n, "the batch's checksum is wrong");
+    gateway.caughtUp("commands", 44n);
+    expect(gateway.position.offset).toBe(40n);
+  });
+
+  test("counts what is put to a provider, and not what waits behind it", async () => {
+    const hanging: Provider = { name: "hanging", execute: () => new Promise(() => undefined), ask: () => [] };
+    const { give, gateway } = makeGateway([hanging]);
+    give(...Array.from({ length: 3 }, () => command({ payload: { provider: "hanging" } })));
+    await sleep(20);
+    const figures = new Map<string, ProviderFigures>();
+    gateway.addTo(figures);
+    expect(Object.fromEntries(figures)).toEqual({ hanging: { inFlight: 1, sinceMs: APPENDED_MS } });
+  });
+
+  test("halts its lane for a batch that cannot be read", () => {
+    const { gateway, said } = makeGateway([]);
+    gateway.unreadable("commands", 40n, "the batch's checksum is wrong");
+    expect(said).toEqual(["unreadable 3 40"]);
+    expect(gateway.position.offset).toBe(40n);
+  });
+
+  test("keeps its position in front of what could not be appended", async () => {
+    const refused = (): Promise<void> => Promise.reject(new Error("stopped"));
+    const { give, gateway, said } = makeGateway([answering("script", { result: "ok", afterMs: 0 })], refused);
+    give(command());
+    await sleep(20);
+    expect(said).toEqual(["tried again 3"]);
+    expect(gateway.position.offset).toBe(40n);
+  });
+
+  test("only asks about a command behind its deadline, and about one that only asks", async () => {
+    const { reports, give } = makeGateway([answering("script", { result: "done", afterMs: 0 })]);
+    give(command({ notAfter: BigInt(Date.now() - 1) * 1000n }), command({ readOnly: true }));
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["asked", "asked"]);
+  });
+
+  test("makes the calls of a backlog that is older than their timeout, while their keys are known", async () => {
+    const lane = new CardLane();
+    const decidedMs = Date.now() - 3_600_000;
+    for (const holderId of ["mer_1", "mer_2"]) {
+      const amount = { currency: "EUR", scale: 2, minor: "1001" };
+      const payment = { type: "payment_create", method: "card", provider: "script", tokenRef: "tok_1", amount };
+      lane.decide([intent(holderId, payment.type, { ...payment, settlementCurrency: "EUR" })], decidedMs, decidedMs);
+    }
+    const waited = lane.commands.map(({ notAfterMicros: notAfter, ...one }) => ({
+      ...one,
+      lane: 3,
+      block: 1n,
+      notAfter,
+    }));
+    expect(waited.map(({ call, timeoutMs }) => [call, timeoutMs])).toEqual([
+      ["authorize", 20_000],
+      ["authorize", 20_000],
+    ]);
+    const { reports, give } = makeGateway([answering("script", { result: "approved", afterMs: 0 })]);
+    give(...waited);
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["approved", "approved"]);
+  });
+
+  test("waits for a provider no longer than the call says, and goes on with the next command", async () => {
+    const never = new Promise<never>(() => undefined);
+    const slow: Provider = { name: "slow", execute: () => never, ask: () => [] };
+    const { reports, give, gateway } = makeGateway([slow, answering("script", { result: "approved", afterMs: 0 })]);
+    give(command({ payload: { provider: "slow" }, timeoutMs: 30 }), command());
+    await sleep(10);
+    expect(reports).toEqual([]);
+    await sleep(60);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown", "approved"]);
+    expect(gateway.position.offset).toBe(42n);
+  });
+
+  test("calls unknown what a provider that is not served, or one that fails, would have said", async () => {
+    const failing: Provider = {
+      name: "failing",
+      execute: () => Promise.reject(new Error("no")),
+      ask: () => {
+        throw new Error("no");
+      },
+    };
+    const { reports, give, said, gateway } = makeGateway([failing]);
+    give(command(), command({ payload: { provider: "failing" } }));
+    give(command({ payload: { provider: "failing" }, readOnly: true }));
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown", "unknown", "unknown"]);
+    expect(said).toEqual(["not served script", "failed failing card.authorize", "failed failing card.authorize"]);
+    expect(gateway.position.offset).toBe(43n);
+  });
+
+  test("tells all that came before what cannot be read, late answers too, and halts its lane then", async () => {
+    let append: () => void = () => undefined;
+    const appended = new Promise<void>((resolve) => (append = resolve));
+    const late = answering("script", { result: "unknown", afterMs: 0 }, { result: "approved", afterMs: 3_600_000 });
+    const { reports, give, said, gateway } = makeGateway([late], () => appended);
+    give(command());
+    gateway.unreadable("commands", 41n, "the batch's checksum is wrong");
+    await sleep(20);
+    expect([said, gateway.position.offset]).toEqual([[], 40n]);
+    append();
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown", "approved"]);
+    expect([said, gateway.position.offset]).toEqual([["unreadable 3 41"], 41n]);
+  });
+
+  test("halts its lane for bytes that are no command, and puts nothing behind them to anybody", async () => {
+    const { reports, give, said, gateway } = makeGateway([answering("script", { result: "ok", afterMs: 0 })]);
+    give(command());
+    await sleep(20);
+    const records = [{ offset: 41n, appendedAtMs: 0, key: null, value: Buffer.from("rubbish") }];
+    gateway.received({ lane: 3, topic: "c", fromOffset: 41n, nextOffset: 42n, records, bytes: 1, logEnd: 42n });
+    give(command());
+    await sleep(20);
+    expect(gateway.hasRoom()).toBe(false);
+    expect(said).toEqual(["unreadable 3 41"]);
+    expect(reports).toHaveLength(1);
+    expect(gateway.position.offset).toBe(41n);
+  });
+
+  test("waits for a schema that the registry does not give out, and passes over nothing for it", async () => {
+    const registry = new MemoryRegistry();
+    registry.schemas.set(NEWER_ID, new Error("registry away"));
+    const value = codec.encoders.command.encode(command());
+    value.writeInt32BE(NEWER_ID, 1);
+    const provider = answering("script", { result: "ok", afterMs: 0 });
+    const { reports, said, gateway } = makeGateway([provider], undefined, codecWith(registry));
+    const records = [{ offset: 40n, appendedAtMs: APPENDED_MS, key: null, value }];
+    gateway.received({ lane: 3, topic: "c", fromOffset: 40n, nextOffset: 41n, records, bytes: 1, logEnd: 41n });
+    await sleep(50);
+    expect(gateway.schemaWaitSinceMs).not.toBeNull();
+    expect([said, reports.length, gateway.position.offset]).toEqual([["waits 3"], 0, 40n]);
+    registry.schemas.set(NEWER_ID, SCHEMAS.command);
+    await sleep(400);
+    expect([gateway.schemaWaitSinceMs, reports.length, gateway.position.offset]).toEqual([null, 1, 41n]);
+  });
+
+  test("tells by provider what is not told yet, and since when nothing is", async () => {
+    let answer: (told: readonly []) => void = () => undefined;
+    const slow: Provider = { name: "slow", execute: () => new Promise((resolve) => (answer = resolve)), ask: () => [] };
+    const late = answering("script", { result: "unknown", afterMs: 0 }, { result: "approved", afterMs: 3_600_000 });
+    const { give, gateway, answered } = makeGateway([slow, late]);
+    const figures = () => {
+      const found = new Map<string, ProviderFigures>();
+      gateway.addTo(found);
+      return Object.fromEntries(found);
+    };
+    give(command(), command({ payload: { provider: "nobody" } }), command({ payload: { provider: "slow" } }));
+    await sleep(20);
+    expect(figures()).toEqual({
+      script: { inFlight: 1, sinceMs: null },
+      slow: { inFlight: 1, sinceMs: APPENDED_MS },
+    });
+    expect(answered).toEqual(["script unknown", `${NOT_SERVED} unknown`]);
+    answer([]);
+    await sleep(20);
+    expect(figures()).toEqual({ script: { inFlight: 1, sinceMs: null } });
+    gateway.hurry();
+    await sleep(20);
+    expect(figures()).toEqual({});
+    expect(answered.at(-1)).toBe("script approved");
+  });
+});
+
+describe("the gateways of a process", () => {
+  function makeGateways(admin: Partial<TopicAdmin>, more: Partial<GatewaysParts> = {}) {
+    const halted: unknown[] = [];
+    const opened: unknown[] = [];
+    const said: string[] = [];
+    const gateways = new Gateways({
+      kafka: { brokers: [], clientId: "test", log: () => undefined },
+      reader: {
+        open: (lane, offsets) => void opened.push([lane, ...offsets]),
+        close: () => undefined,
+        wake: () => undefined,
+        silentMs: () => 0,
+        stop: async () => undefined,
+      },
+      admin: { publishGroupOffsets: async () => undefined, ...admin } as TopicAdmin,
+      codec,
+      providers: [answering("script")],
+      commandsTopic: "commands",
+      reportsTopic: "reports",
+      group: "group",
+      events: {
+        taken: () => undefined,
+        answered: () => undefined,
+        notServed: () => undefined,
+        failed: () => undefined,
+        waitsForSchema: () => undefined,
+        triedAgain: (lane) => void said.push(`tried again ${lane}`),
+      },
+      publishedTo: async () => 0n,
+      ...more,
+      halt: (lane, evidence) => void halted.push([lane, evidence]),
+    });
+    onTestFinished(() => gateways.stop(0));
+    return { gateways, halted, opened, said };
+  }
+
+  const firstLeft = (value: Buffer | null): InputRecord => ({ offset: 42n, appendedAtMs: 0, key: null, value });
+  const inLog = (sequence: bigint): InputRecord => firstLeft(codec.encoders.command.encode(command({ sequence })));
+  /** What becomes of a lane whose log begins at 41, which ends at 50. */
+  async function opened(known: GroupOffset | null, left: InputRecord | null, low = 41n) {
+    const made = makeGateways(
+      { groupOffset: async () => known, bounds: async () => ({ low, end: 50n }), first: async () => left },
+      { publishedTo: async () => 6n },
+    );
+    await made.gateways.open(3);
+    return { from: made.opened, halted: made.halted };
+  }
+
+  test.for<[string, GroupOffset | null, InputRecord | null, bigint]>([
+    ["where they were", { offset: 45n, note: "5" }, null, 45n],
+    ["at the first that is left", { offset: 41n, note: "" }, null, 41n],
+    ["behind markers that left the log", { offset: 40n, note: "5" }, inLog(5n), 41n],
+    ["behind what comes again", { offset: 40n, note: "5" }, inLog(3n), 41n],
+    ["behind all that was published, of which nothing is left", { offset: 40n, note: "6" }, null, 41n],
+    ["at the lane's first command", null, inLog(0n), 41n],
+    ["in a log that was made anew", { offset: 60n, note: "5" }, inLog(5n), 41n],
+  ])("go on %s", async ([, known, left, from]) => {
+    expect(await opened(known, left)).toEqual({ from: [[3, ["commands", from]]], halted: [] });
+  });
+
+  test("go on at the first record of a log that nothing has left, whatever was known of it", async () => {
+    const atFirst = { from: [[3, ["commands", 0n]]], halted: [] };
+    expect(await opened(null, inLog(7n), 0n)).toEqual(atFirst);
+    expect(await opened({ offset: 60n, note: "5" }, inLog(7n), 0n)).toEqual(atFirst);
+  });
+
+  test("keep with the position which command is the first that is not done", async () => {
+    const marked: unknown[] = [];
+    const { gateways } = makeGateways({
+      groupOffset: async () => ({ offset: 40n, note: "5" }),
+      bounds: async () => ({ low: 41n, end: 50n }),
+      first: async () => inLog(5n),
+      publishGroupOffsets: async (group, offsets) => void marked.push([group, ...offsets]),
+    });
+    await gateways.open(3);
+    await gateways.stop(0);
+    expect(marked).toEqual([["group", { topic: "commands", partition: 3, offset: 41n, note: "5" }]]);
+  });
+
+  test.for<[string, GroupOffset | null, InputRecord | null, bigint, string]>([
+    ["the next that is left is a later one", { offset: 40n, note: "5" }, inLog(6n), 40n, "commands 5 to 5 are gone"],
+    ["more was published and nothing is left", { offset: 40n, note: "5" }, null, 40n, "commands 5 to 5 are gone"],
+    ["what is left is no command", { offset: 40n, note: "5" }, firstLeft(null), 40n, "what is left is no command"],
+    ["it has no form", { offset: 40n, note: "5" }, firstLeft(Buffer.from("x")), 40n, "what is left is no command"],
+    ["somebody else set the position", { offset: 40n, note: "" }, inLog(5n), 40n, "commands 0 to 4 are gone"],
+    ["no position is known", null, inLog(5n), 41n, "commands 0 to 4 are gone"],
+    ["no position is known and nothing is left", null, null, 41n, "commands 0 to 5 are gone"],
+  ])("halt a lane whose commands left the log before they were done: %s", async ([, known, left, offset, gone]) => {
+    const reason = `the log begins at 41: ${gone}, and nothing says that they are done`;
+    const evidence = { topic: "commands", partition: 3, offset, group: "group", reason };
+    expect(await opened(known, left)).toEqual({ from: [], halted: [[3, evidence]] });
+  });
+
+  test("are not ready when a lane's commands cannot be read for long, and say of which", async () => {
+    vi.useFakeTimers({ toFake: ["performance", "setTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    let isAway = true;
+    const { gateways, opened, said } = makeGateways({
+      groupOffset: async () => {
+        if (isAway) throw new Error("away");
+        return { offset: 41n, note: "" };
+      },
+      bounds: async () => ({ low: 41n, end: 50n }),
+    });
+    const opening = gateways.open(3);
+    await sleep0();
+    expect([said.length, gateways.reasons()]).toEqual([1, []]);
+    vi.advanceTimersByTime(6_000);
+    expect(gateways.reasons()).toEqual(["the commands of lane 3 cannot be read"]);
+    gateways.close(3);
+    expect(gateways.reasons()).toEqual([]);
+    isAway = false;
+    await gateways.open(3);
+    expect([opened, gateways.reasons()]).toEqual([[[3, ["commands", 41n]]], []]);
+    void opening;
+  });
+
+  test("tell of every provider that they serve, and of those that they do not as one", () => {
+    const { gateways } = makeGateways({});
+    const none = { inFlight: 0, sinceMs: null };
+    expect(Object.fromEntries(gateways.figures())).toEqual({ script: none, [NOT_SERVED]: none });
+  });
+});
+
+/** What is waiting to run has run. */
+const sleep0 = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
