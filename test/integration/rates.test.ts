@@ -284,11 +284,17 @@ test("a version that is being written lets no other be numbered before it is the
   const opened = new Promise<void>((resolve) => {
     gate.open = resolve;
   });
+  let tellWritten = (): void => undefined;
+  const written = new Promise<void>((resolve) => {
+    tellWritten = resolve;
+  });
   const first = writingRates(one, async (writer) => {
     const version = await writer.write([row("SEK")]);
+    tellWritten();
     await opened;
     return version;
   });
+  await Promise.race([written, first]); // Else the other may come first, and rightly be numbered before it.
   const second = writingRates(other, (writer) => writer.write([row("NOK")]));
   await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 300))]);
   gate.open();
