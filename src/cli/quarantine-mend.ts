@@ -2,6 +2,7 @@
 // afterwards by the intake itself.
 
 import type { Currencies } from "../domain/currencies.ts";
+import { INTENT_TEXTS } from "../domain/intent.ts";
 import type { IntentMessage, MoneyMessage } from "../kafka/codec-messages.ts";
 import { parseTime } from "../workload/intents-time.ts";
 
@@ -10,31 +11,8 @@ export type Edit = { readonly field: string; readonly value: string | null };
 
 type Mended = { -readonly [Field in keyof IntentMessage]: IntentMessage[Field] };
 
-const TEXTS = [
-  "sourceId",
-  "idempotencyKey",
-  "account",
-  "currency",
-  "change",
-  "from",
-  "to",
-  "reference",
-  "correlationId",
-  "causationId",
-  "traceparent",
-  "method",
-  "captureMode",
-  "tokenRef",
-  "provider",
-  "tenant",
-  "settlementCurrency",
-  "quoteId",
-  "fxBasis",
-  "side",
-  "decision",
-  "principal",
-  "reason",
-] as const;
+// A retry keeps its case id.
+const TEXTS = INTENT_TEXTS.filter((field) => field !== "caseId");
 type TextField = (typeof TEXTS)[number];
 
 export const EDITABLE = `type, holderId, ${TEXTS.join(", ")}, amount.minor, amount.currency, amount.scale, floorMinor (digits or none), final, lockSeconds, occurredAt, metadata.KEY`;

@@ -47,6 +47,35 @@ export type Intent = {
   readonly reason: string | null;
 };
 
+/** The texts that an intent may leave out, in the order of its schema; `floorMinor` is an amount. Who reads, mends or
+ *  searches texts goes by this list, so that none is forgotten by one of them. */
+export const INTENT_TEXTS = [
+  "caseId",
+  "sourceId",
+  "idempotencyKey",
+  "account",
+  "currency",
+  "change",
+  "from",
+  "to",
+  "reference",
+  "correlationId",
+  "causationId",
+  "traceparent",
+  "method",
+  "captureMode",
+  "tokenRef",
+  "provider",
+  "tenant",
+  "settlementCurrency",
+  "quoteId",
+  "fxBasis",
+  "side",
+  "decision",
+  "principal",
+  "reason",
+] as const;
+
 /** What a flow finds in a field of an intent. An amount's minor units are of the amount's own currency. */
 export type IntentValue =
   | { readonly kind: "money" | "currency" | "text" | "bool" | "int" }

@@ -6,6 +6,7 @@ import { CARD_REMEDY, cardFieldOf } from "../domain/cards/fields.ts";
 import { holdsCardNumber, maskCardNumbers } from "../domain/cards/numbers.ts";
 import type { Currencies } from "../domain/currencies.ts";
 import { deriveCaseId, formatCaseId } from "../domain/ids.ts";
+import { INTENT_TEXTS } from "../domain/intent.ts";
 import type { IntentMessage, MoneyMessage } from "../kafka/codec-messages.ts";
 import { parseTime } from "./intents-time.ts";
 
@@ -27,34 +28,8 @@ export type ParsedLine =
 /** A line longer than this cannot be one message: a broker takes 1,048,588 bytes. */
 export const LINE_CHARS_MAX = 1_000_000;
 
-const NULLABLE_TEXTS = [
-  "caseId",
-  "sourceId",
-  "idempotencyKey",
-  "account",
-  "currency",
-  "change",
-  "from",
-  "to",
-  "reference",
-  "correlationId",
-  "causationId",
-  "traceparent",
-  "method",
-  "captureMode",
-  "tokenRef",
-  "provider",
-  "tenant",
-  "settlementCurrency",
-  "quoteId",
-  "fxBasis",
-  "side",
-  "decision",
-  "principal",
-  "reason",
-] as const;
 const OTHERS = ["type", "holderId", "floorMinor", "amount", "final", "metadata", "occurredAt", "lockSeconds"] as const;
-const FIELDS: ReadonlySet<string> = new Set([...OTHERS, ...NULLABLE_TEXTS]);
+const FIELDS: ReadonlySet<string> = new Set([...OTHERS, ...INTENT_TEXTS]);
 const SCALE_MAX = 2 ** 31 - 1;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -159,7 +134,7 @@ class LineReader {
     return typeof value === "string" ? value : this.#fault(field, value, "a string", "");
   }
 
-  nullableText(field: (typeof NULLABLE_TEXTS)[number]): string | null {
+  nullableText(field: (typeof INTENT_TEXTS)[number]): string | null {
     const value = this.#own(field);
     if (value === undefined || value === null || typeof value === "string") return value ?? null;
     return this.#fault(field, value, "a string or null", null);

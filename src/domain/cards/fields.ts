@@ -2,39 +2,13 @@
 // ids, whose digits are chance.
 
 import { parseCaseId } from "../ids.ts";
+import { INTENT_TEXTS } from "../intent.ts";
 import { holdsCardNumber } from "./numbers.ts";
 import { NUMBER_DIGITS_MIN } from "./schemes.ts";
 import { holdsCardSecret } from "./secrets.ts";
 
 /** Every text of an intent besides its amount's currency and its metadata. */
-const TEXT_FIELDS = [
-  "type",
-  "holderId",
-  "caseId",
-  "sourceId",
-  "idempotencyKey",
-  "account",
-  "currency",
-  "change",
-  "from",
-  "to",
-  "reference",
-  "correlationId",
-  "causationId",
-  "traceparent",
-  "method",
-  "captureMode",
-  "tokenRef",
-  "provider",
-  "tenant",
-  "settlementCurrency",
-  "quoteId",
-  "fxBasis",
-  "side",
-  "decision",
-  "principal",
-  "reason",
-] as const;
+const TEXT_FIELDS = ["type", "holderId", ...INTENT_TEXTS] as const;
 type TextField = (typeof TEXT_FIELDS)[number];
 
 export type TextsOfIntent = Readonly<Record<TextField, string | null>> & {
