@@ -1,7 +1,5 @@
-// What can become of an operation at the provider `script`: what it tells on its own, and what it says when asked.
-
-/** Which operation: authorization, increment, capture, void, refund. */
-export type Family = "auth" | "inc" | "cap" | "void" | "refund";
+// What can become of an operation at the provider `script`: what it tells on its own, and what it says when asked. The
+// stories themselves are in a file for each kind of payment.
 
 /** `says` is a result, with a detail behind a colon. */
 export type Tell = { readonly says: string; readonly isLate?: true; readonly isUnasked?: true };
@@ -14,74 +12,19 @@ export type Story = {
   readonly asked: readonly string[];
 };
 
-const tells = (weight: number, says: string, asked: readonly string[] = [says]): Story => ({
+/** Operations that are about one and the same thing: those that do it and those that ask about it have one story. */
+export type Family = {
+  readonly name: string;
+  readonly ops: readonly string[];
+  /** when nothing goes wrong */
+  readonly smooth: Story;
+  readonly stories: readonly Story[];
+};
+
+export const tells = (weight: number, says: string, asked: readonly string[] = [says]): Story => ({
   weight,
   tells: [{ says }],
   asked,
 });
-const late = (says: string): Tell => ({ says, isLate: true });
-const unasked = (says: string): Tell => ({ says, isLate: true, isUnasked: true });
-
-/** Nothing goes wrong. */
-export const SMOOTH: Readonly<Record<Family, Story>> = {
-  auth: tells(1, "approved"),
-  inc: tells(1, "approved"),
-  cap: tells(1, "ok"),
-  void: tells(1, "ok"),
-  refund: tells(1, "completed"),
-};
-
-export const STORIES: Readonly<Record<Family, readonly Story[]>> = {
-  auth: [
-    tells(20, "declined:insufficient_funds"),
-    tells(15, "declined:issuer_unavailable"),
-    // The customer confirms, or walks away.
-    { weight: 15, tells: [{ says: "action" }, unasked("action_done")], asked: ["unknown", "approved"] },
-    tells(5, "action", ["not_found"]),
-    tells(12, "unknown", ["unknown", "approved"]),
-    tells(8, "unknown", ["not_found"]),
-    { weight: 8, tells: [{ says: "unknown" }, late("approved")], asked: ["unknown", "unknown", "approved"] },
-    { weight: 6, tells: [{ says: "approved" }, late("approved")], asked: ["approved"] },
-    tells(5, "approved:half"),
-    // Failed for us, and approved after all.
-    { weight: 6, tells: [{ says: "declined" }, unasked("approved")], asked: ["approved"] },
-  ],
-  inc: [
-    tells(40, "declined"),
-    tells(30, "unknown", ["unknown", "approved"]),
-    tells(15, "unknown", ["declined"]),
-    { weight: 15, tells: [late("approved")], asked: ["approved"] },
-  ],
-  cap: [
-    tells(20, "rejected"),
-    tells(20, "unknown", ["unknown", "ok"]),
-    tells(12, "unknown", ["rejected"]),
-    { weight: 14, tells: [{ says: "unknown" }, late("ok")], asked: ["unknown", "unknown", "ok"] },
-    { weight: 14, tells: [{ says: "ok" }, late("ok")], asked: ["ok"] },
-    // In the wrong order.
-    { weight: 12, tells: [{ says: "ok" }, late("unknown")], asked: ["ok"] },
-    // Nobody ever learns, or something else was captured: a person decides.
-    tells(4, "unknown"),
-    tells(4, "ok:less"),
-  ],
-  void: [
-    tells(30, "unknown", ["unknown", "ok"]),
-    tells(15, "rejected"),
-    tells(10, "unknown", ["rejected"]),
-    { weight: 20, tells: [{ says: "ok" }, late("ok")], asked: ["ok"] },
-    { weight: 25, tells: [late("ok")], asked: ["ok"] },
-  ],
-  refund: [
-    { weight: 30, tells: [{ says: "accepted" }, unasked("completed")], asked: ["completed"] },
-    { weight: 14, tells: [{ says: "accepted" }, unasked("failed")], asked: ["failed"] },
-    tells(14, "rejected"),
-    tells(12, "unknown", ["unknown", "completed"]),
-    tells(8, "unknown", ["rejected"]),
-    { weight: 8, tells: [{ says: "completed" }, unasked("failed:closed_account")], asked: ["completed"] },
-    // In the wrong order.
-    { weight: 8, tells: [{ says: "completed" }, unasked("accepted")], asked: ["completed"] },
-    // Failed for us, and paid after all.
-    { weight: 4, tells: [{ says: "rejected" }, unasked("completed")], asked: ["completed"] },
-    tells(2, "unknown"),
-  ],
-};
+export const late = (says: string): Tell => ({ says, isLate: true });
+export const unasked = (says: string): Tell => ({ says, isLate: true, isUnasked: true });

@@ -2,12 +2,13 @@
 //
 // It remembers nothing: what it says of a key is drawn from the key itself and a seed, so a repeat, another instance and a
 // restart get the same answer. Without trouble every operation succeeds at once. With trouble, a share of them has a story
-// of its own (script-stories.ts): declined, unknown and then found out, told late, twice or in the wrong order.
+// of its own (script-stories-*.ts): declined, unknown and then found out, told late, twice or in the wrong order.
 
 import { createHash } from "node:crypto";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
 import { type Answer, type Provider, unknownAnswer } from "./contract.ts";
-import { type Family, SMOOTH, STORIES, type Story, type Tell } from "./script-stories.ts";
+import type { Family, Story, Tell } from "./script-stories.ts";
+import { CARD_FAMILIES } from "./script-stories-card.ts";
 
 export type ScriptSettings = {
   readonly seed: string;
@@ -17,18 +18,9 @@ export type ScriptSettings = {
   readonly lateMs: number;
 };
 
-const FAMILIES: Readonly<Record<string, Family>> = {
-  "card.authorize": "auth",
-  "card.auth_status": "auth",
-  "card.increment": "inc",
-  "card.increment_status": "inc",
-  "card.capture": "cap",
-  "card.capture_status": "cap",
-  "card.void": "void",
-  "card.void_status": "void",
-  "card.refund": "refund",
-  "card.refund_status": "refund",
-};
+const FAMILIES: ReadonlyMap<string, Family> = new Map(
+  [...CARD_FAMILIES].flatMap((family) => family.ops.map((op) => [op, family])),
+);
 
 export class ScriptProvider implements Provider {
   readonly name = "script";
@@ -39,7 +31,7 @@ export class ScriptProvider implements Provider {
   }
 
   execute(command: CommandMessage): readonly Answer[] {
-    const family = FAMILIES[command.op];
+    const family = FAMILIES.get(command.op);
     if (family === undefined) return [unknownAnswer(command)];
     const { story, lateMs } = this.#storyOf(command, family);
     return story.tells.map((tell) => answerOf(command, family, tell, lateMs));
@@ -48,7 +40,7 @@ export class ScriptProvider implements Provider {
   /** What a status query is told by its attempt; the last of the list for ever. Of an operation that is asked about
    *  because it came too late nothing is known: it may have been done before. */
   ask(command: CommandMessage): readonly Answer[] {
-    const family = FAMILIES[command.op];
+    const family = FAMILIES.get(command.op);
     if (family === undefined || !command.readOnly) return [unknownAnswer(command)];
     const { asked } = this.#storyOf(command, family).story;
     const told = asked[Math.min(command.attempt, asked.length) - 1] as string;
@@ -57,13 +49,13 @@ export class ScriptProvider implements Provider {
 
   #storyOf(command: CommandMessage, family: Family): { story: Story; lateMs: number } {
     const { seed, troublePercent, lateMs } = this.#settings;
-    if (troublePercent === 0) return { story: SMOOTH[family], lateMs };
-    const key = `${seed} ${command.caseId} ${family} ${command.payload["seq"] ?? ""}`;
+    if (troublePercent === 0) return { story: family.smooth, lateMs };
+    const key = `${seed} ${command.caseId} ${family.name} ${command.payload["seq"] ?? ""}`;
     const drawn = createHash("sha256").update(key).digest();
-    if (drawn.readUInt32BE(0) % 100 >= troublePercent) return { story: SMOOTH[family], lateMs };
+    if (drawn.readUInt32BE(0) % 100 >= troublePercent) return { story: family.smooth, lateMs };
     // Between a half and three halves, so that what is late overtakes and is overtaken.
     const spread = 0.5 + (drawn.readUInt32BE(8) % 1000) / 1000;
-    return { story: pick(STORIES[family], drawn.readUInt32BE(4)), lateMs: Math.round(lateMs * spread) };
+    return { story: pick(family.stories, drawn.readUInt32BE(4)), lateMs: Math.round(lateMs * spread) };
   }
 }
 
@@ -84,14 +76,14 @@ function answerOf(command: CommandMessage, family: Family, tell: Tell, lateMs: n
   const seq = command.payload["seq"] ?? "0";
   return {
     result,
-    observation: isFact ? `${family}/${seq}/${tell.says}` : `${command.call}/${command.attempt}/${result}`,
+    observation: isFact ? `${family.name}/${seq}/${tell.says}` : `${command.call}/${command.attempt}/${result}`,
     payload: payloadOf(command, result, detail),
     afterMs: tell.isLate === true ? lateMs : 0,
     isUnasked: tell.isUnasked === true,
   };
 }
 
-/** @param detail of the result: `half` of an approval, `less` of a capture, else the reason */
+/** @param detail of the result: `half` of an approval, `less` of what was captured, else the reason */
 function payloadOf(command: CommandMessage, result: string, detail: string): Record<string, string> {
   const { amount = "0", seq = "0" } = command.payload;
   switch (result) {
