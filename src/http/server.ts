@@ -1,0 +1,122 @@
+// An HTTP server that hands on requests with their raw bytes: what operators, payment providers and the sandbox's clients
+// ask. The only file that knows fastify.
+
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+
+export type HttpRequest = {
+  readonly method: string;
+  /** without the query */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** what the path's `:names` stand for */
+  readonly params: Readonly<Record<string, string>>;
+  /** names in small letters; one that came twice is left out, because two readings of it are possible */
+  readonly headers: Readonly<Record<string, string>>;
+  /** as they came, whatever their content type */
+  readonly body: Buffer;
+  /** Breaks the connection; whatever is answered then is not sent. */
+  cut(): void;
+};
+
+export type HttpReply = {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+};
+
+export type HttpRoute = {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** `/v1/charges/:txid` */
+  readonly path: string;
+  readonly handle: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+};
+
+export type HttpServerSettings = {
+  readonly host: string;
+  /** 0 takes a free one */
+  readonly port: number;
+  readonly routes: readonly HttpRoute[];
+  /** a longer body is answered 413 and not read; 0 takes none */
+  readonly bodyBytesMax: number;
+  /** how long a request may take to arrive */
+  readonly requestMs: number;
+};
+
+export type HttpServer = {
+  readonly port: number;
+  /** Stops listening and cuts open connections. */
+  close(): Promise<void>;
+};
+
+/** The address cannot be listened on: taken, not ours, or not permitted. `code` is that of the operating system. */
+export class CannotListen extends Error {
+  override name = "CannotListen";
+  readonly code: string;
+
+  constructor(address: string, code: string) {
+    super(`cannot listen on ${address} (${code})`);
+    this.code = code;
+  }
+}
+
+/** @throws CannotListen */
+export async function startHttpServer(settings: HttpServerSettings): Promise<HttpServer> {
+  const { host, port, routes, bodyBytesMax, requestMs } = settings;
+  const server = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    trustProxy: false,
+    bodyLimit: Math.max(1, bodyBytesMax),
+    requestTimeout: requestMs,
+  });
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  for (const route of routes) addRoute(server, route);
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    await server.close();
+    throw new CannotListen(`${host}:${port}`, (error as NodeJS.ErrnoException).code ?? String(error));
+  }
+  const address = server.server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : port,
+    close: () => server.close(),
+  };
+}
+
+function addRoute(server: FastifyInstance, { method, path, handle }: HttpRoute): void {
+  server.route({
+    method,
+    url: path,
+    handler: async (request, reply) => send(reply, await handle(requestOf(request, reply))),
+  });
+}
+
+function send(reply: FastifyReply, { status, headers = {}, body }: HttpReply): FastifyReply {
+  return reply.code(status).headers(headers).send(body);
+}
+
+function requestOf(request: FastifyRequest, reply: FastifyReply): HttpRequest {
+  const { pathname, searchParams } = new URL(request.url, "http://localhost");
+  return {
+    method: request.method,
+    path: pathname,
+    query: searchParams,
+    params: request.params as Record<string, string>,
+    headers: plainHeaders(request),
+    body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+    cut: () => {
+      reply.hijack();
+      request.raw.socket.destroy();
+    },
+  };
+}
+
+function plainHeaders(request: FastifyRequest): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, values] of Object.entries(request.raw.headersDistinct)) {
+    if (values?.length === 1) found[name] = values[0] as string;
+  }
+  return found;
+}

@@ -1,0 +1,81 @@
+// The HTTP server as its clients meet it: raw bytes, limits, and headers of which there is one reading.
+
+import { request } from "node:http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CannotListen, type HttpRequest, type HttpServer, startHttpServer } from "../../src/http/server.ts";
+
+let server: HttpServer;
+const seen: HttpRequest[] = [];
+const SETTINGS = { host: "127.0.0.1", port: 0, bodyBytesMax: 64, requestMs: 1_000 };
+
+beforeAll(async () => {
+  server = await startHttpServer({
+    ...SETTINGS,
+    routes: [
+      {
+        method: "POST",
+        path: "/take/:name",
+        handle: (one) => {
+          seen.push(one);
+          if (one.params["name"] === "cut") one.cut();
+          return { status: 202, headers: { "content-type": "text/plain" }, body: one.params["name"] ?? "" };
+        },
+      },
+    ],
+  });
+});
+afterAll(() => server?.close());
+
+const at = (path: string): string => `http://127.0.0.1:${server.port}${path}`;
+
+test("hands on the bytes as they came, whatever their content type says, with path and query", async () => {
+  const bytes = Buffer.from('{"a" : 1,\xff}', "latin1");
+  for (const type of ["application/json", "text/plain", "image/png"]) {
+    const headers = { "content-type": type };
+    const answer = await fetch(at("/take/it?key=a%2Fb"), { method: "POST", body: bytes, headers });
+    expect([answer.status, await answer.text()]).toEqual([202, "it"]);
+    const one = seen.at(-1) as HttpRequest;
+    expect(one.body.equals(bytes)).toBe(true);
+    expect([one.path, one.query.get("key")]).toEqual(["/take/it", "a/b"]);
+  }
+});
+
+test("takes no body that is longer than it may be, and knows no path that is not there", async () => {
+  const before = seen.length;
+  expect((await fetch(at("/take/it"), { method: "POST", body: "x".repeat(65) })).status).toBe(413);
+  expect((await fetch(at("/other"), { method: "POST", body: "x" })).status).toBe(404);
+  expect(seen.length).toBe(before);
+});
+
+test("breaks a connection when it is told to", async () => {
+  await expect(fetch(at("/take/cut"), { method: "POST", body: "x" })).rejects.toThrow();
+});
+
+test("leaves out a header that came twice", async () => {
+  await new Promise<void>((resolve, reject) => {
+    const headers = [
+      "Host",
+      "localhost",
+      "X-Signature",
+      "one",
+      "X-Signature",
+      "two",
+      "X-Other",
+      "three",
+      "Content-Length",
+      "0",
+    ];
+    const sent = request(at("/take/twice"), { method: "POST", headers }, (answer) => {
+      answer.resume().on("end", resolve);
+    });
+    sent.on("error", reject).end();
+  });
+  expect(seen.at(-1)?.headers["x-signature"]).toBeUndefined();
+  expect(seen.at(-1)?.headers["x-other"]).toBe("three");
+});
+
+test("says why it cannot listen", async () => {
+  const again = startHttpServer({ ...SETTINGS, port: server.port, routes: [] });
+  await expect(again).rejects.toThrow(CannotListen);
+  await expect(again).rejects.toThrow(/EADDRINUSE/);
+});
