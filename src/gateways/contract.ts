@@ -28,6 +28,8 @@ export type Answer = {
 export interface Provider {
   /** as the chart of accounts names it, and `data.provider` of a case */
   readonly name: string;
+  /** how many of its calls may be on their way at once, in this process; left out where it answers in process */
+  readonly callsMax?: number;
   /** Does it, unless its idempotency key is done already. */
   execute(command: CommandMessage): readonly Answer[] | Promise<readonly Answer[]>;
   /** Says what is known of it and sets nothing going. */
@@ -36,8 +38,12 @@ export interface Provider {
 
 export const UNKNOWN = "unknown";
 
-/** For how long a provider is waited for where the command says nothing. */
 const PATIENCE_MS = 30_000;
+
+/** For how long a provider is waited for. */
+export function patienceMs({ timeoutMs }: Pick<CommandMessage, "timeoutMs">): number {
+  return timeoutMs || PATIENCE_MS;
+}
 
 /** @returns whether a provider may do what the command says, or only be asked about it */
 export function mayExecute(command: CommandMessage, nowMs: number): boolean {
@@ -45,7 +51,7 @@ export function mayExecute(command: CommandMessage, nowMs: number): boolean {
 }
 
 /** What is said of a command whose provider takes longer than the call's timeout is that it is not known: behind it the
- *  lane's other commands wait. What the provider says later nobody listens to; the case asks again.
+ *  case's other commands wait. What the provider says later nobody listens to; the case asks again.
  *  @throws whatever the provider's adapter threw in time */
 export async function inTime(
   command: CommandMessage,
@@ -53,7 +59,7 @@ export async function inTime(
 ): Promise<readonly Answer[]> {
   let timer: NodeJS.Timeout | undefined;
   const impatience = new Promise<readonly Answer[]>((resolve) => {
-    timer = setTimeout(() => resolve([unknownAnswer(command)]), command.timeoutMs || PATIENCE_MS);
+    timer = setTimeout(() => resolve([unknownAnswer(command)]), patienceMs(command));
   });
   try {
     return await Promise.race([answering, impatience]);
@@ -85,7 +91,10 @@ const HASH_BYTES = 16;
 /** Some three milliseconds, during which nothing else is answered. */
 const HASH_COST = 1024;
 
-export function reportOf(command: CommandMessage, answer: Answer, nowMs: number): ReportMessage {
+/** What a report says of the command that it answers, or of the call that a provider tells of unasked. */
+export type Told = Pick<CommandMessage, "holderId" | "caseId" | "call" | "attempt">;
+
+export function reportOf(command: Told, answer: Answer, nowMs: number): ReportMessage {
   return {
     holderId: command.holderId,
     caseId: command.caseId,

@@ -8,6 +8,7 @@ import type { GroupOffset, KafkaSettings, Producer, RawRecord, Reader, TopicAdmi
 import { openProducer } from "../kafka/producer.ts";
 import type { Provider } from "./contract.ts";
 import { type GatewayEvents, LaneGateway, NOT_SERVED, type Position, type ProviderFigures } from "./lane-gateway.ts";
+import { Slots } from "./slots.ts";
 
 export type GatewaysParts = {
   readonly kafka: KafkaSettings;
@@ -36,6 +37,7 @@ type Trouble = { readonly sinceMs: number; readonly what: string };
 export class Gateways {
   readonly #parts: GatewaysParts;
   readonly #providers: ReadonlyMap<string, Provider>;
+  readonly #slots: ReadonlyMap<string, Slots>;
   readonly #lanes = new Map<number, LaneGateway>();
   /** which lanes are wanted, and by which opening: one that was overtaken gives up */
   readonly #wanted = new Map<number, symbol>();
@@ -48,6 +50,8 @@ export class Gateways {
   constructor(parts: GatewaysParts) {
     this.#parts = parts;
     this.#providers = new Map(parts.providers.map((provider) => [provider.name, provider]));
+    const bounded = parts.providers.filter(({ callsMax }) => callsMax !== undefined);
+    this.#slots = new Map(bounded.map(({ name, callsMax }) => [name, new Slots(callsMax as number)]));
     this.#marker = setInterval(() => void this.#mark(), MARK_EVERY_MS);
   }
 
@@ -167,6 +171,7 @@ export class Gateways {
       codec,
       events,
       providers: this.#providers,
+      slots: this.#slots,
       append: (to, records) => this.#append(to, records),
       unreadable: (at, offset, reason) => this.#halt(at, offset, reason),
       expired: (at) => this.#openAnew(at),

@@ -3,6 +3,11 @@
 //   commands of lane p ──► waiting ──► provider ──► what is told at once ──► reports of lane p
 //                                            └────► what is told late, by a timer ──┘
 //
+// Commands are read one after the other and put side by side: a provider that is slow delays its own alone. Those of one
+// case keep their order, each is put when what was said of the one before it is on its way to the reports. How many may be
+// with a provider is that provider's to say, for all lanes of the process together (`slots.ts`); how many a lane has read
+// and not told of is bounded here.
+//
 // The position is that of the first command of which something is still to be told, with its sequence; behind everything
 // when there is none, markers too. A lane that is opened anew puts those behind it again, which a provider and a case both
 // absorb.
@@ -15,6 +20,7 @@ import { type Codec, Undecodable } from "../kafka/codec.ts";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord, LaneSink, RawRecord, Run } from "../kafka/port.ts";
 import { type Answer, inTime, mayExecute, type Provider, reportOf, unknownAnswer } from "./contract.ts";
+import type { Slots } from "./slots.ts";
 
 /** Everything before `offset` is done with. `sequence` is the lane's first command that is not; null while nothing says it. */
 export type Position = { readonly offset: bigint; readonly sequence: bigint | null };
@@ -24,6 +30,8 @@ export type LaneGatewayParts = {
   readonly from: Position;
   readonly codec: Codec;
   readonly providers: ReadonlyMap<string, Provider>;
+  /** of the providers that bound how many calls they take at once */
+  readonly slots: ReadonlyMap<string, Slots>;
   /** appends to the lane's reports until they are there; rejects only when the gateway was stopped */
   readonly append: (lane: number, records: readonly RawRecord[]) => Promise<void>;
   readonly events: GatewayEvents;
@@ -52,6 +60,9 @@ export interface GatewayEvents {
 export const NOT_SERVED = "not_served";
 
 const WAITING_MAX = 4_000;
+/** Commands that wait for their provider, a slot of it or the case's one before: what a slow provider may hold in memory
+ *  before the lane's other commands wait behind it. */
+const BESIDE_MAX = 2_000;
 const APPEND_RECORDS_MAX = 1_000;
 
 const LEARN_AGAIN_MS = 200;
@@ -69,7 +80,7 @@ type Open = {
   isAnswered: boolean;
 };
 
-/** What is not told yet of the commands that were put to a provider; `sinceMs` is when the oldest was appended of which nothing is told, by the
+/** What is not told yet of the commands that were read for a provider; `sinceMs` is when the oldest was appended of which nothing is told, by the
  *  broker's clock, null when there is none. */
 export type ProviderFigures = { readonly inFlight: number; readonly sinceMs: number | null };
 
@@ -85,6 +96,10 @@ export class LaneGateway implements LaneSink {
   readonly #late = new Map<NodeJS.Timeout, () => void>();
   #outgoing: Outgoing[] = [];
   #isTaking = false;
+  /** by case, the last of its commands that is not done being put */
+  readonly #ofCase = new Map<string, Promise<void>>();
+  #beside = 0;
+  #roomBeside: (() => void) | null = null;
   /** what cannot be read, behind all that is still to be told */
   #damage: { readonly offset: bigint; readonly reason: string } | null = null;
   /** since when an unknown schema cannot be looked up; null while all is well */
@@ -138,7 +153,7 @@ export class LaneGateway implements LaneSink {
     this.#parts.unreadable(this.#parts.lane, offset, reason);
   }
 
-  /** Adds what is put to a provider and not told yet, by provider; those that wait behind it are not read. */
+  /** Adds what was read for a provider and is not told yet, by provider: put to it, or waiting for its turn. */
   addTo(figures: Map<string, ProviderFigures>): void {
     for (const { provider, appendedAtMs, isAnswered, left } of this.#open) {
       if (left === 0) continue; // done, behind one that is not
@@ -164,6 +179,7 @@ export class LaneGateway implements LaneSink {
 
   close(): void {
     this.#isClosed = true;
+    this.#roomBeside?.();
     for (const timer of this.#late.keys()) clearTimeout(timer);
     this.#late.clear();
   }
@@ -187,20 +203,54 @@ export class LaneGateway implements LaneSink {
     this.#parts.roomFreed();
   }
 
-  /** @returns null when it is done: a provider in process answers at once, and waiting for nothing would cost as much */
+  /** @returns null when the next one may be taken: a provider in process answers at once, and waiting for nothing would
+   *  cost as much */
   #takeOne(record: InputRecord): Promise<void> | null {
     const { offset, appendedAtMs } = record;
     const open: Open = { offset, sequence: null, appendedAtMs, left: 1, provider: "", isAnswered: false };
     this.#open.push(open);
     const read = this.#read(record);
-    if (read instanceof Promise) return read.then((command) => this.#putAndTell(command, open) ?? undefined);
-    return this.#putAndTell(read, open);
+    if (read instanceof Promise) return read.then((command) => this.#putBeside(command, open) ?? undefined);
+    return this.#putBeside(read, open);
   }
 
-  /** @param command null: it cannot be read */
-  #putAndTell(command: CommandMessage | null, open: Open): Promise<void> | null {
+  /** @param command null: it cannot be read
+   *  @returns null, or what to wait for before another one is taken */
+  #putBeside(command: CommandMessage | null, open: Open): Promise<void> | null {
     if (command === null || this.#isClosed) return null;
     open.sequence = command.sequence;
+    const name = command.payload["provider"] ?? "";
+    open.provider = this.#parts.providers.has(name) ? name : NOT_SERVED;
+    const before = this.#ofCase.get(command.caseId);
+    const putting =
+      before === undefined ? this.#putAndTell(command, open) : before.then(() => this.#putAndTell(command, open));
+    if (putting === null) return null;
+    const done: Promise<void> = putting.then(() => this.#doneBeside(command.caseId, done));
+    this.#ofCase.set(command.caseId, done);
+    this.#beside += 1;
+    if (this.#beside < BESIDE_MAX) return null;
+    return new Promise((resolve) => {
+      this.#roomBeside = resolve;
+    });
+  }
+
+  #doneBeside(caseId: string, done: Promise<void>): void {
+    if (this.#ofCase.get(caseId) === done) this.#ofCase.delete(caseId);
+    this.#beside -= 1;
+    this.#roomBeside?.();
+    this.#roomBeside = null;
+  }
+
+  /** @returns null when it was answered at once */
+  #putAndTell(command: CommandMessage, open: Open): Promise<void> | null {
+    if (this.#isClosed) return null;
+    const slot = this.#parts.slots.get(command.payload["provider"] ?? "");
+    if (slot !== undefined) return slot.hold(() => this.#putAndTellNow(command, open) ?? Promise.resolve());
+    return this.#putAndTellNow(command, open);
+  }
+
+  #putAndTellNow(command: CommandMessage, open: Open): Promise<void> | null {
+    if (this.#isClosed) return null;
     const answered = this.#put(command, open);
     const tell = (answers: readonly Answer[]): null => {
       open.left += answers.length;
@@ -248,7 +298,6 @@ export class LaneGateway implements LaneSink {
   #put(command: CommandMessage, open: Open): readonly Answer[] | Promise<readonly Answer[]> {
     const name = command.payload["provider"] ?? "";
     const provider = this.#parts.providers.get(name);
-    open.provider = provider === undefined ? NOT_SERVED : name;
     this.#parts.events.taken(open.provider);
     if (provider === undefined) {
       this.#parts.events.notServed(name);

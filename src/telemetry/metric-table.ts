@@ -278,7 +278,7 @@ export const METRICS = {
     unit: "commands",
     labels: ["provider"],
     meaning:
-      "Commands of lanes held here that were put to a provider and of which something is still to be told to their cases. Those that wait behind them are the lag of the group millrace-gateways.",
+      "Commands of lanes held here that are with a provider or wait for their turn, and of which something is still to be told to their cases. Those that are not read yet are the lag of the group millrace-gateways.",
   },
   gatewayOldestSeconds: {
     name: "millrace_gateway_oldest_seconds",

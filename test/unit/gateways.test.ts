@@ -12,6 +12,7 @@ import type { Provider } from "../../src/gateways/contract.ts";
 import { Gateways, type GatewaysParts } from "../../src/gateways/gateways.ts";
 import { LaneGateway, NOT_SERVED, type ProviderFigures } from "../../src/gateways/lane-gateway.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
+import { Slots } from "../../src/gateways/slots.ts";
 import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
 import type { GroupOffset, InputRecord, RawRecord, TopicAdmin } from "../../src/kafka/port.ts";
 import { CardLane } from "../support/card-lane.ts";
@@ -141,6 +142,9 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
     from: { offset: next, sequence: null },
     codec: by,
     providers: new Map(providers.map((provider) => [provider.name, provider])),
+    slots: new Map(
+      providers.flatMap(({ name, callsMax }) => (callsMax === undefined ? [] : [[name, new Slots(callsMax)]])),
+    ),
     append: async (_lane, records: readonly RawRecord[]) => {
       await append?.();
       for (const { value } of records) reports.push(await codec.decoders.report.read(value as Buffer));
@@ -176,6 +180,23 @@ const answering = (name: string, ...answers: readonly { result: string; afterMs:
   const told = answers.map((one) => ({ ...one, observation: one.result, payload: {}, isUnasked: one.afterMs > 0 }));
   return { name, execute: () => told, ask: () => [{ ...(told[0] as (typeof told)[0]), result: "asked" }] };
 };
+
+const OTHER_CASE = "pay_01JD3Z7Q6R8W2V5K9T0M4N1B7D";
+
+/** A provider that answers each case when it is let. */
+function holding(name: string, callsMax?: number) {
+  const put: string[] = [];
+  const held = new Map<string, () => void>();
+  const execute: Provider["execute"] = ({ caseId, call }) => {
+    put.push(`${caseId} ${call}`);
+    return new Promise((resolve) => {
+      const told = { result: "done", observation: `${caseId}/${call}`, payload: {}, afterMs: 0, isUnasked: false };
+      held.set(caseId, () => resolve([told]));
+    });
+  };
+  const provider: Provider = { name, execute, ask: () => [], ...(callsMax === undefined ? {} : { callsMax }) };
+  return { provider, put, let: (caseId: string): void => held.get(caseId)?.() };
+}
 
 describe("a lane's gateway", () => {
   test("reports under the case's holder, call and attempt, in the order of the commands", async () => {
@@ -234,14 +255,14 @@ describe("a lane's gateway", () => {
     expect(gateway.position.offset).toBe(40n);
   });
 
-  test("counts what is put to a provider, and not what waits behind it", async () => {
+  test("counts what is with a provider and what waits for its turn, and since when the oldest does", async () => {
     const hanging: Provider = { name: "hanging", execute: () => new Promise(() => undefined), ask: () => [] };
     const { give, gateway } = makeGateway([hanging]);
     give(...Array.from({ length: 3 }, () => command({ payload: { provider: "hanging" } })));
     await sleep(20);
     const figures = new Map<string, ProviderFigures>();
     gateway.addTo(figures);
-    expect(Object.fromEntries(figures)).toEqual({ hanging: { inFlight: 1, sinceMs: APPENDED_MS } });
+    expect(Object.fromEntries(figures)).toEqual({ hanging: { inFlight: 3, sinceMs: APPENDED_MS } });
   });
 
   test("halts its lane for a batch that cannot be read", () => {
@@ -291,7 +312,7 @@ describe("a lane's gateway", () => {
     expect(reports.map(({ result }) => result)).toEqual(["approved", "approved"]);
   });
 
-  test("waits for a provider no longer than the call says, and goes on with the next command", async () => {
+  test("waits for a provider no longer than the call says, and goes on with the case's next command", async () => {
     const never = new Promise<never>(() => undefined);
     const slow: Provider = { name: "slow", execute: () => never, ask: () => [] };
     const { reports, give, gateway } = makeGateway([slow, answering("script", { result: "approved", afterMs: 0 })]);
@@ -301,6 +322,82 @@ describe("a lane's gateway", () => {
     await sleep(60);
     expect(reports.map(({ result }) => result)).toEqual(["unknown", "approved"]);
     expect(gateway.position.offset).toBe(42n);
+  });
+
+  test("lets no case wait for another's provider, and its position for all of them", async () => {
+    const waiting = holding("slow");
+    const { reports, give, gateway } = makeGateway([
+      waiting.provider,
+      answering("script", { result: "approved", afterMs: 0 }),
+    ]);
+    give(command({ payload: { provider: "slow" }, sequence: 7n }), command({ caseId: OTHER_CASE, sequence: 8n }));
+    await sleep(20);
+    expect(reports.map(({ caseId }) => caseId)).toEqual([OTHER_CASE]);
+    expect(gateway.position).toEqual({ offset: 40n, sequence: null });
+    waiting.let(command().caseId);
+    await sleep(20);
+    expect(reports.map(({ caseId }) => caseId)).toEqual([OTHER_CASE, command().caseId]);
+    expect(gateway.position).toEqual({ offset: 42n, sequence: 9n });
+  });
+
+  test("puts the commands of one case one after the other, whatever the others do meanwhile", async () => {
+    const waiting = holding("slow");
+    const { give } = makeGateway([waiting.provider]);
+    const of = (caseId: string, call: string) => command({ caseId, call, payload: { provider: "slow" } });
+    give(of("pay_1", "a"), of("pay_2", "a"), of("pay_1", "b"), of("pay_1", "c"), of("pay_2", "b"));
+    await sleep(20);
+    expect(waiting.put).toEqual(["pay_1 a", "pay_2 a"]);
+    waiting.let("pay_1");
+    await sleep(20);
+    expect(waiting.put).toEqual(["pay_1 a", "pay_2 a", "pay_1 b"]);
+    waiting.let("pay_2");
+    waiting.let("pay_1");
+    await sleep(20);
+    expect(waiting.put.slice(3).sort()).toEqual(["pay_1 c", "pay_2 b"]);
+  });
+
+  test("puts no more to a provider at once than it takes, and counts the time of the others from their turn", async () => {
+    const waiting = holding("slow", 2);
+    const { reports, give } = makeGateway([waiting.provider, answering("script", { result: "ok", afterMs: 0 })]);
+    const of = (caseId: string, provider = "slow") => command({ caseId, payload: { provider }, timeoutMs: 80 });
+    give(...["pay_1", "pay_2", "pay_3"].map((id) => of(id)), of("pay_4", "script"));
+    await sleep(50);
+    expect([waiting.put.length, reports.length]).toEqual([2, 1]);
+    waiting.let("pay_2");
+    await sleep(50);
+    // pay_1 has run out of time, pay_3 has only begun.
+    expect(reports.map(({ caseId, result }) => [caseId, result])).toEqual([
+      ["pay_4", "ok"],
+      ["pay_2", "done"],
+      ["pay_1", "unknown"],
+    ]);
+    waiting.let("pay_3");
+    await sleep(20);
+    expect(reports.at(-1)).toMatchObject({ caseId: "pay_3", result: "done" });
+  });
+
+  test("puts nothing any more once it is closed, of what waited for its turn neither", async () => {
+    const waiting = holding("slow", 1);
+    const { give, gateway } = makeGateway([waiting.provider]);
+    const of = (caseId: string) => command({ caseId, payload: { provider: "slow" } });
+    give(of("pay_1"), of("pay_2"), of("pay_1"));
+    await sleep(10);
+    gateway.close();
+    waiting.let("pay_1");
+    await sleep(20);
+    expect(waiting.put.length).toBe(1);
+    expect(gateway.position.offset).toBe(40n);
+  });
+
+  test("reads no more commands than it may hold beside each other", async () => {
+    const waiting = holding("slow");
+    const { give } = makeGateway([waiting.provider]);
+    give(...Array.from({ length: 2_500 }, (_, at) => command({ caseId: `pay_${at}`, payload: { provider: "slow" } })));
+    await sleep(50);
+    expect(waiting.put.length).toBe(2_000);
+    waiting.let("pay_7");
+    await sleep(20);
+    expect(waiting.put.length).toBe(2_001);
   });
 
   test("calls unknown what a provider that is not served, or one that fails, would have said", async () => {
