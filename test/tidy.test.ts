@@ -26,7 +26,7 @@ const CIRCLES: readonly string[] = [];
 /** What each part of `src` may use beside itself. Arrows only point down; parts of one height meet in Kafka or Postgres. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ["cli"],
-  cli: ["config", "service", "stack", ...PARTS, ...BELOW],
+  cli: ["config", "service", "sandbox", "stack", ...PARTS, ...BELOW],
   service: ["config", ...PARTS, ...STEPS],
   config: ["declared", "domain", "failpoints"],
   processor: STEPS,
@@ -34,6 +34,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   gateways: STEPS,
   rates: STEPS,
   workload: BELOW,
+  sandbox: ["domain", "http"],
   stack: BELOW,
   kafka: ["domain", "failpoints"],
   store: ["domain", "failpoints"],

@@ -42,6 +42,8 @@ const BY_NAME: ReadonlyMap<string, ExitCode> = new Map([
   ["RegistryUnreachable", EXIT.unreachable],
   ["StackUnavailable", EXIT.unreachable],
   ["HealthServerFailed", EXIT.usage],
+  ["CannotListen", EXIT.usage],
+  ["JournalDamaged", EXIT.failed],
   ["SecretUnreadable", EXIT.usage],
   ["AnswersLost", EXIT.unreachable],
   ["LaneHalted", EXIT.halted],

@@ -66,6 +66,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import("./verify.ts"),
   },
   { name: "flows", summary: "flow files: check, test, draw and begin them", load: () => import("./flows.ts") },
+  {
+    name: "sandbox",
+    summary: "the providers cardco and instanet, played by a server that misbehaves as it is told",
+    load: () => import("./sandbox.ts"),
+  },
   { name: "bench", summary: "measure throughput and latency", load: () => import("./bench.ts") },
   { name: "doctor", summary: "check every dependency and setting", load: () => import("./doctor.ts") },
   { name: "config", summary: "check and explain the settings", load: () => import("./config.ts") },

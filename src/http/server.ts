@@ -1,7 +1,7 @@
 // An HTTP server that hands on requests with their raw bytes: what operators, payment providers and the sandbox's clients
 // ask. The only file that knows fastify.
 
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 
 export type HttpRequest = {
   readonly method: string;
@@ -40,11 +40,16 @@ export type HttpServerSettings = {
   readonly bodyBytesMax: number;
   /** how long a request may take to arrive */
   readonly requestMs: number;
+  /** what `close` does with requests that are not answered yet; cuts them unless told */
+  readonly onClose?: "cut" | "finish";
+  /** how is answered what no route answers: 404 no such path, 413 too long, 500 a handler that threw; fastify's own way
+   *  unless told */
+  readonly fault?: (status: number, message: string) => HttpReply;
 };
 
 export type HttpServer = {
   readonly port: number;
-  /** Stops listening and cuts open connections. */
+  /** Stops listening; resolves when no connection is left. */
   close(): Promise<void>;
 };
 
@@ -59,19 +64,24 @@ export class CannotListen extends Error {
   }
 }
 
+/** Longer than any id of ours and of providers. */
+const PARAM_CHARACTERS_MAX = 512;
+
 /** @throws CannotListen */
 export async function startHttpServer(settings: HttpServerSettings): Promise<HttpServer> {
-  const { host, port, routes, bodyBytesMax, requestMs } = settings;
+  const { host, port, routes, bodyBytesMax, requestMs, onClose = "cut", fault } = settings;
   const server = fastify({
     logger: false,
-    forceCloseConnections: true,
+    forceCloseConnections: onClose === "cut" ? true : "idle",
     trustProxy: false,
     bodyLimit: Math.max(1, bodyBytesMax),
     requestTimeout: requestMs,
+    routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
   });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   for (const route of routes) addRoute(server, route);
+  if (fault !== undefined) addFaults(server, fault);
   try {
     await server.listen({ host, port });
   } catch (error) {
@@ -90,6 +100,15 @@ function addRoute(server: FastifyInstance, { method, path, handle }: HttpRoute):
     method,
     url: path,
     handler: async (request, reply) => send(reply, await handle(requestOf(request, reply))),
+  });
+}
+
+function addFaults(server: FastifyInstance, fault: NonNullable<HttpServerSettings["fault"]>): void {
+  server.setNotFoundHandler((request, reply) => send(reply, fault(404, `no ${request.method} here`)));
+  server.setErrorHandler((error: FastifyError, _request, reply) => {
+    const { statusCode = 500, message } = error;
+    // What a handler threw is a bug, and says things that are none of the client's business.
+    return send(reply, statusCode < 500 ? fault(statusCode, message) : fault(500, "a fault of our own"));
   });
 }
 

@@ -1,0 +1,236 @@
+// instanet over HTTP: tokens for a client's secret, and operations under ids that the client chooses.
+
+import type { HttpReply, HttpRequest, HttpRoute } from "../http/server.ts";
+import { closedTurn, type Desk, type ProviderDesk } from "./desk.ts";
+import {
+  INSTANET_KINDS,
+  type InstanetKind,
+  instanetEvent,
+  instanetTurn,
+  instanetView,
+  isClosable,
+  isInstanetKind,
+  notificationId,
+  returnableOf,
+  SORTS,
+} from "./instanet.ts";
+import { errorReply, jsonReply, type Lines } from "./lines.ts";
+import { type Begun, lastTurn, type Memory, type Operation, statusOf } from "./memory.ts";
+import { planOf } from "./plan.ts";
+import { type Fields, printOf, readAmount, readBody, readDetails, readTime, refuseCards } from "./reading.ts";
+import { Refused } from "./refused.ts";
+import { equalSecrets, instanetSignature, isToken, makeToken } from "./signatures.ts";
+
+export type InstanetSettings = {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly keyId: string;
+  readonly callbackSecret: string;
+  /** null: nobody is told */
+  readonly callbackUrl: string | null;
+  /** for how long an access token is good */
+  readonly tokenSeconds: number;
+};
+
+/** `address` is asked when something is told: it is known once the server listens. */
+export type InstanetParts = InstanetSettings & { readonly address: () => string };
+
+const FORGED_SECRET = "not the secret that is agreed";
+
+export function instanetDesk(settings: InstanetParts): ProviderDesk {
+  const { callbackUrl } = settings;
+  return {
+    plan: ({ kind, behaviour }) => planOf(SORTS[kind as InstanetKind], behaviour.fate),
+    turnFor: (operation, step, index) => {
+      const { kind, minor, behaviour } = operation;
+      return instanetTurn({ kind: kind as InstanetKind, minor, code: behaviour.code }, step, index, operation);
+    },
+    eventId: notificationId,
+    delivery:
+      callbackUrl === null
+        ? null
+        : (operation, index, isForged) => ({
+            url: callbackUrl,
+            make: () => callback(operation, index, isForged, settings),
+          }),
+  };
+}
+
+function callback(operation: Operation, index: number, isForged: boolean, settings: InstanetParts) {
+  const event = instanetEvent(operation, index);
+  const body = JSON.stringify(isForged ? forged(event) : event);
+  const secret = isForged ? FORGED_SECRET : settings.callbackSecret;
+  const signature = instanetSignature(settings.keyId, secret, Math.floor(Date.now() / 1000), body);
+  return { body, headers: { "content-type": "application/json", "instanet-signature": signature } };
+}
+
+/** Says of an operation what would be worth money to whoever sends it. */
+function forged(event: Fields): Fields {
+  return { ...event, notification_id: `${event["notification_id"]}x`, status: "completed", version: 99 };
+}
+
+export class InstanetApi {
+  readonly #desk: Desk;
+  readonly #lines: Lines;
+  readonly #settings: InstanetParts;
+
+  constructor(desk: Desk, lines: Lines, settings: InstanetParts) {
+    this.#desk = desk;
+    this.#lines = lines;
+    this.#settings = settings;
+  }
+
+  routes(): readonly HttpRoute[] {
+    const path = "/instanet/v1/:kind/:txid";
+    return [
+      { method: "POST", path: "/instanet/oauth/token", handle: (request) => this.#token(request) },
+      { method: "PUT", path, handle: (request) => this.#put(request) },
+      { method: "GET", path, handle: (request) => this.#get(request) },
+      { method: "POST", path: `${path}/close`, handle: (request) => this.#close(request) },
+    ];
+  }
+
+  #token({ headers, body }: HttpRequest): HttpReply {
+    const form = new URLSearchParams(body.toString("utf8"));
+    const isForm = /^application\/x-www-form-urlencoded *(;|$)/.test(headers["content-type"] ?? "");
+    if (!isForm || form.get("grant_type") !== "client_credentials") {
+      return jsonReply(400, { error: isForm ? "unsupported_grant_type" : "invalid_request" });
+    }
+    const { clientId, clientSecret, tokenSeconds } = this.#settings;
+    const isClient = equalSecrets(form.get("client_id") ?? "", clientId);
+    if (!isClient || !equalSecrets(form.get("client_secret") ?? "", clientSecret)) {
+      return jsonReply(401, { error: "invalid_client" });
+    }
+    const token = makeToken(clientSecret, Date.now() + tokenSeconds * 1000);
+    return jsonReply(200, { access_token: token, token_type: "Bearer", expires_in: tokenSeconds });
+  }
+
+  async #get(request: HttpRequest): Promise<HttpReply> {
+    this.#authorize(request);
+    const { key } = placeOf(request);
+    const operation = this.#desk.memory.find("instanet", key);
+    await this.#desk.settled();
+    if (operation === null) return errorReply(404, "not_found", "there is nothing with this kind and id");
+    return this.#shown(operation);
+  }
+
+  async #put(request: HttpRequest): Promise<HttpReply> {
+    this.#authorize(request);
+    const { memory } = this.#desk;
+    const place = placeOf(request);
+    const { notAfter, ...asked } = readAsked(request, place.kind);
+    const known = memory.find("instanet", place.key);
+    if (known !== null) return this.#again(known, asked.print);
+    if (Date.now() > notAfter) throw new Refused(410, "too_late", "not_after is over: nothing new is done");
+    const { reference, currency, minor } = asked;
+    const named = { kind: place.kind, key: place.key, reference, token: null, currency, minor };
+    const behaviour = this.#desk.choose({ provider: "instanet", ...named });
+    if (this.#lines.turnsAway(behaviour.line, `instanet ${place.key}`)) {
+      return this.#lines.reply(behaviour.line, request, errorReply(503, "unavailable", "come again"));
+    }
+    if (behaviour.fate === "refused") {
+      throw new Refused(422, behaviour.code ?? "not_supported", "this cannot be done here");
+    }
+    const operation = this.#begin({ ...asked, ...named, behaviour });
+    await this.#desk.settled();
+    if (behaviour.post === "early") await this.#desk.toldFirst(operation);
+    return this.#lines.reply(behaviour.line, request, this.#shown(operation));
+  }
+
+  /** The same id: how it stands. */
+  async #again(known: Operation, print: string): Promise<HttpReply> {
+    await this.#desk.settled();
+    if (known.print !== print) throw new Refused(409, "conflict", "the id was used for another request");
+    return this.#shown(known);
+  }
+
+  #begin(asked: PutAsked & Named): Operation {
+    const kind = asked.kind as InstanetKind;
+    const { behaviour, minor } = asked;
+    const [step] = planOf(SORTS[kind], behaviour.fate);
+    const why = whyNot(this.#desk.memory, kind, asked);
+    const refusal = { step: null, status: "failed", minor: "0", code: why, effect: null };
+    const isPossible = why === null && step !== undefined;
+    const turn = isPossible ? (instanetTurn({ kind, minor, code: behaviour.code }, step, 0, null) ?? refusal) : refusal;
+    const fixed = { e: "begun", provider: "instanet", isFinal: false, isPartialTaken: false } as const;
+    return this.#desk.begin({ ...fixed, ...asked, turn: { at: Date.now(), ...turn } });
+  }
+
+  async #close(request: HttpRequest): Promise<HttpReply> {
+    this.#authorize(request);
+    const operation = this.#desk.memory.find("instanet", placeOf(request).key);
+    if (operation === null) throw new Refused(404, "not_found", "there is nothing with this kind and id");
+    if (isClosable(operation)) this.#desk.turn(operation, closedTurn(Date.now(), null));
+    await this.#desk.settled();
+    return this.#shown(operation);
+  }
+
+  #shown(operation: Operation): HttpReply {
+    return jsonReply(200, instanetView(operation, operation.turns.length - 1, this.#settings.address()));
+  }
+
+  #authorize({ headers }: HttpRequest): void {
+    const [, token = ""] = /^Bearer (.+)$/.exec(headers["authorization"] ?? "") ?? [];
+    if (!isToken(this.#settings.clientSecret, token, Date.now())) {
+      throw new Refused(401, "invalid_token", "authorization: expected Bearer and a token that is not over");
+    }
+  }
+}
+
+type Place = { readonly kind: InstanetKind; readonly key: string };
+
+const TXID = /^[A-Za-z0-9_-]{1,64}$/;
+
+function placeOf({ params }: HttpRequest): Place {
+  const { kind = "", txid = "" } = params;
+  if (!isInstanetKind(kind)) throw new Refused(404, "not_found", `kind: expected one of ${INSTANET_KINDS.join(", ")}`);
+  if (!TXID.test(txid)) throw new Refused(400, "field_invalid", "txid: expected 1 to 64 of A-Z a-z 0-9 _ -");
+  refuseCards("txid", txid);
+  return { kind, key: `${kind}/${txid}` };
+}
+
+type Named = Pick<Begun, "kind" | "key" | "token" | "behaviour">;
+type PutAsked = Pick<Begun, "print" | "payment" | "reference" | "currency" | "minor" | "expiresAt">;
+
+/** @throws Refused */
+function readAsked(request: HttpRequest, kind: InstanetKind): PutAsked & { readonly notAfter: number } {
+  const fields = readBody(request, ["amount", "not_after", "expires_at", "details"]);
+  const { currency, minor } = readAmount(fields);
+  if (minor === "0" && kind !== "mandates") {
+    throw new Refused(400, "field_invalid", "amount.minor: expected more than 0");
+  }
+  const details = readDetails(fields);
+  const { not_after: notAfter, ...print } = fields;
+  const expires = fields["expires_at"] ?? null;
+  return {
+    // Until when it may be done is no part of what is done.
+    print: printOf({ kind, print }),
+    payment: kind === "returns" ? (details["original"] ?? "") : "",
+    reference: details["reference"] ?? "",
+    currency,
+    minor,
+    expiresAt: expires === null ? null : readTime("expires_at", expires),
+    notAfter: readTime("not_after", notAfter),
+  };
+}
+
+/** Why a return cannot be, or null: it names what it gives back as `kind/txid`, or names nothing and is not judged. */
+function whyNot(memory: Memory, kind: InstanetKind, { payment, minor, currency }: PutAsked): string | null {
+  if (kind !== "returns" || payment === "") return null;
+  const original = memory.find("instanet", payment);
+  if (original === null || original.currency !== currency) return "original_unknown";
+  return BigInt(minor) > returnableOf(original, memory.ofPayment("instanet", payment))
+    ? "amount_exceeds_original"
+    : null;
+}
+
+/** A step of the payer, done or given up by hand.
+ *  @returns false when the operation waits for none */
+export function takePayersAction(desk: Desk, operation: Operation, isDone: boolean): boolean {
+  if (!isClosable(operation) || (operation.kind === "mandates" && statusOf(operation) === "active")) return false;
+  const at = Date.now();
+  const to = operation.kind === "mandates" ? "active" : "completed";
+  if (isDone) desk.turn(operation, { at, step: null, status: to, minor: operation.minor, code: null, effect: "done" });
+  else desk.turn(operation, { at, step: null, status: "failed", minor: "0", code: "abandoned_or_lost", effect: null });
+  return lastTurn(operation).at === at;
+}

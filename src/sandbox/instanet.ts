@@ -1,0 +1,165 @@
+// What instanet, the instant payment scheme and bank, makes of requests: which turn an operation takes next, and how it
+// shows. Pure.
+
+import type { TurnBody } from "./cardco.ts";
+import { lastTurn, type Operation, statusOf, type Turn } from "./memory.ts";
+import type { Sort, Step } from "./plan.ts";
+import { idOf } from "./signatures.ts";
+
+export type InstanetKind = "charges" | "payouts" | "debits" | "returns" | "mandates" | "deposits";
+
+export const SORTS: Readonly<Record<InstanetKind, Sort>> = {
+  charges: "collect",
+  deposits: "collect",
+  payouts: "push",
+  debits: "push",
+  returns: "push",
+  mandates: "mandate",
+};
+
+export const INSTANET_KINDS = Object.keys(SORTS) as readonly InstanetKind[];
+
+export function isInstanetKind(kind: string): kind is InstanetKind {
+  return Object.hasOwn(SORTS, kind);
+}
+
+/** The turn that a step of the plan is.
+ *  @param operation null while it begins
+ *  @returns         null when it is too late for the step */
+export function instanetTurn(
+  asked: InstanetAsked,
+  step: Step,
+  index: number,
+  operation: Operation | null,
+): TurnBody | null {
+  const { kind, minor, code } = asked;
+  const status = operation === null ? "" : statusOf(operation);
+  const turn = (to: string, rest: Partial<TurnBody> = {}): TurnBody => {
+    return { step: index, status: to, minor: "0", code: null, effect: null, ...rest };
+  };
+  // What was closed stays so; only money that comes all the same is written down.
+  if (status === "closed" && step.when !== "closed") return null;
+  switch (step.does) {
+    case "ask":
+      return turn("active");
+    case "wait":
+      return turn("processing");
+    case "decline":
+      return turn("failed", { code: code ?? step.code ?? "account_blocked" });
+    case "undo":
+      return undone(operation, code ?? step.code, turn);
+    case "pay_half":
+      return turn("active", { minor: half(minor), effect: "done" });
+    case "pay_more":
+      return turn("completed", { minor: String(BigInt(minor) + 1n), effect: "done" });
+    case "pay":
+      return turn(status === "closed" ? "closed" : "completed", { minor, effect: "done" });
+    default:
+      return turn(SORTS[kind] === "mandate" ? "active" : "completed", { minor, effect: "done" });
+  }
+}
+
+export type InstanetAsked = {
+  readonly kind: InstanetKind;
+  readonly minor: string;
+  /** of its behaviour */
+  readonly code: string | null;
+};
+
+type MakeTurn = (to: string, rest?: Partial<TurnBody>) => TurnBody;
+
+/** What came goes back whole; what never came fails; a mandate ends. */
+function undone(operation: Operation | null, code: string | null, turn: MakeTurn): TurnBody {
+  const done = operation === null ? 0n : paidOf(operation);
+  if (done === 0n) return turn("failed", { code });
+  const to = operation?.kind === "mandates" ? "closed" : "returned";
+  return turn(to, { minor: String(done), code, effect: "undone" });
+}
+
+function half(minor: string): string {
+  return String((BigInt(minor) + 1n) / 2n);
+}
+
+/** All that came in, or went out, whether it went back later or not. */
+export function paidOf(operation: Operation): bigint {
+  return operation.turns.filter(({ effect }) => effect === "done").reduce((sum, { minor }) => sum + BigInt(minor), 0n);
+}
+
+/** What an operation may still have given back: what came, less what went back and what is on its way there.
+ *  @param returns the operations that give back of it */
+export function returnableOf(operation: Operation, returns: readonly Operation[]): bigint {
+  if (statusOf(operation) === "returned") return 0n;
+  const standing = returns.filter((one) => ["processing", "completed"].includes(statusOf(one)));
+  return standing.reduce((left, { minor }) => left - BigInt(minor), paidOf(operation));
+}
+
+export type TxView = Readonly<Record<string, unknown>>;
+
+/** The operation as it was with its turn of this number.
+ *  @param base address of the sandbox, for what the payer has to open */
+export function instanetView(operation: Operation, index: number, base: string): TxView {
+  const turn = operation.turns[index] as Turn;
+  return {
+    txid: txidOf(operation),
+    kind: operation.kind,
+    status: turn.status,
+    amount: { currency: operation.currency, minor: operation.minor },
+    payments: operation.turns.slice(0, index + 1).flatMap((one, at) => paymentOf(operation, one, at) ?? []),
+    reason: turn.code === null ? null : { code: turn.code },
+    details: offeredDetails(operation, base),
+    updated_at: new Date(turn.at).toISOString(),
+    version: index + 1,
+  };
+}
+
+function txidOf({ key, kind }: Operation): string {
+  return key.slice(kind.length + 1);
+}
+
+function paymentOf(operation: Operation, turn: Turn, index: number): TxView | null {
+  if (turn.effect !== "done" || operation.kind === "mandates") return null;
+  return {
+    id: idOf("pmt", `${operation.id} ${index}`),
+    amount: { currency: operation.currency, minor: turn.minor },
+    occurred_at: new Date(turn.at).toISOString(),
+  };
+}
+
+/** What the payer needs: a code to pay, an address to pay to, a page to sign at. */
+function offeredDetails(operation: Operation, base: string): TxView {
+  switch (operation.kind) {
+    case "charges":
+      return { code: idOf("pay", operation.id), url: `${base}/sandbox/actions/${operation.id}` };
+    case "deposits":
+      return { address: idOf("addr", operation.id) };
+    case "mandates":
+      return { url: `${base}/sandbox/actions/${operation.id}` };
+    default:
+      return {};
+  }
+}
+
+export function notificationId(operation: Operation, index: number): string {
+  return idOf("ntf", `${operation.id} ${index}`);
+}
+
+/** The body of the callback about a turn. */
+export function instanetEvent(operation: Operation, index: number): TxView {
+  const turn = operation.turns[index] as Turn;
+  const payment = paymentOf(operation, turn, index);
+  return {
+    notification_id: notificationId(operation, index),
+    kind: operation.kind,
+    txid: txidOf(operation),
+    status: turn.status,
+    version: index + 1,
+    occurred_at: new Date(turn.at).toISOString(),
+    ...(payment === null ? {} : { payment }),
+  };
+}
+
+/** Whether a close ends it: it still waits for its payer, or is a mandate in force. */
+export function isClosable(operation: Operation): boolean {
+  const isOpenKind = operation.kind === "charges" || operation.kind === "deposits" || operation.kind === "mandates";
+  return isOpenKind && ["active", "processing"].includes(lastTurn(operation).status);
+}
