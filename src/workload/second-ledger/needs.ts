@@ -3,6 +3,7 @@
 
 import { type SecondFlow, stateOf } from "./flows.ts";
 import { once } from "./once.ts";
+import { symbolOfAsked } from "./scope.ts";
 import { at, entriesOf, itemsOf, type Tree } from "./tree.ts";
 
 /** For an intent that opens a case. */
@@ -34,11 +35,7 @@ export const neededToMove = once((flow: SecondFlow, event: string): string[] => 
 /** The currency in which an event reads the intent's amount: that of the amount which opened the case, else the first.
  *  @returns null when it reads none */
 export function symbolToMove(flow: SecondFlow, event: string): string | null {
-  if (!readToMove(flow, event).reads("amount")) return null;
-  const symbols = entriesOf(at(flow.spec, "currencies"));
-  const own =
-    symbols.find(([, from]) => from === "intent.amount.currency") ?? (flow.startsOn === null ? symbols[0] : null);
-  return own?.[0] ?? null;
+  return readToMove(flow, event).reads("amount") ? symbolOfAsked(flow) : null;
 }
 
 const readToMove = once((flow: SecondFlow, event: string): Needs => {

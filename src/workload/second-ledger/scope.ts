@@ -110,8 +110,14 @@ function symbolOfName(around: Around, path: readonly string[]): string | null {
   if (first === "data") return moneyOf(at(spec, "data", second));
   if (first === "params") return moneyOf(at(spec, "params", second));
   if (first === "event") return moneyOf(at(fieldsOf(around.flow, around.event.name), second));
-  if (path.join(".") !== "intent.amount.minor") return null;
-  return entriesOf(at(spec, "currencies")).find(([, from]) => from === "intent.amount.currency")?.[0] ?? null;
+  return path.join(".") === "intent.amount.minor" ? symbolOfAsked(around.flow) : null;
+}
+
+/** The currency that the amounts of intents are in: that of the amount which opened the case, else the first. */
+export function symbolOfAsked({ spec, startsOn }: SecondFlow): string | null {
+  const symbols = entriesOf(at(spec, "currencies"));
+  const own = symbols.find(([, from]) => from === "intent.amount.currency") ?? (startsOn === null ? symbols[0] : null);
+  return own?.[0] ?? null;
 }
 
 function symbolOfCall(around: Around, name: string, given: readonly Node[]): string | null {

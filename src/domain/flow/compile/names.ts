@@ -3,6 +3,7 @@
 import { assert } from "../../assert.ts";
 import type { Flow } from "../flow.ts";
 import type { Path } from "../scope.ts";
+import { symbolOfIntentAmount } from "../types/scope.ts";
 import type { Symbols } from "./symbols.ts";
 
 /** `liability:customer:{holder}:available`, `memo:auth_exposure:{provider}` by the text variable of that name, or
@@ -67,10 +68,9 @@ export function symbolsOf(flow: Flow): Symbols {
     for (const { name, type } of fields) if (type.kind === "money") symbols.set(`event.${name}`, type.symbol);
   }
   for (const { name, type } of flow.data) if (type.kind === "money") symbols.set(`data.${name}`, type.symbol);
-  for (const { symbol, from } of flow.currencies) {
-    symbols.set(symbol, symbol);
-    if (from === "intent.amount.currency") symbols.set("intent.amount.minor", symbol);
-  }
+  for (const { symbol } of flow.currencies) symbols.set(symbol, symbol);
+  const asked = symbolOfIntentAmount(flow);
+  if (asked !== null) symbols.set("intent.amount.minor", asked);
   for (const { lines } of flow.postings) {
     for (const { debit, credit, currency } of lines) {
       for (const alias of [debit, credit]) if (!symbols.has(alias)) symbols.set(alias, currency);
