@@ -110,6 +110,7 @@ const TABLE = {
   refund_not_confirmed: ["operations", "soft", "provider"],
   refund_not_expected: ["operations", "soft", "provider"],
   refund_result_unknown: ["operations", "soft", "provider"],
+  refund_unclaimed: ["operations", "soft", "payer"],
   void_rejected: ["operations", "soft", "provider"],
   void_result_unknown: ["operations", "soft", "provider"],
   ledger_conflict: ["internal", "final", "us"],

@@ -17,7 +17,7 @@ import { SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { DECLARED } from "../support/ledger.ts";
 
 const SHIPPED = flowNames(join(SHIPPED_SCHEMAS, "flows"));
-const OPENED_BY_FLOWS = ["refund", "transfer_in"];
+const OPENED_BY_FLOWS = ["refund", "transfer_in", "wallet_in", "wallet_refund"];
 let schemas: string;
 let flows: string;
 
@@ -118,7 +118,7 @@ describe("flows test", () => {
     );
     rmSync(join(flows, "transfer_in.scenarios.yaml"));
     const asked = await millrace("flows", "test", "transfer_in");
-    expect(asked.stdout).toContain("though a case of it is opened by transfer, 0 of ");
+    expect(asked.stdout).toContain("though a case of it is opened by transfer, wallet_refund, 0 of ");
   });
 
   test("says of a copy that no flow opens why it has no scenarios", async () => {

@@ -124,6 +124,26 @@ describe("transfers from holder to holder", () => {
   });
 });
 
+describe("wallet payments", () => {
+  test("ask for no more than was put in, and no capture for more than was set aside", async () => {
+    const intents = decodable(await generate("wallets"));
+    const paid = new Map<string, bigint>();
+    const kinds = new Set<string>();
+    for (const { type, captureMode, caseId, from, to, amount } of intents) {
+      kinds.add(captureMode ?? type);
+      const minor = BigInt(amount?.minor ?? 0);
+      if (type === "transfer_create") paid.set(String(to), minor);
+      if (type === "payment_capture") expect(minor <= (paid.get(String(caseId)) ?? 0n)).toBe(true);
+      if (type !== "payment_create") continue;
+      paid.set(String(caseId), minor);
+      const left = (paid.get(String(from)) ?? 0n) - minor;
+      expect(left).toBeGreaterThanOrEqual(0n);
+      paid.set(String(from), left);
+    }
+    expect([...kinds].sort()).toEqual(["automatic", "manual", "payment_cancel", "payment_capture", "transfer_create"]);
+  });
+});
+
 describe("a mixed day", () => {
   test("holds repeats, conflicts, records without key, in the wrong lane and of rubbish", async () => {
     const all = await generate("mixed", { count: 20_000 });

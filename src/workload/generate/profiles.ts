@@ -6,6 +6,7 @@ import { Cards } from "./cards.ts";
 import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
 import { Mixed } from "./mixed.ts";
 import { PeerTransfers } from "./p2p.ts";
+import { WalletPayments } from "./wallets.ts";
 
 type Open = (plan: GeneratePlan, parts: GenerateParts) => Source;
 
@@ -13,6 +14,7 @@ const OPEN: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["transfers", (plan, parts) => new Transfers(plan, parts)],
   ["p2p", (plan, parts) => new PeerTransfers(plan, parts)],
   ["cards", (plan, parts) => new Cards(plan, parts)],
+  ["wallets", (plan, parts) => new WalletPayments(plan, parts)],
   ["mixed", (plan, parts) => new Mixed(plan, parts)],
 ]);
 

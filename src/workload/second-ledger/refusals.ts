@@ -45,7 +45,7 @@ const SAID: Readonly<Record<string, string>> = {
   config: "method_disabled merchant_inactive route_missing",
   operations:
     "approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding increment_not_expected " +
-    "increment_result_unknown refund_not_confirmed refund_not_expected refund_result_unknown void_rejected void_result_unknown",
+    "increment_result_unknown refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed void_rejected void_result_unknown",
   internal: "ledger_conflict invariant_violation",
 };
 
