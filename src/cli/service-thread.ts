@@ -7,8 +7,8 @@
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { EXIT } from "./exit.ts";
 
-/** Three parts, two of which are the halves that objects are copied between: 64 MB each. */
-const YOUNG_GENERATION_MB = 192;
+/** Three parts, two of which are the halves that objects are copied between: 128 MB each. */
+const YOUNG_GENERATION_MB = 384;
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -1,6 +1,7 @@
 // The role `rates`: reads the topic of rates from where it was left and makes versions of what it believes. What fails is
 // tried again with the same records: judged twice they make nothing new.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { RateSnapshot } from "../domain/fx/rates.ts";
 import { Undecodable } from "../kafka/codec.ts";
 import type { RateCodec, RateMessage } from "../kafka/codec-rate.ts";
@@ -70,11 +71,8 @@ export class RateTaker {
     }
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#stopping.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-    });
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 
   /** From the stored position on, until something fails or the role stops. */

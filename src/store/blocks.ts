@@ -5,18 +5,21 @@ import { assert } from "../domain/assert.ts";
 import type { Account, CaseRecord, Line, Sought, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
+import {
+  byteaArray,
+  int2Array,
+  int4Array,
+  int8Array,
+  jsonbArray,
+  numericArray,
+  textArray,
+  timestampArray,
+  uuidArray,
+} from "./arrays.ts";
 import { readData, type StoredData, writeData } from "./case-data.ts";
 import { type ArrivedMessage, askUnsent, type Unsent, unsentOf } from "./crossing.ts";
 import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
-import {
-  byteaArray,
-  documentList,
-  plainArray,
-  readTimestampMs,
-  textArray,
-  timestamp,
-  timestampMicros,
-} from "./literals.ts";
+import { readTimestampMs, timestamp } from "./literals.ts";
 import { begin, commit } from "./sql/begin.ts";
 import { lockLane } from "./sql/lock-lane.ts";
 import { readBalances } from "./sql/read-balances.ts";
@@ -65,7 +68,7 @@ export async function beginBlock(
   ];
   const ask = (step: Step): number => steps.push(step) - 1;
   const casesAt =
-    caseIds.length > 0 ? ask({ statement: readCases, values: [lane, plainArray(caseIds), ...bounds(caseIds)] }) : null;
+    caseIds.length > 0 ? ask({ statement: readCases, values: [lane, uuidArray(caseIds), ...bounds(caseIds)] }) : null;
   const balancesAt = paths.length > 0 ? ask({ statement: readBalances, values: [lane, textArray(paths)] }) : null;
   const unsent = askUnsent(lane, messages);
   const unsentAt = unsent === null ? null : ask(unsent);
@@ -93,7 +96,7 @@ export async function readMore(
   { caseIds, paths }: Concerned,
 ): Promise<Pick<Situation, "cases" | "balances">> {
   const [cases, balances] = await Promise.all([
-    caseIds.length === 0 ? null : connection.run(readCases, [lane, plainArray(caseIds), ...bounds(caseIds)]),
+    caseIds.length === 0 ? null : connection.run(readCases, [lane, uuidArray(caseIds), ...bounds(caseIds)]),
     paths.length === 0 ? null : connection.run(readBalances, [lane, textArray(paths)]),
   ]);
   return { cases: cases?.rows.map(readCase) ?? [], balances: balances?.rows.map(readBalance) ?? [] };
@@ -292,22 +295,20 @@ function partsOf({
 function caseColumns({ cases }: BlockRows) {
   const fresh = cases.filter((one) => one.isNew);
   const moved = movedCases(cases);
-  const ids = moved.map((one) => one.id);
+  const decidedBy = new Set(cases.filter((one) => one.changed).map((one) => one.flow.number));
   return {
-    newCaseIds: plainArray(fresh.map((one) => one.id)),
+    newCaseIds: uuidArray(fresh.map((one) => one.id)),
     newKinds: textArray(fresh.map((one) => one.kind)),
-    newFlows: plainArray(fresh.map((one) => one.flow.number)),
-    flows: plainArray(
-      [...new Set(cases.filter((one) => one.changed).map((one) => one.flow.number))].sort((a, b) => a - b),
-    ),
+    newFlows: int2Array(fresh.map((one) => one.flow.number)),
+    flows: int2Array([...decidedBy].sort((a, b) => a - b)),
     newHolders: textArray(fresh.map((one) => one.holderId)),
     newStates: textArray(fresh.map((one) => one.state)),
-    newData: documentList(fresh.map((one) => writeData(one.data))),
+    newData: jsonbArray(fresh.map((one) => writeData(one.data))),
     newHistories: textArray(fresh.map((one) => one.history)),
-    newOccurredAt: plainArray(fresh.map((one) => `"${timestampMicros(one.occurredAtMicros)}"`)),
-    caseIds: plainArray(ids),
+    newOccurredAt: timestampArray(fresh.map((one) => one.occurredAtMicros)),
+    caseIds: uuidArray(moved.map((one) => one.id)),
     states: textArray(moved.map((one) => one.state)),
-    data: documentList(moved.map((one) => writeData(one.data))),
+    data: jsonbArray(moved.map((one) => writeData(one.data))),
     histories: textArray(moved.map((one) => one.history)),
   };
 }
@@ -320,33 +321,29 @@ function accountColumns({ accounts, opened }: BlockRows) {
   const fresh = accounts.filter((one) => opened.has(one.id));
   const known = accounts.filter((one) => !opened.has(one.id));
   return {
-    newAccounts: plainArray(fresh.map((one) => one.id)),
+    newAccounts: int8Array(fresh.map((one) => one.id)),
     newPaths: textArray(fresh.map((one) => one.path)),
     newCurrencies: textArray(fresh.map((one) => one.currency)),
-    newFloors: floors(fresh),
-    newStatuses: plainArray(fresh.map((one) => one.status)),
-    newDebits: plainArray(fresh.map((one) => one.addedDebits)),
-    newCredits: plainArray(fresh.map((one) => one.addedCredits)),
+    newFloors: numericArray(fresh.map((one) => one.floorMinor)),
+    newStatuses: textArray(fresh.map((one) => one.status)),
+    newDebits: numericArray(fresh.map((one) => one.addedDebits)),
+    newCredits: numericArray(fresh.map((one) => one.addedCredits)),
     // Floor and status go along whether they changed or not: a second update of the same row in the same statement, for
     // those that did, would silently lose one of the two.
-    accounts: plainArray(known.map((one) => one.id)),
-    debits: plainArray(known.map((one) => one.addedDebits)),
-    credits: plainArray(known.map((one) => one.addedCredits)),
-    floors: floors(known),
-    statuses: plainArray(known.map((one) => one.status)),
+    accounts: int8Array(known.map((one) => one.id)),
+    debits: numericArray(known.map((one) => one.addedDebits)),
+    credits: numericArray(known.map((one) => one.addedCredits)),
+    floors: numericArray(known.map((one) => one.floorMinor)),
+    statuses: textArray(known.map((one) => one.status)),
   };
-}
-
-function floors(accounts: readonly Account[]): string {
-  return plainArray(accounts.map((one) => one.floorMinor ?? "null"));
 }
 
 function lineColumns({ lines }: BlockRows) {
   return {
-    lineDebits: plainArray(lines.map((line) => line.debit.id)),
-    lineCredits: plainArray(lines.map((line) => line.credit.id)),
-    lineAmounts: plainArray(lines.map((line) => line.minor)),
-    lineCases: plainArray(lines.map((line) => line.caseId)),
+    lineDebits: int8Array(lines.map((line) => line.debit.id)),
+    lineCredits: int8Array(lines.map((line) => line.credit.id)),
+    lineAmounts: numericArray(lines.map((line) => line.minor)),
+    lineCases: uuidArray(lines.map((line) => line.caseId)),
     lineCurrencies: textArray(lines.map((line) => line.currency)),
     linePostings: textArray(lines.map((line) => line.posting)),
     lineCount: lines.length,
@@ -354,43 +351,43 @@ function lineColumns({ lines }: BlockRows) {
 }
 
 function timerColumns({ timersArmed, timersGone, timersFired }: BlockRows) {
-  const times = (timers: readonly TimerKey[]): string =>
-    plainArray(timers.map((timer) => `"${timestamp(timer.dueMs)}"`));
+  const times = (timers: readonly TimerKey[]): Buffer =>
+    timestampArray(timers.map(({ dueMs }) => BigInt(dueMs) * 1000n));
   return {
     armedAt: times(timersArmed),
-    armedCases: plainArray(timersArmed.map((timer) => timer.caseId)),
+    armedCases: uuidArray(timersArmed.map((timer) => timer.caseId)),
     armedNames: textArray(timersArmed.map((timer) => timer.name)),
     goneAt: times(timersGone),
-    goneCases: plainArray(timersGone.map((timer) => timer.caseId)),
+    goneCases: uuidArray(timersGone.map((timer) => timer.caseId)),
     goneNames: textArray(timersGone.map((timer) => timer.name)),
     timers: timersFired,
   };
 }
 
 function attentionColumns({ attention }: BlockRows) {
-  return { attentionBegun: plainArray(attention.begun), attentionOver: plainArray(attention.over) };
+  return { attentionBegun: uuidArray(attention.begun), attentionOver: uuidArray(attention.over) };
 }
 
 function messageColumns({ messages }: BlockRows) {
   return {
     messages: messages.bytes,
-    messageTopics: plainArray(messages.topics.map((topic) => TOPIC_NUMBERS[topic])),
-    messageSequences: plainArray(messages.sequences),
+    messageTopics: int2Array(messages.topics.map((topic) => TOPIC_NUMBERS[topic])),
+    messageSequences: int8Array(messages.sequences),
     messageKeys: textArray(messages.keys),
-    messageStarts: plainArray(messages.starts.map((start) => start + 1)), // SQL counts bytes from 1
-    messageSizes: plainArray(messages.sizes),
+    messageStarts: int4Array(messages.starts.map((start) => start + 1)), // SQL counts bytes from 1
+    messageSizes: int4Array(messages.sizes),
   };
 }
 
 function quarantineColumns({ quarantine }: BlockRows) {
   return {
     asideTopics: textArray(quarantine.map((row) => row.topic)),
-    asideOffsets: plainArray(quarantine.map((row) => row.offset)),
+    asideOffsets: int8Array(quarantine.map((row) => row.offset)),
     asideReasons: textArray(quarantine.map((row) => row.reason)),
     asideDetails: textArray(quarantine.map((row) => row.detail)),
     asideKeys: textArray(quarantine.map((row) => row.key)),
     asideHashes: byteaArray(quarantine.map((row) => row.sha256)),
-    asideSizes: plainArray(quarantine.map((row) => row.size)),
+    asideSizes: int4Array(quarantine.map((row) => row.size)),
     asideValues: byteaArray(quarantine.map((row) => row.value)),
   };
 }
@@ -398,15 +395,15 @@ function quarantineColumns({ quarantine }: BlockRows) {
 function crossingColumns({ messages, crossing }: BlockRows) {
   const { sent, seen } = crossing ?? NOTHING_CROSSED;
   return {
-    crossingTo: plainArray(messages.crossing.toLanes),
-    crossingSequences: plainArray(messages.crossing.sequences),
+    crossingTo: int2Array(messages.crossing.toLanes),
+    crossingSequences: int8Array(messages.crossing.sequences),
     crossingKeys: textArray(messages.crossing.keys),
-    crossingStarts: plainArray(messages.crossing.starts.map((start) => start + 1)),
-    crossingSizes: plainArray(messages.crossing.sizes),
-    sentTo: plainArray(sent.map(([lane]) => lane)),
-    sentNext: plainArray(sent.map(([, next]) => next)),
-    seenFrom: plainArray(seen.map(([lane]) => lane)),
-    seenSequences: plainArray(seen.map(([, sequence]) => sequence)),
+    crossingStarts: int4Array(messages.crossing.starts.map((start) => start + 1)),
+    crossingSizes: int4Array(messages.crossing.sizes),
+    sentTo: int4Array(sent.map(([lane]) => lane)),
+    sentNext: int8Array(sent.map(([, next]) => next)),
+    seenFrom: int4Array(seen.map(([lane]) => lane)),
+    seenSequences: int8Array(seen.map(([, sequence]) => sequence)),
   };
 }
 
@@ -414,7 +411,12 @@ const NOTHING_CROSSED: CrossingRows = { sent: [], seen: [] };
 
 function headColumns(rows: BlockRows) {
   const { lane, process, before, after, linesHash, messagesHash, halt, ratesVersion, parametersVersion } = rows;
-  const known = rows.accounts.filter((one) => !rows.opened.has(one.id));
+  const expected = [
+    movedCases(rows.cases).length,
+    rows.accounts.length - rows.opened.size,
+    rows.timersGone.length,
+    ...(rows.crossing === null ? [] : [rows.crossing.sent.length, rows.crossing.seen.length]),
+  ];
   return {
     lane,
     process,
@@ -448,11 +450,6 @@ function headColumns(rows: BlockRows) {
     deadLettersFrom: before.deadLettersNext,
     deadLettersNext: after.deadLettersNext,
     accountCount: after.accounts,
-    expected: plainArray([
-      movedCases(rows.cases).length,
-      known.length,
-      rows.timersGone.length,
-      ...(rows.crossing === null ? [] : [rows.crossing.sent.length, rows.crossing.seen.length]),
-    ]),
+    expected: int8Array(expected.map(BigInt)),
   };
 }

@@ -2,8 +2,8 @@
 
 import { hash } from "node:crypto";
 import { LATEST_MS } from "../domain/flow/duration.ts";
+import { byteaArray, int4Array, int8Array } from "./arrays.ts";
 import type { Connection, Step } from "./database.ts";
-import { byteaArray, plainArray } from "./literals.ts";
 import { readCrossing, readOutlets, readSeen, readSent, readUnsent } from "./sql/crossing.ts";
 
 /** By lane: the next sequence to it, and the last one taken from it. */
@@ -74,8 +74,8 @@ export function askUnsent(lane: number, messages: readonly ArrivedMessage[]): St
   }
   const values = [
     lane,
-    plainArray(asked.map(({ fromLane }) => fromLane)),
-    plainArray(asked.map(({ sequence }) => sequence)),
+    int4Array(asked.map(({ fromLane }) => fromLane)),
+    int8Array(asked.map(({ sequence }) => sequence)),
     byteaArray(asked.map(({ value }) => hash("sha256", value, "buffer"))),
     low,
     high,

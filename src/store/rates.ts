@@ -1,8 +1,9 @@
 // Versions of rates: read by whoever decides or audits, written by whoever judges ticks, one writer at a time.
 
 import { type LifeSpan, type RateQuality, type RateRow, RateSnapshot } from "../domain/fx/rates.ts";
+import { jsonbArray, textArray } from "./arrays.ts";
 import type { Connection } from "./database.ts";
-import { plainArray, readTimestampMs, textArray, timestamp } from "./literals.ts";
+import { plainArray, readTimestampMs, timestamp } from "./literals.ts";
 import { begin, commit, rollback } from "./sql/begin.ts";
 import * as sql from "./sql/rates.ts";
 
@@ -136,12 +137,12 @@ function columnsOf(version: bigint, rows: readonly Omit<RateRow, "version">[]): 
     times(rows.map(({ receivedAtMs }) => receivedAtMs)),
     plainArray(rows.map(({ priority }) => priority)),
     textArray(rows.map(({ pivot }) => pivot)),
-    textArray(rows.map(({ life }) => JSON.stringify(life.map(writeSpan)))),
+    jsonbArray(rows.map(({ life }) => JSON.stringify(life.map(writeSpan)))),
   ];
 }
 
 function refusedColumns(ticks: readonly RefusedRate[]): unknown[] {
-  const texts = (pick: (tick: RefusedRate) => string): string => textArray(ticks.map(pick));
+  const texts = (pick: (tick: RefusedRate) => string): Buffer => textArray(ticks.map(pick));
   const times = (pick: (tick: RefusedRate) => number): string =>
     plainArray(ticks.map((tick) => `"${timestamp(pick(tick))}"`));
   return [

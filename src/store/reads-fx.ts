@@ -1,8 +1,9 @@
 // Conversions as they lie in the ledger, up to a cut, a day at a time.
 
 import type { Cut } from "../domain/cut.ts";
+import { textArray } from "./arrays.ts";
 import type { Connection } from "./database.ts";
-import { plainArray, readTimestampMs, textArray, timestamp } from "./literals.ts";
+import { plainArray, readTimestampMs, timestamp } from "./literals.ts";
 import { showDeals, showFirstLine, showHouseIds } from "./sql/show-fx.ts";
 
 /** What one posting of one case did in one currency. */

@@ -1,8 +1,9 @@
 // The ledger as it is read: cuts, balances as of a cut, trial balance. Everything here only reads.
 
 import type { Cut } from "../domain/cut.ts";
+import { textArray } from "./arrays.ts";
 import type { Connection } from "./database.ts";
-import { plainArray, readTimestampMs, textArray, timestamp } from "./literals.ts";
+import { plainArray, readTimestampMs, timestamp } from "./literals.ts";
 import { showHolderBalance, showHolderBalances, showHouseBalances } from "./sql/show-balances.ts";
 import { showCut, showCutAt, showCutSpan } from "./sql/show-cut.ts";
 import { showTrialBalance } from "./sql/show-trial-balance.ts";
@@ -65,7 +66,7 @@ function cutColumns(span: CutSpan): [string, string, string] {
   return [
     plainArray(span.map(({ lane }) => lane)),
     plainArray(span.map(({ block }) => block)),
-    textArray(span.map(({ laterFrom }) => laterFrom)),
+    plainArray(span.map(({ laterFrom }) => `"${laterFrom}"`)),
   ];
 }
 

@@ -97,13 +97,10 @@ type Parameter = (name: string, type: string) => string;
 type Place = { readonly lane: string; readonly block: string; readonly nowAt: string };
 type Write = (p: Parameter, place: Place) => string;
 
-/** JSON documents come as one text (`documentList`): as an array literal each of their quotes would need a backslash. */
-const documents = (text: string): string => `string_to_array(${text}, E'\\x1f', 'null')::jsonb[]`;
-
 const openedCases: Write = (p, { lane }) => `opened_cases as (
   insert into case_state (lane, case_id, kind, flow, holder_id, state, data, history, occurred_at)
   select z.lane, c.* from lane z, unnest(${p("newCaseIds", "uuid[]")}, ${p("newKinds", "text[]")}, ${p("newFlows", "smallint[]")},
-    ${p("newHolders", "text[]")}, ${p("newStates", "text[]")}, ${documents(p("newData", "text"))}, ${p("newHistories", "text[]")},
+    ${p("newHolders", "text[]")}, ${p("newStates", "text[]")}, ${p("newData", "jsonb[]")}, ${p("newHistories", "text[]")},
     ${p("newOccurredAt", "timestamptz[]")}) c
   where z.lane = ${lane}
 )`;
@@ -111,7 +108,7 @@ const openedCases: Write = (p, { lane }) => `opened_cases as (
 const movedCases: Write = (p, { lane }) => `moved_cases as (
   insert into case_state as s (lane, case_id, kind, flow, holder_id, state, data, history, occurred_at)
   select z.lane, c.case_id, '', 0, '', c.state, c.data, c.history, 'epoch'
-  from lane z, unnest(${p("caseIds", "uuid[]")}, ${p("states", "text[]")}, ${documents(p("data", "text"))}, ${p("histories", "text[]")})
+  from lane z, unnest(${p("caseIds", "uuid[]")}, ${p("states", "text[]")}, ${p("data", "jsonb[]")}, ${p("histories", "text[]")})
     c(case_id, state, data, history)
   where z.lane = ${lane}
   on conflict (lane, case_id) do update set state = excluded.state, data = excluded.data, history = excluded.history

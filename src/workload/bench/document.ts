@@ -152,6 +152,14 @@ function runFacts(record: BenchRecord): string {
     `- **Versions:** ${versionsText(results)}.`,
     `- **Load average before each:** ${results.map(({ bench, settings }) => `${bench} ${settings["loadAverageBefore"]}`).join(", ")}. Above ${host?.cores ?? "the number of cores"} somebody else was working too.`,
   ];
+  const warm = results.filter(({ settings }) => settings["warmUp"] !== undefined);
+  if (warm.length > 0) {
+    const told = warm.map(
+      ({ bench, settings }) =>
+        `${bench} ${whole(Number(settings["warmUp"]))} at ${whole(Number(settings["warmUpPerSecond"]))} a second`,
+    );
+    facts.push(`- **Warm-up before what is measured:** ${told.join(", ")}.`);
+  }
   const overrides = results.flatMap(({ settings }) =>
     Object.entries((settings["overrides"] as object | undefined) ?? {}),
   );
