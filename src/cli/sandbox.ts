@@ -1,7 +1,10 @@
 // millrace sandbox: the providers cardco and instanet, played by a server of our own, until SIGTERM.
 
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
+import type { ScriptRule } from "../sandbox/choose.ts";
+import { readScript } from "../sandbox/script.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import { type UsageCheck, usageCheck } from "./usage.ts";
@@ -109,8 +112,8 @@ function readOptions(options: SandboxOptions, workingDir: string) {
     host: options.host ?? "127.0.0.1",
     port: usage.wholeNumber("--port", options.port, { default: 0, min: 0, max: 65_535 }),
     dir: resolve(workingDir, options.dir ?? DIR),
-    trouble: { perMille: readShare(usage, options.trouble), seed: options.seed ?? "0" },
-    script: [],
+    trouble: { perMille: readShare(usage, options.trouble), seed: readSeed(usage, options.seed) },
+    script: readRules(usage, options.script, workingDir),
     times: {
       soonMs: ms("--soon-ms", options.soonMs, 100),
       lateMs: ms("--late-ms", options.lateMs, 2_000),
@@ -135,12 +138,32 @@ function readOptions(options: SandboxOptions, workingDir: string) {
   return settings;
 }
 
+function readRules(usage: UsageCheck, file: string | undefined, workingDir: string): readonly ScriptRule[] {
+  if (file === undefined) return [];
+  let text: string;
+  try {
+    text = readFileSync(resolve(workingDir, file), "utf8");
+  } catch (error) {
+    usage.fault(`--script: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    return [];
+  }
+  const { rules, faults } = readScript(text);
+  for (const fault of faults) usage.fault(`--script: ${file}: ${fault}`);
+  return rules;
+}
+
 /** @returns of a thousand */
 function readShare(usage: UsageCheck, text: string | undefined): number {
   if (text === undefined) return 0;
   const digits = /^(?:0(?:\.(\d{1,3}))?|1(?:\.0{1,3})?)$/.exec(text);
   if (digits === null) usage.fault(`--trouble: found "${text}", expected a share from 0 to 1 such as 0.3`);
   return text.startsWith("1") ? 1000 : Number((digits?.[1] ?? "0").padEnd(3, "0"));
+}
+
+function readSeed(usage: UsageCheck, text = "0"): string {
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(text))
+    usage.fault(`--seed: found "${text}", expected 1 to 64 letters, digits, dots, dashes or underscores`);
+  return text;
 }
 
 function readUrl(usage: UsageCheck, flag: string, text: string | undefined): string | null {

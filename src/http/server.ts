@@ -42,8 +42,8 @@ export type HttpServerSettings = {
   readonly requestMs: number;
   /** what `close` does with requests that are not answered yet; cuts them unless told */
   readonly onClose?: "cut" | "finish";
-  /** how is answered what no route answers: 404 no such path, 413 too long, 500 a handler that threw; fastify's own way
-   *  unless told */
+  /** how is answered what no route answers: 400 a path that cannot be read, 404 no such path, 413 too long, 500 a handler
+   *  that threw; fastify's own way unless told */
   readonly fault?: (status: number, message: string) => HttpReply;
 };
 
@@ -77,6 +77,7 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
     bodyLimit: Math.max(1, bodyBytesMax),
     requestTimeout: requestMs,
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
+    ...(fault === undefined ? {} : { frameworkErrors: badPath(fault) }),
   });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
@@ -103,7 +104,16 @@ function addRoute(server: FastifyInstance, { method, path, handle }: HttpRoute):
   });
 }
 
-function addFaults(server: FastifyInstance, fault: NonNullable<HttpServerSettings["fault"]>): void {
+type Fault = NonNullable<HttpServerSettings["fault"]>;
+
+/** Such as percent signs that stand for no character. */
+function badPath(fault: Fault) {
+  return (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
+    void send(reply, fault(error.statusCode ?? 400, "the path cannot be read"));
+  };
+}
+
+function addFaults(server: FastifyInstance, fault: Fault): void {
   server.setNotFoundHandler((request, reply) => send(reply, fault(404, `no ${request.method} here`)));
   server.setErrorHandler((error: FastifyError, _request, reply) => {
     const { statusCode = 500, message } = error;

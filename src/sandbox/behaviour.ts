@@ -38,6 +38,7 @@ const LINE_WORDS = {
   cut_before: { number: 107, means: "breaks the connection and does nothing, the first time" },
   rate_limited: { number: 108, means: "answers 429 and does nothing, the first time" },
   garbage_after: { number: 109, means: "does it, and answers 200 with a page of HTML" },
+  blind: { number: 110, means: "does it and breaks the connection, and answers the first query about it with 503" },
 } as const satisfies Readonly<Record<string, Word>>;
 
 const POST_WORDS = {

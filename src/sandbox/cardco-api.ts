@@ -3,7 +3,7 @@
 import type { HttpReply, HttpRequest, HttpRoute } from "../http/server.ts";
 import { type CardcoAsked, cardcoEvent, cardcoTurn, cardcoView, eventId, poolOf, waitingOf, whyNot } from "./cardco.ts";
 import type { Desk, ProviderDesk } from "./desk.ts";
-import { errorReply, jsonReply, type Lines } from "./lines.ts";
+import { BLIND, errorReply, jsonReply, type Lines } from "./lines.ts";
 import { type Begun, type Memory, type Operation, statusOf } from "./memory.ts";
 import { planOf } from "./plan.ts";
 import {
@@ -123,6 +123,7 @@ export class CardcoApi {
     const operation = this.#desk.memory.find("cardco", key);
     await this.#desk.settled();
     if (operation === null) return errorReply(404, "not_found", "no operation has this key");
+    if (this.#lines.isBlind(operation.behaviour.line, operation.id)) return BLIND;
     return this.#shown(operation, operation.turns.length - 1);
   }
 
@@ -141,7 +142,7 @@ export class CardcoApi {
     const { reference } = asked;
     const behaviour = this.#desk.choose({ provider: "cardco", kind, key, reference, token, ...amount });
     if (this.#lines.turnsAway(behaviour.line, `cardco ${key}`)) {
-      return this.#lines.reply(behaviour.line, request, errorReply(503, "unavailable", "come again"));
+      return this.#lines.replyBefore(behaviour.line, request);
     }
     if (behaviour.fate === "refused") {
       throw new Refused(422, behaviour.code ?? "not_supported", "this cannot be done here");
@@ -149,7 +150,7 @@ export class CardcoApi {
     const operation = this.#begin({ ...asked, ...amount, key, token, behaviour }, kin);
     await this.#desk.settled();
     if (behaviour.post === "early") await this.#desk.toldFirst(operation);
-    return this.#lines.reply(behaviour.line, request, this.#shown(operation, 0));
+    return this.#lines.replyAfter(behaviour.line, request, this.#shown(operation, 0));
   }
 
   /** The same key: what was answered then. */
@@ -221,8 +222,7 @@ function readAsked(request: HttpRequest, group: string, kind: string): PostAsked
   if (amount !== null && amount.minor === "0")
     throw new Refused(400, "field_invalid", "amount.minor: expected more than 0");
   if (group === "orders") readOptionalText(fields, "plan");
-  return {
-    print: printOf({ path: request.path, fields }),
+  const asked = {
     kind,
     payment: `${group}/${named ?? reference}`,
     reference,
@@ -231,6 +231,8 @@ function readAsked(request: HttpRequest, group: string, kind: string): PostAsked
     isPartialTaken: readYesOrNo(fields, "partial_approval"),
     amount,
   };
+  // Last, when every field is known to be a plain one.
+  return { ...asked, print: printOf({ path: request.path, fields }) };
 }
 
 const FIRST_FIELDS: Readonly<Record<string, readonly string[]>> = {

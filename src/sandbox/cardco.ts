@@ -6,7 +6,7 @@
 
 import { DECLINES } from "./behaviour.ts";
 import { lastTurn, type Operation, statusOf, type Turn } from "./memory.ts";
-import type { Step } from "./plan.ts";
+import type { Does, Step } from "./plan.ts";
 import { idOf } from "./signatures.ts";
 
 export const CARDCO_KINDS = ["authorization", "order", "increment", "capture", "void", "refund"] as const;
@@ -64,9 +64,10 @@ export function cardcoTurn(asked: CardcoAsked, step: Step, index: number, kin: r
   };
   const isFirst = index === 0;
   if (!isFirst && asked.isEnded) return null;
-  switch (step.does) {
+  // Only who asks for an approval is asked for a step, or given half.
+  switch (ADDS.has(kind) ? step.does : (ELSEWHERE[step.does] ?? step.does)) {
     case "ask":
-      return ADDS.has(kind) ? turn("action_required") : turn("pending");
+      return turn("action_required");
     case "wait":
       return turn("pending");
     case "decline":
@@ -85,6 +86,8 @@ export function cardcoTurn(asked: CardcoAsked, step: Step, index: number, kin: r
       return turn(doneStatus(kind), { effect: minor === "0" ? null : "done" });
   }
 }
+
+const ELSEWHERE: Readonly<Partial<Record<Does, Does>>> = { ask: "wait", half: "succeed" };
 
 export type CardcoAsked = {
   readonly kind: string;

@@ -17,6 +17,16 @@ export type Asked = {
   readonly minor: string;
 };
 
+export const ASKED_NAMES = [
+  "provider",
+  "kind",
+  "key",
+  "reference",
+  "token",
+  "currency",
+  "minor",
+] as const satisfies readonly (keyof Asked)[];
+
 export type Trouble = {
   /** of a thousand operations, how many go wrong in some way */
   readonly perMille: number;
@@ -95,6 +105,7 @@ const LIKELY_LINES: Share<Line> = [
   [1, "cut_before"],
   [1, "rate_limited"],
   [1, "garbage_after"],
+  [1, "blind"],
 ];
 
 const LIKELY_POSTS: Share<Post> = [
@@ -141,6 +152,51 @@ const LIKELY_FATES: Readonly<Record<string, FateShare>> = {
     [3, ["pending_failed", null]],
     [2, ["declined", "processing_error"]],
     [2, ["done_failed", "closed_account"]],
+  ],
+  charges: [
+    [10, ["done", null]],
+    [3, ["action_abandoned", null]],
+    [2, ["declined", "account_blocked"]],
+    [2, ["pending_done", null]],
+    [2, ["paid_late", null]],
+    [1, ["paid_twice", null]],
+    [1, ["partial", null]],
+    [1, ["overpaid", null]],
+  ],
+  deposits: [
+    [10, ["done", null]],
+    [3, ["partial", null]],
+    [3, ["overpaid", null]],
+    [2, ["paid_late", null]],
+    [2, ["action_done", null]],
+    [1, ["paid_twice", null]],
+  ],
+  payouts: [
+    [10, ["done", null]],
+    [3, ["pending_done", null]],
+    [3, ["pending_failed", "closed_account"]],
+    [2, ["declined", "account_blocked"]],
+    [2, ["done_failed", "closed_account"]],
+    [1, ["declined_done", null]],
+  ],
+  debits: [
+    [10, ["done", null]],
+    [3, ["pending_failed", "insufficient_funds"]],
+    [3, ["done_failed", "refund_by_debtor"]],
+    [2, ["disputed", null]],
+    [2, ["declined", "mandate_invalid"]],
+  ],
+  returns: [
+    [12, ["done", null]],
+    [4, ["pending_done", null]],
+    [2, ["pending_failed", "closed_account"]],
+    [2, ["declined", "closed_account"]],
+  ],
+  mandates: [
+    [12, ["done", null]],
+    [4, ["action_done", null]],
+    [2, ["action_abandoned", null]],
+    [2, ["done_failed", null]],
   ],
 };
 

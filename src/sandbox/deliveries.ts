@@ -69,11 +69,12 @@ export class Deliveries {
 
   /** Takes it on; it is sent when it is due, and again until it comes to its end or the sandbox stops. */
   add(delivery: Delivery): void {
-    const run = this.#run(delivery).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) throw error;
-    });
+    const run = this.#run(delivery)
+      .catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) throw error; // A wait that the stop cut off: the next start begins anew.
+      })
+      .finally(() => this.#running.delete(run));
     this.#running.add(run);
-    void run.finally(() => this.#running.delete(run));
   }
 
   /** Resolves when the delivery was sent for the first time, whatever was answered, or is none of those that run. */

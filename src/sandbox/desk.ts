@@ -43,6 +43,7 @@ export class Desk {
   readonly #deliveries: Deliveries;
   readonly #providers: Readonly<Record<ProviderName, ProviderDesk>>;
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  #isStopped = false;
 
   constructor(parts: {
     readonly memory: Memory;
@@ -102,7 +103,9 @@ export class Desk {
     await this.#deliveries.attempted(eventId(operation, 0));
   }
 
+  /** Nothing happens by itself any more: what is due then is for the next start. */
   stop(): void {
+    this.#isStopped = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -125,6 +128,7 @@ export class Desk {
   #arm(operation: Operation): void {
     clearTimeout(this.#timers.get(operation.id));
     this.#timers.delete(operation.id);
+    if (this.#isStopped) return;
     const next = this.#nextStep(operation);
     const ends = ["active", "processing"].includes(lastTurn(operation).status) ? operation.expiresAt : null;
     const due = Math.min(next?.dueAt ?? Number.POSITIVE_INFINITY, ends ?? Number.POSITIVE_INFINITY);

@@ -14,7 +14,7 @@ import {
   returnableOf,
   SORTS,
 } from "./instanet.ts";
-import { errorReply, jsonReply, type Lines } from "./lines.ts";
+import { BLIND, errorReply, jsonReply, type Lines } from "./lines.ts";
 import { type Begun, lastTurn, type Memory, type Operation, statusOf } from "./memory.ts";
 import { planOf } from "./plan.ts";
 import { type Fields, printOf, readAmount, readBody, readDetails, readTime, refuseCards } from "./reading.ts";
@@ -111,6 +111,7 @@ export class InstanetApi {
     const operation = this.#desk.memory.find("instanet", key);
     await this.#desk.settled();
     if (operation === null) return errorReply(404, "not_found", "there is nothing with this kind and id");
+    if (this.#lines.isBlind(operation.behaviour.line, operation.id)) return BLIND;
     return this.#shown(operation);
   }
 
@@ -126,7 +127,7 @@ export class InstanetApi {
     const named = { kind: place.kind, key: place.key, reference, token: null, currency, minor };
     const behaviour = this.#desk.choose({ provider: "instanet", ...named });
     if (this.#lines.turnsAway(behaviour.line, `instanet ${place.key}`)) {
-      return this.#lines.reply(behaviour.line, request, errorReply(503, "unavailable", "come again"));
+      return this.#lines.replyBefore(behaviour.line, request);
     }
     if (behaviour.fate === "refused") {
       throw new Refused(422, behaviour.code ?? "not_supported", "this cannot be done here");
@@ -134,7 +135,7 @@ export class InstanetApi {
     const operation = this.#begin({ ...asked, ...named, behaviour });
     await this.#desk.settled();
     if (behaviour.post === "early") await this.#desk.toldFirst(operation);
-    return this.#lines.reply(behaviour.line, request, this.#shown(operation));
+    return this.#lines.replyAfter(behaviour.line, request, this.#shown(operation));
   }
 
   /** The same id: how it stands. */
@@ -202,9 +203,7 @@ function readAsked(request: HttpRequest, kind: InstanetKind): PutAsked & { reado
   const details = readDetails(fields);
   const { not_after: notAfter, ...print } = fields;
   const expires = fields["expires_at"] ?? null;
-  return {
-    // Until when it may be done is no part of what is done.
-    print: printOf({ kind, print }),
+  const asked = {
     payment: kind === "returns" ? (details["original"] ?? "") : "",
     reference: details["reference"] ?? "",
     currency,
@@ -212,6 +211,8 @@ function readAsked(request: HttpRequest, kind: InstanetKind): PutAsked & { reado
     expiresAt: expires === null ? null : readTime("expires_at", expires),
     notAfter: readTime("not_after", notAfter),
   };
+  // Last, when every field is known to be a plain one. Until when it may be done is no part of what is done.
+  return { ...asked, print: printOf({ kind, print }) };
 }
 
 /** Why a return cannot be, or null: it names what it gives back as `kind/txid`, or names nothing and is not judged. */

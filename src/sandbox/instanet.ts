@@ -37,8 +37,8 @@ export function instanetTurn(
   const turn = (to: string, rest: Partial<TurnBody> = {}): TurnBody => {
     return { step: index, status: to, minor: "0", code: null, effect: null, ...rest };
   };
-  // What was closed stays so; only money that comes all the same is written down.
-  if (status === "closed" && step.when !== "closed") return null;
+  // What was closed, or ended otherwise from outside, stays so; only money that comes all the same is written down.
+  if (operation?.turns.at(-1)?.step === null && step.when !== "closed") return null;
   switch (step.does) {
     case "ask":
       return turn("active");

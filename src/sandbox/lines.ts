@@ -12,6 +12,7 @@ export class Lines {
   readonly #times: Times;
   readonly #stop: AbortSignal;
   readonly #spared = new Set<string>();
+  readonly #asked = new Set<string>();
 
   constructor(times: Times, stop: AbortSignal) {
     this.#times = times;
@@ -25,8 +26,26 @@ export class Lines {
     return true;
   }
 
-  /** @param answer what would be answered, were there no trouble */
-  async reply(line: Line, request: HttpRequest, answer: HttpReply): Promise<HttpReply> {
+  /** Whether a query about an operation is not answered, which happens once. */
+  isBlind(line: Line, key: string): boolean {
+    if (line !== "blind" || this.#asked.has(key)) return false;
+    this.#asked.add(key);
+    return true;
+  }
+
+  /** How a request is answered that turned something.
+   *  @param line   one that turns requests away has done so, and is plain now
+   *  @param answer what would be answered, were there no trouble */
+  replyAfter(line: Line, request: HttpRequest, answer: HttpReply): Promise<HttpReply> {
+    return this.#reply(BEFORE.has(line) ? "plain" : line, request, answer);
+  }
+
+  /** How a request is answered that was turned away. */
+  replyBefore(line: Line, request: HttpRequest): Promise<HttpReply> {
+    return this.#reply(line, request, errorReply(503, "unavailable", "come again"));
+  }
+
+  async #reply(line: Line, request: HttpRequest, answer: HttpReply): Promise<HttpReply> {
     switch (line) {
       case "slow":
         await this.#wait(this.#times.slowMs);
@@ -38,12 +57,13 @@ export class Lines {
         return answer;
       case "cut_after":
       case "cut_before":
+      case "blind":
         request.cut();
         return answer;
       case "error_after":
         return errorReply(500, "internal", "something went wrong on our side");
       case "error_before":
-        return errorReply(503, "unavailable", "come again");
+        return answer;
       case "rate_limited":
         return {
           ...errorReply(429, "rate_limited", "too many requests"),
@@ -67,6 +87,9 @@ export const JSON_TYPE: Readonly<Record<string, string>> = { "content-type": "ap
 export function jsonReply(status: number, body: unknown): HttpReply {
   return { status, headers: JSON_TYPE, body: JSON.stringify(body) };
 }
+
+/** Of a query whose operation is blind to it. */
+export const BLIND: HttpReply = errorReply(503, "unavailable", "come again");
 
 export function errorReply(status: number, code: string, message: string): HttpReply {
   return jsonReply(status, { error: { code, message } });

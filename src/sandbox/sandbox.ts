@@ -55,7 +55,8 @@ export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> 
   const stop = new AbortController();
   const deliveries = new Deliveries({
     ...DELIVERY,
-    settled: () => journal.settled(),
+    // A journal that failed ends the sandbox: nobody is told of anything any more.
+    settled: () => journal.settled().catch(() => new Promise<never>(() => undefined)),
     ended: (id, how) => {
       const told = { e: "told", id, how } as const;
       memory.apply(told);
