@@ -121,7 +121,8 @@ function makeOutcome(draft: Draft, outcome: DraftOutcome, { input, index, outcom
   };
 }
 
-function parentIdOf({ data: { parent } }: CaseRecord): string | null {
+/** The case that opened this one, as it is written; null when none did. */
+export function parentIdOf({ data: { parent } }: CaseRecord): string | null {
   return parent === null ? null : formatCaseId({ kind: parent.kind, uuid: parent.uuid, timeMs: 0 });
 }
 

@@ -5,7 +5,7 @@ import type { LaneMessage } from "../books.ts";
 import { homeLane } from "../holder.ts";
 import { childCaseId } from "../ids.ts";
 import type { Draft, Sending } from "./draft.ts";
-import type { Input } from "./outcomes.ts";
+import { type Input, parentIdOf } from "./outcomes.ts";
 
 /** Adds the draft's calls to the books: commands with their sequence, messages in the order in which they are sent. */
 export function send(draft: Draft, input: Input): void {
@@ -19,6 +19,7 @@ export function send(draft: Draft, input: Input): void {
 function command(draft: Draft, { call, attempt, payload, to, notAfterMs }: Sending, input: Input): void {
   const { books } = draft;
   assert(call.to.kind === "gateway", "a command goes to a gateway");
+  const parent = parentIdOf(draft.known);
   books.commands.push({
     commandId: `${draft.caseId}/${call.name}/${attempt}`,
     caseId: draft.caseId,
@@ -30,7 +31,8 @@ function command(draft: Draft, { call, attempt, payload, to, notAfterMs }: Sendi
     readOnly: call.to.readOnly,
     notAfterMicros: BigInt(notAfterMs) * 1000n,
     timeoutMs: call.to.timeoutMs,
-    payload,
+    // A provider is asked about a refund under the name that it knows, which is its payment's.
+    payload: parent === null ? payload : { ...payload, parent },
     sequence: books.commandsNext,
     traceparent: input.kind === "intent" ? input.intent.traceparent : null,
   });

@@ -140,7 +140,7 @@ function commandOf(ledger: LaneLedger, { intent }: Cause, called: Extract<Called
     readOnly: at(declared, "read_only") === true,
     notAfter: BigInt(notBehind9999(BigInt(sinceMs) + (lifetimeMs ?? timeout))) * 1_000n,
     timeoutMs: Number(timeout),
-    payload: Object.fromEntries(payload),
+    payload: { ...Object.fromEntries(payload), ...(one.parent === null ? {} : { parent: one.parent }) },
     traceparent: intent?.traceparent ?? null,
   };
 }
