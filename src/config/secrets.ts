@@ -31,6 +31,18 @@ export function urlWithPassword(url: string, file: string): string {
   return whole.href;
 }
 
+/** A secret that something else than these settings names.
+ *  @param place an environment variable, or the path of a file
+ *  @throws SecretUnreadable */
+export function secretAt(
+  place: { readonly kind: "environment"; readonly name: string } | { readonly kind: "file"; readonly path: string },
+): string {
+  if (place.kind === "file") return readSecret(place.path);
+  const secret = process.env[place.name] ?? "";
+  if (secret === "") throw new SecretUnreadable(`the environment has no ${place.name}, expected a secret`);
+  return secret;
+}
+
 /** Editors and `echo` put a line feed behind what was typed; it is no part of a password. */
 function readSecret(path: string): string {
   const secret = textOf(path).replace(/\r?\n$/, "");

@@ -4,12 +4,12 @@
 
 import { hostname } from "node:os";
 import { ARMED_FAILPOINT } from "../failpoints.ts";
-import { folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./kinds.ts";
+import { file, folder, list, oneOf, someOf, text, url, wholeNumber, yesOrNo } from "./kinds.ts";
 import { SECURITY, SECURITY_RULES } from "./security.ts";
 
 export const ROLES = ["lanes", "gateways", "auditor", "rates"] as const;
-/** Payment providers that the role `gateways` can serve. */
-export const PROVIDERS = ["script"] as const;
+/** The payment provider that is there without a file of providers: it answers in process. */
+export const SCRIPT = "script";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -319,12 +319,33 @@ const AUDIT = {
 };
 
 const GATEWAYS = {
-  providers: someOf({
-    names: PROVIDERS,
+  providers: list({
     default: [],
+    pattern: /^[a-z][a-z0-9_]*$/,
+    expected: "names of small letters, digits and underscores, several separated by commas",
     reason:
-      "Payment providers that the role `gateways` serves. None unless named; `script` moves no money, it answers in process " +
-      "for tests, demo and benchmarks.",
+      "Payment providers that the role `gateways` serves, as the chart of accounts names them. None unless named; " +
+      "providersFile tells where they are. `script` moves no money, it answers in process for tests, demo and benchmarks.",
+  }),
+  providersFile: file({
+    reason:
+      "A file (YAML, see docs/adding-a-provider.md) that tells of each provider its kind, its URL, where its secrets are and " +
+      "how many calls it takes at once. No secret stands in it.",
+  }),
+  webhookPort: wholeNumber({
+    default: 0,
+    min: 0,
+    max: 65_535,
+    unit: "",
+    reason:
+      "Port on which providers tell what nobody asked, with the role `gateways`; 0 takes a free one, which is logged.",
+  }),
+  webhookHost: text({
+    default: "127.0.0.1",
+    pattern: /^[A-Za-z0-9.:_-]{1,253}$/,
+    expected: "a host name or an IP address",
+    reason:
+      "Address that webhooks come to. Providers reach it through whatever ends their TLS; nobody outside this machine does unless told so.",
   }),
   scriptSeed: text({
     default: "0",
@@ -424,6 +445,11 @@ export const RULES: readonly Rule[] = [
     names: ["lockTimeoutMs", "statementTimeoutMs"],
     expected: "lockTimeoutMs not to be above statementTimeoutMs, which would always end the wait first",
     holds: (config) => config.lockTimeoutMs <= config.statementTimeoutMs,
+  },
+  {
+    names: ["providers", "providersFile"],
+    expected: "providersFile to be named where providers has others than script",
+    holds: ({ providers, providersFile }) => providersFile !== "" || providers.every((name) => name === SCRIPT),
   },
   {
     names: ["roles", "providers"],

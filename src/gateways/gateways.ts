@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Codec, Undecodable } from "../kafka/codec.ts";
 import type { GroupOffset, KafkaSettings, Producer, RawRecord, Reader, TopicAdmin } from "../kafka/port.ts";
 import { openProducer } from "../kafka/producer.ts";
-import type { Provider } from "./contract.ts";
+import type { Answer, Provider } from "./contract.ts";
 import { type GatewayEvents, LaneGateway, NOT_SERVED, type Position, type ProviderFigures } from "./lane-gateway.ts";
 import { Slots } from "./slots.ts";
 
@@ -20,6 +20,8 @@ export type GatewaysParts = {
   readonly reportsTopic: string;
   readonly group: string;
   readonly events: GatewayEvents;
+  /** whether a case can take what a provider said of a call of it */
+  readonly fits: (caseId: string, call: string, answer: Answer) => boolean;
   /** sequence behind the last command that the lane is known to have published; 0 when there is none */
   readonly publishedTo: (lane: number) => Promise<bigint>;
   /** Halts a lane whose commands cannot be read. */
@@ -164,8 +166,9 @@ export class Gateways {
   }
 
   #serve(lane: number, from: Position): void {
-    const { reader, codec, events, commandsTopic } = this.#parts;
+    const { reader, codec, events, fits, commandsTopic } = this.#parts;
     const gateway = new LaneGateway({
+      fits,
       lane,
       from,
       codec,
@@ -191,6 +194,19 @@ export class Gateways {
   #openAnew(lane: number): void {
     this.close(lane);
     void this.open(lane);
+  }
+
+  /** What a provider told unasked.
+   *  @throws when it is not among the lane's reports in time: whoever told it has to tell it again */
+  async report(lane: number, record: RawRecord): Promise<void> {
+    this.#producer ??= openProducer(this.#parts.kafka);
+    const used = this.#producer;
+    try {
+      await (await used).send(this.#parts.reportsTopic, lane, [record]);
+    } catch (error) {
+      this.#giveUp(used);
+      throw error;
+    }
   }
 
   /** Until it is there: a report that is lost would leave its case to ask for it. */

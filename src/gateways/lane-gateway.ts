@@ -32,6 +32,8 @@ export type LaneGatewayParts = {
   readonly providers: ReadonlyMap<string, Provider>;
   /** of the providers that bound how many calls they take at once */
   readonly slots: ReadonlyMap<string, Slots>;
+  /** whether the case of a command can take what is said of it */
+  readonly fits: (caseId: string, call: string, answer: Answer) => boolean;
   /** appends to the lane's reports until they are there; rejects only when the gateway was stopped */
   readonly append: (lane: number, records: readonly RawRecord[]) => Promise<void>;
   readonly events: GatewayEvents;
@@ -254,7 +256,7 @@ export class LaneGateway implements LaneSink {
     const answered = this.#put(command, open);
     const tell = (answers: readonly Answer[]): null => {
       open.left += answers.length;
-      for (const answer of answers) this.#tell(command, answer, open);
+      for (const answer of answers) this.#tell(command, this.#fitting(command, answer), open);
       this.#settle(open);
       return null;
     };
@@ -313,6 +315,14 @@ export class LaneGateway implements LaneSink {
     } catch (error) {
       return failed(error);
     }
+  }
+
+  /** What no case could take is a bug in the provider's adapter, and its report would halt the lane. */
+  #fitting(command: CommandMessage, answer: Answer): Answer {
+    if (this.#parts.fits(command.caseId, command.call, answer)) return answer;
+    const why = new Error(`${command.call} has no result ${answer.result} with what it carries`);
+    this.#parts.events.failed(command.payload["provider"] ?? "", command.op, why);
+    return unknownAnswer(command);
   }
 
   #tell(command: CommandMessage, answer: Answer, open: Open): void {

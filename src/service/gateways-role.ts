@@ -1,15 +1,21 @@
-// The role `gateways`: asks payment providers what the cases of this process's lanes want of them.
+// The role `gateways`: asks payment providers what the cases of this process's lanes want of them, and hears what they tell
+// unasked.
 
-import type { Config } from "../config/config.ts";
+import { SCRIPT } from "../config/settings.ts";
 import type { HaltCause } from "../domain/halts.ts";
-import type { Provider } from "../gateways/contract.ts";
+import { reportOf } from "../gateways/contract.ts";
+import { Fitting } from "../gateways/fitting.ts";
 import { Gateways } from "../gateways/gateways.ts";
-import { ScriptProvider } from "../gateways/script.ts";
+import { WEBHOOK_RESULTS, Webhooks } from "../gateways/webhooks.ts";
+import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { openReader } from "../kafka/reader.ts";
+import { ConnectionPool } from "../store/database.ts";
 import { readMarks } from "../store/outbox.ts";
+import { readOwners } from "../store/reads-case.ts";
 import { gatewayEvents } from "../telemetry/gateway-events.ts";
 import { type Common, type ServiceParts, withConnection } from "./common.ts";
 import type { LaneFollower } from "./lanes-role.ts";
+import { openProviders, type Providers } from "./providers.ts";
 
 export type GatewaysRole = LaneFollower & {
   /** why calls are not made, a sentence each */
@@ -20,25 +26,50 @@ export type GatewaysRole = LaneFollower & {
 /** Of the time that stopping may take, what gateways have to tell what they know. */
 const STOP_SHARE = 4;
 
-const PROVIDERS: Readonly<Record<Config["providers"][number], (config: Config) => Provider>> = {
-  script: ({ scriptSeed, scriptTroublePercent, scriptLateMs }) =>
-    new ScriptProvider({ seed: scriptSeed, troublePercent: scriptTroublePercent, lateMs: scriptLateMs }),
-};
-
 /** @param halt halts a lane that this process holds
- *  @throws KafkaUnreachable */
+ *  @throws KafkaUnreachable | DeclaredFaults | ProviderMissing | SecretUnreadable | CannotListen */
 export async function makeGateways(
-  { config, kafka, logger, metrics }: ServiceParts,
+  parts: ServiceParts,
   common: Common,
   halt: (lane: number, cause: HaltCause, evidence: Record<string, unknown>) => void,
 ): Promise<GatewaysRole> {
-  const { names, codec, admin, database } = common;
-  if (config.providers.includes("script"))
+  const { config, logger, metrics } = parts;
+  if (config.providers.includes(SCRIPT))
     logger.warn(
       {},
       "the provider script answers for payment providers: no money moves; for tests and demonstrations only",
     );
-  const gateways = new Gateways({
+  const events = gatewayEvents(logger, metrics);
+  const providers = openProviders(config, common.declared.currencies, events);
+  const fitting = new Fitting(common.declared.flows);
+  const gateways = await openGateways(parts, common, { providers, fitting, events, halt });
+  watch(parts, gateways, providers);
+  const receiver = await openReceiver(parts, common, { providers, fitting, events, gateways });
+  return {
+    took: (lane) => void gateways.open(lane),
+    gaveBack: (lane) => gateways.close(lane),
+    reasons: () => gateways.reasons(),
+    stop: async () => {
+      // What comes now is told again, to whoever listens then.
+      await receiver?.close();
+      await gateways.stop(config.stopDeadlineMs / STOP_SHARE);
+      for (const provider of providers.http) provider.close();
+    },
+  };
+}
+
+type Made = {
+  readonly providers: Providers;
+  readonly fitting: Fitting;
+  readonly events: ReturnType<typeof gatewayEvents>;
+};
+
+async function openGateways(
+  { config, kafka }: ServiceParts,
+  { names, codec, admin, database }: Common,
+  { providers, fitting, events, halt }: Made & { readonly halt: Parameters<typeof makeGateways>[2] },
+): Promise<Gateways> {
+  return new Gateways({
     kafka,
     admin,
     codec,
@@ -49,7 +80,7 @@ export async function makeGateways(
       maxBytes: config.fetchBytesMax,
       partitionMaxBytes: config.fetchPartitionBytesMax,
     }),
-    providers: config.providers.map((name) => PROVIDERS[name](config)),
+    providers: providers.all,
     commandsTopic: names.commands,
     reportsTopic: names.reports,
     group: `${config.topicPrefix}millrace-gateways`,
@@ -57,9 +88,13 @@ export async function makeGateways(
       const marks = await withConnection(database, (connection) => readMarks(connection, lane));
       return (marks.get("commands")?.sequence ?? -1n) + 1n;
     },
-    events: gatewayEvents(logger, metrics),
+    events,
+    fits: (caseId, call, answer) => fitting.fits(caseId, call, answer),
     halt: (lane, evidence) => halt(lane, "commands_unreadable", evidence),
   });
+}
+
+function watch({ metrics }: ServiceParts, gateways: Gateways, { http }: Providers): void {
   metrics.watchGateways(() =>
     [...gateways.figures()].map(([provider, { inFlight, sinceMs }]) => ({
       provider,
@@ -67,10 +102,42 @@ export async function makeGateways(
       oldestSeconds: sinceMs === null ? 0 : Math.max(0, (Date.now() - sinceMs) / 1000),
     })),
   );
+  if (http.length > 0)
+    metrics.watchCircuits(() => http.map(({ name, circuit }) => ({ provider: name, state: circuit })));
+  for (const { name } of http) for (const result of WEBHOOK_RESULTS) metrics.webhook(name, result, 0);
+}
+
+const BODY_BYTES_MAX = 64 * 1024;
+const REQUEST_MS = 10_000;
+
+/** @returns null where no provider would tell anything */
+async function openReceiver(
+  { config, logger }: ServiceParts,
+  { lanes, database, codec }: Common,
+  { providers, fitting, events, gateways }: Made & { readonly gateways: Gateways },
+): Promise<Pick<HttpServer, "close"> | null> {
+  if (providers.http.length === 0) return null;
+  const pool = new ConnectionPool(database, 1);
+  const webhooks = new Webhooks({
+    providers: providers.http,
+    lanes,
+    events,
+    ownersOf: (uuid) => pool.lend((connection) => readOwners(connection, uuid)),
+    callFor: (flow, op) => fitting.callFor(flow, op),
+    fits: (caseId, call, answer) => fitting.fits(caseId, call, answer),
+    report: (lane, told, answer) => {
+      const value = codec.encoders.report.encode(reportOf(told, answer, Date.now()));
+      return gateways.report(lane, { key: Buffer.from(told.holderId), value });
+    },
+  });
+  const { webhookHost: host, webhookPort: port } = config;
+  const routes = webhooks.routes();
+  const server = await startHttpServer({ host, port, routes, bodyBytesMax: BODY_BYTES_MAX, requestMs: REQUEST_MS });
+  logger.info({ webhookPort: server.port }, "webhooks of providers are taken in");
   return {
-    took: (lane) => void gateways.open(lane),
-    gaveBack: (lane) => gateways.close(lane),
-    reasons: () => gateways.reasons(),
-    stop: () => gateways.stop(config.stopDeadlineMs / STOP_SHARE),
+    close: async () => {
+      await server.close();
+      await pool.close();
+    },
   };
 }

@@ -11,6 +11,7 @@ import {
   showCase,
   showCaseCommands,
   showCaseLines,
+  showOwners,
   showWaiting,
 } from "./sql/show-case.ts";
 
@@ -54,6 +55,20 @@ export async function readCase(connection: Connection, uuid: string): Promise<St
     });
   }
   return found;
+}
+
+/** Whose case it is; `flow` without its version, `currencies` those that its symbols are bound to. */
+export type CaseOwner = { readonly holderId: string; readonly flow: string; readonly currencies: readonly string[] };
+
+/** @param uuid 32 hex digits
+ *  @returns one for each holder that has a case of this id */
+export async function readOwners(connection: Connection, uuid: string): Promise<CaseOwner[]> {
+  const { rows } = await connection.run(showOwners, [uuid]);
+  return rows.map((row) => ({
+    holderId: row["holder_id"] as string,
+    flow: row["flow"] as string,
+    currencies: Object.values((row["currencies"] ?? {}) as Record<string, string>),
+  }));
 }
 
 const OUTCOMES_MAX = 16;

@@ -21,6 +21,29 @@ export function gatewayEvents(logger: Logger, metrics: Metrics) {
       ),
     failed: (provider: string, op: string, error: unknown): void =>
       logger.error({ provider, op, error }, "a provider's adapter failed; what became of the call is unknown"),
+    called: (provider: string, result: string, seconds: number): void =>
+      metrics.providerCalled(provider, result, seconds),
+    unreadable: (provider: string, op: string, what: string): void => {
+      metrics.providerUnreadable(provider);
+      nowAndThen(`unreadable ${provider} ${op}`, () =>
+        logger.error(
+          { provider, op, what },
+          "an answer of a provider cannot be read; what became of the call is unknown",
+        ),
+      );
+    },
+    webhook: (provider: string, result: string): void => metrics.webhook(provider, result),
+    webhookRefused: (provider: string, why: string): void =>
+      nowAndThen(`refused ${provider} ${why}`, () =>
+        logger.warn(
+          { provider, why, security: true },
+          "SECURITY: a webhook without the provider's signature was refused",
+        ),
+      ),
+    webhookFailed: (provider: string, error: unknown): void =>
+      nowAndThen(`webhook ${provider}`, () =>
+        logger.warn({ provider, error }, "a webhook could not be taken in; the provider will send it again"),
+      ),
     taken: (provider: string): void => metrics.gatewayTook(provider),
     answered: (provider: string, result: string): void => metrics.gatewayAnswered(provider, result),
     waitsForSchema: (lane: number, reason: string): void =>

@@ -14,6 +14,7 @@ export type MetricDeclaration = {
 };
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+const CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30] as const;
 const INPUTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] as const;
 
 export const METRICS = {
@@ -287,6 +288,49 @@ export const METRICS = {
     labels: ["provider"],
     meaning: "Age of the oldest of these commands of which nothing has been told yet; 0 when there is none.",
   },
+  providerCalls: {
+    name: "millrace_provider_calls_total",
+    kind: "counter",
+    unit: "calls",
+    labels: ["provider", "result"],
+    meaning:
+      "Requests to providers over HTTP, repeats included, by result: answered, or why nothing is known: circuit_open (not " +
+      "made), not_sent, broken (no answer in time, or one that broke off), server_error, rate_limited, unauthorized.",
+  },
+  providerCallSeconds: {
+    name: "millrace_provider_call_seconds",
+    kind: "histogram",
+    unit: "seconds",
+    labels: ["provider"],
+    buckets: CALL_SECONDS,
+    meaning: "Time of a request to a provider, until the last byte of its answer or until it was given up.",
+  },
+  providerUnreadable: {
+    name: "millrace_provider_unreadable_total",
+    kind: "counter",
+    unit: "answers",
+    labels: ["provider"],
+    meaning:
+      "Answers of providers that have no form of theirs, or are about something else than was asked; all unknown.",
+  },
+  providerCircuit: {
+    name: "millrace_provider_circuit",
+    kind: "gauge",
+    unit: "state",
+    labels: ["provider", "state"],
+    meaning:
+      "1 for the state of a provider's circuit (closed, open, half_open), 0 for the others. Open: no calls are made.",
+  },
+  webhooks: {
+    name: "millrace_webhooks_total",
+    kind: "counter",
+    unit: "webhooks",
+    labels: ["provider", "result"],
+    meaning:
+      "Webhooks of providers by what became of them: taken (among the reports), repeated, nothing_new, not_ours, no_case, " +
+      "not_expected (its flow has no such result), refused (no signature, a wrong or an old one: a security event), failed " +
+      "(answered 503, so it comes again).",
+  },
   ratesTaken: {
     name: "millrace_rates_taken_total",
     kind: "counter",
@@ -340,4 +384,5 @@ export const KNOWN_LABELS = {
   unknownCommits: ["done", "not_done", "halted", "unanswered"],
   auditBlocks: ["decided", "not_decided"],
   reconnects: ["kafka", "postgres", "registry"],
+  circuit: ["closed", "open", "half_open"],
 } as const;

@@ -75,6 +75,8 @@ export type GatewayFigures = {
   readonly oldestSeconds: number;
 };
 
+export type CircuitFigures = { readonly provider: string; readonly state: (typeof KNOWN_LABELS.circuit)[number] };
+
 export type Metrics = {
   /** one call per committed block */
   block(figures: BlockFigures): void;
@@ -101,6 +103,12 @@ export type Metrics = {
   auditFailed(): void;
   gatewayTook(provider: string): void;
   gatewayAnswered(provider: string, result: string): void;
+  providerCalled(provider: string, result: string, seconds: number): void;
+  providerUnreadable(provider: string): void;
+  /** @param count 0 shows the series before there is one */
+  webhook(provider: string, result: string, count?: number): void;
+  /** once, where gateways run; must not throw */
+  watchCircuits(read: () => readonly CircuitFigures[]): void;
   /** once, where gateways run; must not throw */
   watchGateways(read: () => readonly GatewayFigures[]): void;
   /** one call per batch of ticks; `refused` has a reason for each that was put aside */
@@ -155,6 +163,13 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     auditFailed: () => counters.auditFailures.inc(),
     gatewayTook: (provider) => counters.gatewayCommands.inc({ provider }),
     gatewayAnswered: (provider, result) => counters.gatewayAnswers.inc({ provider, result }),
+    providerCalled: (provider, result, seconds) => {
+      counters.providerCalls.inc({ provider, result });
+      histograms.providerCallSeconds.observe({ provider }, seconds);
+    },
+    providerUnreadable: (provider) => counters.providerUnreadable.inc({ provider }),
+    webhook: (provider, result, count = 1) => counters.webhooks.inc({ provider, result }, count),
+    watchCircuits: (read) => createCircuitGauge(gaugesOf(registry), read),
     watchGateways: (read) => createGatewayGauges(gaugesOf(registry), read),
     ratesTaken: ({ believed, dropped, refused }) => {
       counters.ratesTaken.inc({ result: "believed" }, believed);
@@ -207,6 +222,9 @@ function createCounters(registry: Registry) {
     auditFindings: new Counter({ ...options(METRICS.auditFindings), registers }),
     gatewayCommands: new Counter({ ...options(METRICS.gatewayCommands), registers }),
     gatewayAnswers: new Counter({ ...options(METRICS.gatewayAnswers), registers }),
+    providerCalls: new Counter({ ...options(METRICS.providerCalls), registers }),
+    providerUnreadable: new Counter({ ...options(METRICS.providerUnreadable), registers }),
+    webhooks: new Counter({ ...options(METRICS.webhooks), registers }),
     ratesTaken: new Counter({ ...options(METRICS.ratesTaken), registers }),
     ratesRefused: new Counter({ ...options(METRICS.ratesRefused), registers }),
     auditFailures: new Counter({ ...options(METRICS.auditFailures), registers }),
@@ -221,12 +239,13 @@ function createCounters(registry: Registry) {
 
 function createHistograms(registry: Registry) {
   const registers = [registry];
-  const { blockInputs, blockSeconds } = METRICS;
+  const { blockInputs, blockSeconds, providerCallSeconds: calls } = METRICS;
   const seconds = new Histogram({ ...options(blockSeconds), buckets: [...blockSeconds.buckets], registers });
   for (const phase of KNOWN_LABELS.blockSeconds) seconds.zero({ phase });
   return {
     blockInputs: new Histogram({ ...options(blockInputs), buckets: [...blockInputs.buckets], registers }),
     blockSeconds: seconds,
+    providerCallSeconds: new Histogram({ ...options(calls), buckets: [...calls.buckets], registers }),
   };
 }
 
@@ -324,5 +343,13 @@ function createGatewayGauges(gauges: Gauges, read: () => readonly GatewayFigures
   });
   gauges(METRICS.gatewayOldestSeconds, (gauge) => {
     for (const { provider, oldestSeconds } of read()) gauge.set({ provider }, oldestSeconds);
+  });
+}
+
+function createCircuitGauge(gauges: Gauges, read: () => readonly CircuitFigures[]): void {
+  gauges(METRICS.providerCircuit, (gauge) => {
+    for (const { provider, state } of read()) {
+      for (const one of KNOWN_LABELS.circuit) gauge.set({ provider, state: one }, one === state ? 1 : 0);
+    }
   });
 }

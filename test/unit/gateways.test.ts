@@ -145,6 +145,7 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
     slots: new Map(
       providers.flatMap(({ name, callsMax }) => (callsMax === undefined ? [] : [[name, new Slots(callsMax)]])),
     ),
+    fits: (_caseId, _call, { result }) => result !== "nonsense",
     append: async (_lane, records: readonly RawRecord[]) => {
       await append?.();
       for (const { value } of records) reports.push(await codec.decoders.report.read(value as Buffer));
@@ -400,6 +401,14 @@ describe("a lane's gateway", () => {
     expect(waiting.put.length).toBe(2_001);
   });
 
+  test("calls unknown what no case could take, and says so", async () => {
+    const { reports, give, said } = makeGateway([answering("script", { result: "nonsense", afterMs: 0 })]);
+    give(command());
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["unknown"]);
+    expect(said).toEqual(["failed script card.authorize"]);
+  });
+
   test("calls unknown what a provider that is not served, or one that fails, would have said", async () => {
     const failing: Provider = {
       name: "failing",
@@ -510,6 +519,7 @@ describe("the gateways of a process", () => {
       commandsTopic: "commands",
       reportsTopic: "reports",
       group: "group",
+      fits: () => true,
       events: {
         taken: () => undefined,
         answered: () => undefined,

@@ -11,6 +11,15 @@ export const showCase = statement(
    order by s.lane`,
 );
 
+// Purpose: whose case this is and which flow's, for what a provider tells of it. Locks: none. Index: primary key of the one
+// partition that the id belongs to, once a lane. Rows: one, seldom more.
+export const showOwners = statement(
+  "show_owners",
+  `select s.holder_id, f.name as flow, s.data->'c' as currencies
+   from lane z join case_state s on s.lane = z.lane and s.case_id = $1::uuid
+   join flow f on f.flow = s.flow`,
+);
+
 // Purpose: when a case's blocks were recorded. Locks: none. Index: primary key of each partition. Rows: one a block.
 export const showBlockTimes = statement(
   "show_block_times",

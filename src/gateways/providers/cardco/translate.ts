@@ -1,0 +1,217 @@
+// Cardco's words and ours. Pure: a command becomes a request, an answer becomes what is told to the case, a webhook becomes
+// the name of the operation that it is about. A new operation is a row of OPS.
+
+import type { CommandMessage } from "../../../kafka/codec-messages.ts";
+import { type Answer, UNKNOWN } from "../../contract.ts";
+import type { Answered } from "../../http/caller.ts";
+import { asObject, asText, asWord, type Json, readJson } from "../../http/json.ts";
+import { type Descriptor, fromWire, toWire } from "../descriptor.ts";
+import { keyOf, type Operation, tailOf, tell } from "../http-provider.ts";
+import { reasonFor } from "../reasons.ts";
+import type { Posted } from "./client.ts";
+
+const STATUSES = ["approved", "action_required", "declined", "completed", "failed", "pending"] as const;
+type Status = (typeof STATUSES)[number];
+
+type Row = {
+  /** the operation that does it, and the one that asks about it */
+  readonly ops: readonly [does: string, asks: string];
+  /** how flows call it in their keys: `{case}/<segment>/{seq}` */
+  readonly segment: string;
+  /** behind the authorization's reference; null for the authorization itself */
+  readonly under: string | null;
+  /** result of the call by what cardco says of the operation */
+  readonly says: Readonly<Record<Status, string>>;
+  /** the same for a query, where it has other results */
+  readonly asked?: Readonly<Partial<Record<Status, string>>>;
+  /** result of a query when cardco has no such operation; those without it ask on */
+  readonly absent?: string;
+  /** result when cardco, or this adapter, will not do it: nothing was done */
+  readonly refused: string;
+  /** how the result calls the amount */
+  readonly amountAs: "approved" | "amount";
+};
+
+const approves = { approved: "approved", completed: "approved", pending: UNKNOWN } as const;
+const does = { approved: "ok", completed: "ok", pending: UNKNOWN, action_required: UNKNOWN } as const;
+
+const OPS: readonly Row[] = [
+  {
+    ops: ["card.authorize", "card.auth_status"],
+    segment: "auth",
+    under: null,
+    says: { ...approves, action_required: "action", declined: "declined", failed: "declined" },
+    asked: { action_required: UNKNOWN },
+    absent: "not_found",
+    refused: "declined",
+    amountAs: "approved",
+  },
+  {
+    ops: ["card.increment", "card.increment_status"],
+    segment: "inc",
+    under: "increments",
+    says: { ...approves, action_required: UNKNOWN, declined: "declined", failed: "declined" },
+    refused: "declined",
+    amountAs: "approved",
+  },
+  {
+    ops: ["card.capture", "card.capture_status"],
+    segment: "cap",
+    under: "captures",
+    says: { ...does, declined: "rejected", failed: "rejected" },
+    refused: "rejected",
+    amountAs: "amount",
+  },
+  {
+    ops: ["card.void", "card.void_status"],
+    segment: "void",
+    under: "voids",
+    says: { ...does, declined: "rejected", failed: "rejected" },
+    refused: "rejected",
+    amountAs: "amount",
+  },
+  {
+    ops: ["card.refund", "card.refund_status"],
+    segment: "refund",
+    under: "refunds",
+    says: {
+      approved: "accepted",
+      pending: "accepted",
+      action_required: UNKNOWN,
+      completed: "completed",
+      declined: "rejected",
+      failed: "failed",
+    },
+    refused: "rejected",
+    amountAs: "amount",
+  },
+];
+
+const BY_OP: ReadonlyMap<string, Row> = new Map(OPS.flatMap((row) => row.ops.map((op) => [op, row] as const)));
+
+export const CARDCO_OPS: readonly string[] = [...BY_OP.keys()];
+
+/** @returns null for an operation that cardco does not have */
+export function keyOfOperation(command: CommandMessage): string | null {
+  const row = BY_OP.get(command.op);
+  return row === undefined ? null : keyOf(command, row.segment);
+}
+
+/** @returns the request, or what is said of the command where cardco takes no such amount: nothing is sent then; null for
+ *  an operation that cardco does not have */
+export function requestOf(command: CommandMessage, descriptor: Descriptor): Posted | readonly Answer[] | null {
+  const row = BY_OP.get(command.op);
+  if (row === undefined || command.op !== row.ops[0]) return null;
+  const { payload, caseId, idempotencyKey } = command;
+  // An authorization bears its payment's name, and a refund, which is a case of its own, goes to that of its parent.
+  const reference = payload["parent"] ?? caseId;
+  const { amount: minor, currency = "" } = payload;
+  const wire = minor === undefined ? null : toWire(descriptor, currency, minor);
+  if (minor !== undefined && wire === null) return [refusal(command, row, "currency_unsupported", false)];
+  const amount = wire === null ? {} : { amount: { currency, minor: wire } };
+  const final = payload["final"] === undefined ? {} : { final: payload["final"] === "true" };
+  const own = row.under === null ? { token: payload["token"] ?? "", partial_approval: false } : final;
+  const path = "/cardco/v1/authorizations";
+  return {
+    path: row.under === null ? path : `${path}/${encodeURIComponent(reference)}/${row.under}`,
+    body: JSON.stringify({ reference, ...amount, ...own }),
+    idempotencyKey,
+  };
+}
+
+/** @returns null when it cannot be read, or is not about this command's operation: then nothing is known */
+export function answersOf(
+  command: CommandMessage,
+  { status, contentType, body }: Answered,
+  descriptor: Descriptor,
+): readonly Answer[] | null {
+  const row = BY_OP.get(command.op);
+  const json = contentType === "application/json" ? readJson(body) : null;
+  if (row === undefined || json === null) return null;
+  if (status !== 200 && status !== 201) return refusedOf(command, row, status, json);
+  const operation = operationOf(json, keyOf(command, row.segment), descriptor);
+  if (operation === null || contradicts(command, operation)) return null;
+  return [answerOf(command, row, operation)];
+}
+
+/** What the provider said of a request that it did not carry out. A query that finds nothing is one too. */
+function refusedOf(command: CommandMessage, row: Row, status: number, json: Json): readonly Answer[] | null {
+  const code = asText(asObject(json["error"])?.["code"]);
+  if (code === null) return null;
+  const isQuery = command.readOnly || status === 404;
+  if (isQuery) {
+    const isAbsent = status === 404 && code === "not_found" && command.readOnly;
+    return [tell(command, isAbsent ? (row.absent ?? UNKNOWN) : UNKNOWN, null)];
+  }
+  if (!REFUSING.has(status)) return null;
+  const reason = reasonFor({ code, networkCode: null, adviceCode: null });
+  return [refusal(command, row, reason.code, reason.isRetriable)];
+}
+
+/** With these cardco says that it has done nothing and will not: the request cannot be carried out as it is. */
+const REFUSING: ReadonlySet<number> = new Set([400, 402, 422]);
+
+function refusal(command: CommandMessage, row: Row, code: string, isRetriable: boolean): Answer {
+  const tail = tailOf(keyOf(command, row.segment), command.caseId);
+  return tell(command, row.refused, `${tail}/${row.refused}:${code}`, { code, retriable: String(isRetriable) });
+}
+
+type Said = {
+  readonly status: Status;
+  readonly currency: string;
+  /** of the ledger */
+  readonly minor: string;
+  readonly reason: Json | null;
+  readonly url: string | null;
+};
+
+function operationOf(json: Json, key: string, descriptor: Descriptor): Said | null {
+  const status = asWord(json["status"], STATUSES);
+  const amount = asObject(json["amount"]);
+  const currency = asText(amount?.["currency"], 32);
+  const digits = asText(amount?.["minor"], 40);
+  if (status === null || json["key"] !== key || currency === null || digits === null) return null;
+  const minor = fromWire(descriptor, currency, digits);
+  if (minor === null) return null;
+  const reason = asObject(json["reason"]);
+  return { status, currency, minor, reason, url: asText(asObject(json["action"])?.["url"], URL_CHARS_MAX) };
+}
+
+const URL_CHARS_MAX = 2_048;
+
+/** An answer in another currency than was asked for, or of more than was to be approved, is about something else. */
+function contradicts({ payload, op }: CommandMessage, { currency, minor, status }: Said): boolean {
+  const { currency: asked = currency, amount = minor } = payload;
+  const isApproval = BY_OP.get(op)?.amountAs === "approved" && (status === "approved" || status === "completed");
+  return currency !== asked || (isApproval && BigInt(minor) > BigInt(amount));
+}
+
+function answerOf(command: CommandMessage, row: Row, said: Said): Answer {
+  const isQuery = command.op === row.ops[1];
+  const result = (isQuery ? row.asked?.[said.status] : undefined) ?? row.says[said.status];
+  if (result === UNKNOWN) return tell(command, UNKNOWN, null);
+  const tail = tailOf(keyOf(command, row.segment), command.caseId);
+  if (said.status === "declined" || said.status === "failed") {
+    const text = (name: string): string | null => asText(said.reason?.[name]);
+    const given = { code: text("code"), networkCode: text("network_code"), adviceCode: text("advice_code") };
+    const { code, isRetriable } = reasonFor(given);
+    return tell(command, result, `${tail}/${result}:${code}`, { code, retriable: String(isRetriable) });
+  }
+  const { currency, minor } = said;
+  if (said.status === "action_required") {
+    return tell(command, result, `${tail}/${result}`, said.url === null ? {} : { url: said.url });
+  }
+  return tell(command, result, `${tail}/${result}:${minor}`, { [row.amountAs]: minor, currency });
+}
+
+/** Which operation a webhook is about.
+ *  @returns null when it is none of ours */
+export function operationOfWebhook(body: Buffer): { eventId: string; about: Operation } | null {
+  const json = readJson(body);
+  const eventId = asText(json?.["id"]);
+  const key = asText(asObject(json?.["operation"])?.["key"]);
+  const [caseId = "", segment = ""] = key?.split("/") ?? [];
+  const row = OPS.find((one) => one.segment === segment);
+  if (eventId === null || key === null || row === undefined) return null;
+  return { eventId, about: { caseId, op: row.ops[0], idempotencyKey: key } };
+}

@@ -1,0 +1,103 @@
+// The part of a gateway over HTTP that is the same for every provider: what is done when, within which limits, and what an
+// answer that says nothing becomes. What differs is a provider's tongue.
+
+import type { CommandMessage } from "../../kafka/codec-messages.ts";
+import type { Answer } from "../contract.ts";
+import { type Answered, type Called, Caller, type CircuitSettings } from "../http/caller.ts";
+import type { CircuitWord } from "../http/circuit.ts";
+import { type Door, openDoor } from "../http/exchange.ts";
+import { judgeSignature, readSigned } from "../http/signature.ts";
+import {
+  type Heard,
+  type HttpProvider,
+  type HttpProviderParts,
+  limitsOf,
+  limitsOfAsking,
+  type Operation,
+  unknown,
+} from "./http-provider.ts";
+
+/** How one provider is spoken to: its client and its translation. */
+export interface Tongue {
+  /** Puts the command.
+   *  @returns answers where nothing has to be sent for them; null for what the provider does not have */
+  tell(command: CommandMessage, limits: ReturnType<typeof limitsOf>): Promise<Called> | readonly Answer[] | null;
+  /** Asks how the command's operation stands.
+   *  @returns null for what the provider does not have */
+  ask(command: CommandMessage, limits: ReturnType<typeof limitsOf>): Promise<Called> | null;
+  /** @returns null when it cannot be read, or is about something else */
+  read(command: CommandMessage, answered: Answered): readonly Answer[] | null;
+  /** Which operation a webhook is about, whose signature is right; null: none of ours. */
+  hear(body: Buffer): { readonly eventId: string; readonly about: Operation } | null;
+}
+
+/** Answers are some hundred bytes; the longest is a charge with many payments. */
+const ANSWER_BYTES_MAX = 256 * 1024;
+
+/** Ten calls in a row that fail are no chance, and a few seconds are enough for a restart on the other side. */
+const CIRCUIT: CircuitSettings = { failuresMax: 10, openMs: 5_000 };
+
+/** The provider does nothing new under this key any more, and may have done it before. */
+const TOO_LATE = 410;
+
+export class HttpGateway implements HttpProvider {
+  readonly name: string;
+  readonly callsMax: number;
+  readonly #parts: HttpProviderParts;
+  readonly #door: Door;
+  readonly #caller: Caller;
+  readonly #tongue: Tongue;
+
+  constructor(parts: HttpProviderParts, speak: (caller: Caller, door: Door) => Tongue) {
+    const { name, callsMax, baseUrl, descriptor, nowMs, random, events } = parts;
+    this.name = name;
+    this.callsMax = callsMax;
+    this.#parts = parts;
+    this.#door = openDoor({ baseUrl, connectionsMax: callsMax, answerBytesMax: ANSWER_BYTES_MAX });
+    const mayRepeat = descriptor.statusByOurRef && descriptor.idempotency.onError === "same";
+    this.#caller = new Caller(this.#door, { ...CIRCUIT, ...parts.circuit, random, nowMs, mayRepeat }, events);
+    this.#tongue = speak(this.#caller, this.#door);
+  }
+
+  get circuit(): CircuitWord {
+    return this.#caller.circuit;
+  }
+
+  async execute(command: CommandMessage): Promise<readonly Answer[]> {
+    const told = this.#tongue.tell(command, limitsOf(command, this.#parts.nowMs()));
+    if (told === null) return [unknown(command)];
+    if (!(told instanceof Promise)) return told;
+    const called = await told;
+    if (called.kind === "answered" && called.status === TOO_LATE) return this.ask(command);
+    return this.#read(command, called) ?? [unknown(command)];
+  }
+
+  async ask(command: CommandMessage): Promise<readonly Answer[]> {
+    return (await this.look(command)) ?? [unknown(command)];
+  }
+
+  async look(command: CommandMessage): Promise<readonly Answer[] | null> {
+    const asked = this.#tongue.ask(command, limitsOfAsking(command, this.#parts.nowMs()));
+    return asked === null ? null : this.#read(command, await asked);
+  }
+
+  hear(headers: Readonly<Record<string, string>>, body: Buffer): Heard {
+    const { descriptor, secret, nowMs } = this.#parts;
+    const { header, signature } = descriptor.webhook;
+    const why = judgeSignature(readSigned(headers[header], signature), body, [secret("webhook")], nowMs());
+    if (why !== null) return { kind: "refused", why };
+    const told = this.#tongue.hear(body);
+    return told === null ? { kind: "not_ours" } : { kind: "ours", ...told };
+  }
+
+  close(): void {
+    this.#door.close();
+  }
+
+  #read(command: CommandMessage, called: Called): readonly Answer[] | null {
+    if (called.kind === "unknown") return null;
+    const answers = this.#tongue.read(command, called);
+    if (answers === null) this.#parts.events.unreadable(command.op, `status ${called.status}`);
+    return answers;
+  }
+}

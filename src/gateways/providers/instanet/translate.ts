@@ -1,0 +1,300 @@
+// Instanet's words and ours. Pure: a command becomes a request, a transaction becomes what is told to the case, a callback
+// becomes the name of the transaction that it is about. A new operation is a row of OPS.
+
+import type { CommandMessage } from "../../../kafka/codec-messages.ts";
+import { type Answer, UNKNOWN } from "../../contract.ts";
+import type { Answered } from "../../http/caller.ts";
+import { asObject, asText, asWord, type Json, readJson } from "../../http/json.ts";
+import { type Descriptor, fromWire, toWire } from "../descriptor.ts";
+import { keyOf, type Operation, tailOf, tell } from "../http-provider.ts";
+import { reasonFor } from "../reasons.ts";
+import type { InstanetRequest } from "./client.ts";
+import { keyOfTxid, txidOf } from "./txid.ts";
+
+const KINDS = ["charges", "payouts", "debits", "returns", "mandates", "deposits"] as const;
+const STATUSES = ["active", "processing", "completed", "failed", "closed", "returned"] as const;
+type Status = (typeof STATUSES)[number];
+type Says = Readonly<Record<Status, string>>;
+
+export type Row = {
+  readonly op: string;
+  readonly kind: (typeof KINDS)[number];
+  /** how flows call the transaction in their keys: `{case}/<segment>`, with `/{seq}` where they count */
+  readonly segment: string;
+  readonly does: "make" | "close" | "ask";
+  /** result of the call by what instanet says of the transaction */
+  readonly says: Says;
+  /** result of a query when there is no such transaction */
+  readonly absent?: string;
+  /** result when instanet, or this adapter, will not do it: nothing was done */
+  readonly refused?: string;
+  /** what comes in is told payment by payment, each once, under this result */
+  readonly paid?: string;
+};
+
+const COLLECTED: Says = {
+  active: "open",
+  processing: "open",
+  completed: UNKNOWN, // told by its payments
+  failed: "rejected",
+  closed: "closed",
+  returned: UNKNOWN,
+};
+const SENT: Says = {
+  active: "accepted",
+  processing: "accepted",
+  completed: "completed",
+  failed: "failed",
+  closed: "failed",
+  returned: "returned",
+};
+const GIVEN_BACK: Says = {
+  active: UNKNOWN,
+  processing: UNKNOWN,
+  completed: "ok",
+  failed: "rejected",
+  closed: "rejected",
+  returned: "rejected",
+};
+const SIGNED: Says = {
+  active: "active",
+  processing: "pending",
+  completed: "active",
+  failed: "rejected",
+  closed: "closed",
+  returned: "closed",
+};
+const ENDED: Says = {
+  active: UNKNOWN,
+  processing: UNKNOWN,
+  completed: "already_paid",
+  failed: "closed",
+  closed: "closed",
+  returned: "already_paid",
+};
+
+export const OPS: readonly Row[] = [
+  {
+    op: "charge.create",
+    kind: "charges",
+    segment: "charge",
+    does: "make",
+    says: { ...COLLECTED, active: "ok", processing: "ok" },
+    refused: "rejected",
+    paid: "paid",
+  },
+  { op: "charge.close", kind: "charges", segment: "charge", does: "close", says: ENDED },
+  {
+    op: "charge.status",
+    kind: "charges",
+    segment: "charge",
+    does: "ask",
+    says: COLLECTED,
+    absent: "not_found",
+    paid: "paid",
+  },
+  { op: "payment.return", kind: "returns", segment: "return", does: "make", says: GIVEN_BACK, refused: "rejected" },
+  { op: "return.status", kind: "returns", segment: "return", does: "ask", says: GIVEN_BACK, absent: "not_found" },
+  {
+    op: "payout.create",
+    kind: "payouts",
+    segment: "payout",
+    does: "make",
+    says: { ...SENT, failed: "rejected" },
+    refused: "rejected",
+  },
+  { op: "payout.status", kind: "payouts", segment: "payout", does: "ask", says: SENT, absent: "not_found" },
+  {
+    op: "debit.create",
+    kind: "debits",
+    segment: "debit",
+    does: "make",
+    says: { ...SENT, failed: "rejected" },
+    refused: "rejected",
+  },
+  { op: "debit.status", kind: "debits", segment: "debit", does: "ask", says: SENT, absent: "not_found" },
+  { op: "mandate.create", kind: "mandates", segment: "mandate", does: "make", says: SIGNED, refused: "rejected" },
+  { op: "mandate.close", kind: "mandates", segment: "mandate", does: "close", says: { ...ENDED, completed: UNKNOWN } },
+  { op: "mandate.status", kind: "mandates", segment: "mandate", does: "ask", says: SIGNED, absent: "not_found" },
+  {
+    op: "deposit.create",
+    kind: "deposits",
+    segment: "deposit",
+    does: "make",
+    says: { ...COLLECTED, active: "ok", processing: "ok" },
+    refused: "rejected",
+    paid: "paid",
+  },
+  { op: "deposit.close", kind: "deposits", segment: "deposit", does: "close", says: ENDED },
+  {
+    op: "deposit.status",
+    kind: "deposits",
+    segment: "deposit",
+    does: "ask",
+    says: COLLECTED,
+    absent: "not_found",
+    paid: "paid",
+  },
+];
+
+const BY_OP: ReadonlyMap<string, Row> = new Map(OPS.map((row) => [row.op, row]));
+
+/** What is said to whom is told by other fields; the rest of what a call gives along is the transaction's details. */
+const OWN_FIELDS: ReadonlySet<string> = new Set(["amount", "currency", "provider", "seq"]);
+
+/** A closing bears a key of its own and is about the transaction that the other one made. */
+function keyAt(command: CommandMessage, { segment, does }: Row): string {
+  return keyOf(does === "close" ? { ...command, idempotencyKey: "" } : command, segment);
+}
+
+function placeOf(command: CommandMessage, row: Row): string | null {
+  const txid = txidOf(keyAt(command, row));
+  return txid === null ? null : `/instanet/v1/${row.kind}/${txid}`;
+}
+
+/** @returns the request; what is said of the command when nothing is sent, because instanet takes no such amount; null for
+ *  an operation that it does not have, or a key that makes no id */
+export function requestOf(command: CommandMessage, descriptor: Descriptor): InstanetRequest | readonly Answer[] | null {
+  const row = BY_OP.get(command.op);
+  const path = row === undefined ? null : placeOf(command, row);
+  if (row === undefined || path === null || row.does === "ask") return null;
+  if (row.does === "close") return { method: "POST", path: `${path}/close`, body: null };
+  const { amount: minor = "0", currency = "" } = command.payload;
+  const wire = toWire(descriptor, currency, minor);
+  if (wire === null) return [refusal(command, row, "currency_unsupported")];
+  const details = Object.entries(command.payload).filter(([name, text]) => !OWN_FIELDS.has(name) && text !== "");
+  const body = {
+    amount: { currency, minor: wire },
+    not_after: new Date(Number(command.notAfter / 1000n)).toISOString(),
+    details: Object.fromEntries(details),
+  };
+  return { method: "PUT", path, body: JSON.stringify(body) };
+}
+
+/** @returns the question about the transaction of a command; null when there can be none */
+export function questionOf(command: CommandMessage): InstanetRequest | null {
+  const row = BY_OP.get(command.op);
+  const path = row === undefined ? null : placeOf(command, row);
+  return path === null ? null : { method: "GET", path, body: null };
+}
+
+/** @returns null when it cannot be read, or is not about this command's transaction: then nothing is known */
+export function answersOf(
+  command: CommandMessage,
+  { status, contentType, body }: Answered,
+  descriptor: Descriptor,
+): readonly Answer[] | null {
+  const row = BY_OP.get(command.op);
+  const json = contentType === "application/json" ? readJson(body) : null;
+  if (row === undefined || json === null) return null;
+  if (status !== 200 && status !== 201) return refusedOf(command, row, status, json);
+  const said = transactionOf(json, descriptor);
+  if (said === null || said.kind !== row.kind || said.txid !== txidOf(keyAt(command, row))) return null;
+  const { currency = said.currency } = command.payload;
+  return said.currency === currency ? answers(command, row, said) : null;
+}
+
+function refusedOf(command: CommandMessage, row: Row, status: number, json: Json): readonly Answer[] | null {
+  const code = asText(asObject(json["error"])?.["code"]);
+  if (code === null) return null;
+  if (status === 404 && code === "not_found") {
+    return [tell(command, command.readOnly ? (row.absent ?? UNKNOWN) : UNKNOWN, null)];
+  }
+  if (command.readOnly || row.refused === undefined || !REFUSING.has(status)) return null;
+  return [refusal(command, row, reasonFor({ code, networkCode: null, adviceCode: null }).code)];
+}
+
+/** With these instanet says that it has done nothing and will not: the request cannot be carried out as it is. */
+const REFUSING: ReadonlySet<number> = new Set([400, 402, 422]);
+
+function refusal(command: CommandMessage, row: Row, code: string): Answer {
+  const result = row.refused ?? UNKNOWN;
+  return tell(command, result, `${tailOf(keyAt(command, row), command.caseId)}/${result}:${code}`, { code });
+}
+
+type Payment = { readonly id: string; readonly minor: string };
+
+type Said = {
+  readonly kind: string;
+  readonly txid: string;
+  readonly status: Status;
+  readonly currency: string;
+  readonly minor: string;
+  readonly payments: readonly Payment[];
+  readonly reason: string | null;
+  readonly offered: Readonly<Record<string, string>>;
+};
+
+const PAYMENTS_MAX = 1_000;
+
+function transactionOf(json: Json, descriptor: Descriptor): Said | null {
+  const kind = asWord(json["kind"], KINDS);
+  const txid = asText(json["txid"], 64);
+  const status = asWord(json["status"], STATUSES);
+  const amount = amountOf(json["amount"], descriptor);
+  const payments = json["payments"] ?? [];
+  if (kind === null || txid === null || status === null || amount === null) return null;
+  if (!Array.isArray(payments) || payments.length > PAYMENTS_MAX) return null;
+  const read = payments.map((one) => paymentOf(one, amount.currency, descriptor));
+  if (read.some((one) => one === null)) return null;
+  const reason = asText(asObject(json["reason"])?.["code"]);
+  return { kind, txid, status, ...amount, payments: read as Payment[], reason, offered: offeredOf(json["details"]) };
+}
+
+function amountOf(value: unknown, descriptor: Descriptor): { currency: string; minor: string } | null {
+  const amount = asObject(value);
+  const currency = asText(amount?.["currency"], 32);
+  const digits = asText(amount?.["minor"], 40);
+  const minor = currency === null || digits === null ? null : fromWire(descriptor, currency, digits);
+  return currency === null || minor === null ? null : { currency, minor };
+}
+
+/** A payment in another currency than that of its transaction is none that we can book. */
+function paymentOf(value: unknown, currency: string, descriptor: Descriptor): Payment | null {
+  const payment = asObject(value);
+  const id = asText(payment?.["id"], 128);
+  const amount = amountOf(payment?.["amount"], descriptor);
+  return id === null || amount === null || amount.currency !== currency ? null : { id, minor: amount.minor };
+}
+
+/** What the payer needs: a code, an address, a page. */
+function offeredOf(value: unknown): Record<string, string> {
+  const details = asObject(value);
+  const texts = ["code", "url", "address"].map((name) => [name, asText(details?.[name], 2_048)] as const);
+  return Object.fromEntries(texts.flatMap(([name, text]) => (text === null ? [] : [[`pay_${name}`, text]])));
+}
+
+function answers(command: CommandMessage, row: Row, said: Said): readonly Answer[] {
+  const tail = tailOf(keyAt(command, row), command.caseId);
+  const { paid } = row;
+  const { currency } = said;
+  if (said.payments.length > 0 && paid !== undefined) {
+    return said.payments.map(({ id, minor }) =>
+      tell(command, paid, `${tail}/${paid}:${id}`, { amount: minor, currency, e2e_id: id }),
+    );
+  }
+  const isPaid = row.does === "close" && said.payments.length > 0;
+  const result = isPaid ? row.says.completed : row.says[said.status];
+  if (result === UNKNOWN) return [tell(command, UNKNOWN, null)];
+  const isRefused = said.status === "failed" || said.status === "returned";
+  const reason = reasonFor({ code: said.reason, networkCode: said.reason, adviceCode: null });
+  const payload = isRefused
+    ? { code: reason.code, retriable: String(reason.isRetriable) }
+    : { amount: said.minor, currency, ...said.offered };
+  const fact = row.does === "close" ? `close/${result}` : `${tail}/${result}${isRefused ? `:${reason.code}` : ""}`;
+  return [tell(command, result, fact, payload)];
+}
+
+/** Which transaction a callback is about.
+ *  @returns null when it is none of ours */
+export function operationOfCallback(body: Buffer): { eventId: string; about: Operation } | null {
+  const json = readJson(body);
+  const eventId = asText(json?.["notification_id"]);
+  const kind = asWord(json?.["kind"], KINDS);
+  const txid = asText(json?.["txid"], 64);
+  const key = txid === null ? null : keyOfTxid(txid);
+  const [caseId = "", segment = ""] = key?.split("/") ?? [];
+  const row = OPS.find((one) => one.kind === kind && one.segment === segment && one.does === "make");
+  if (eventId === null || key === null || row === undefined) return null;
+  return { eventId, about: { caseId, op: row.op, idempotencyKey: key } };
+}

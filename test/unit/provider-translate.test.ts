@@ -1,0 +1,418 @@
+// Providers' words against the flows': what a command is asked in, what an answer is told as, and that nothing a provider
+// could say is told to a case that could not take it.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Flow, FlowCall } from "../../src/domain/flow/flow.ts";
+import { REASONS } from "../../src/domain/reasons.ts";
+import { type Answer, UNKNOWN } from "../../src/gateways/contract.ts";
+import { Fitting } from "../../src/gateways/fitting.ts";
+import type { Answered } from "../../src/gateways/http/caller.ts";
+import * as cardco from "../../src/gateways/providers/cardco/translate.ts";
+import { fromWire, toWire } from "../../src/gateways/providers/descriptor.ts";
+import * as instanet from "../../src/gateways/providers/instanet/translate.ts";
+import { keyOfTxid, txidOf } from "../../src/gateways/providers/instanet/txid.ts";
+import { reasonFor } from "../../src/gateways/providers/reasons.ts";
+import type { CommandMessage } from "../../src/kafka/codec-messages.ts";
+import { DECLARED } from "../support/ledger.ts";
+import { CASE, command, descriptorOf, question } from "../support/providers.ts";
+
+const CARDCO = descriptorOf("cardco");
+const INSTANET = descriptorOf("instanet");
+const fitting = new Fitting(DECLARED.flows);
+
+function answered(body: unknown, status = 200): Answered {
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+  return { kind: "answered", status, contentType: "application/json", retryAfterMs: null, body: bytes };
+}
+
+const operation = (change: Record<string, unknown> = {}) => ({
+  id: "op_1",
+  key: `${CASE}/auth/1`,
+  reference: CASE,
+  kind: "authorization",
+  status: "approved",
+  amount: { currency: "EUR", minor: "1001" },
+  reason: null,
+  action: null,
+  ...change,
+});
+
+const told = (answers: readonly Answer[] | null) =>
+  answers?.map(({ result, observation, payload }) => ({ result, observation, payload }));
+
+describe("cardco: a command", () => {
+  test("is a request under its payment's name, the same bytes each time", () => {
+    const request = cardco.requestOf(command(), CARDCO);
+    expect(request).toEqual({
+      path: "/cardco/v1/authorizations",
+      idempotencyKey: `${CASE}/auth/1`,
+      body: JSON.stringify({
+        reference: CASE,
+        amount: { currency: "EUR", minor: "1001" },
+        token: "tok_1",
+        partial_approval: false,
+      }),
+    });
+    expect(cardco.requestOf(command(), CARDCO)).toEqual(request);
+  });
+
+  test("of a refund, a case of its own, goes to its payment", () => {
+    const refund = "rfd_01JD3Z7Q6R8W2V5K9T0M4N1B7D";
+    const payload = { amount: "40", currency: "EUR", seq: "1", parent: CASE };
+    const request = cardco.requestOf(
+      command({ caseId: refund, op: "card.refund", idempotencyKey: `${refund}/refund/1`, payload }),
+      CARDCO,
+    );
+    expect(request).toMatchObject({
+      path: `/cardco/v1/authorizations/${CASE}/refunds`,
+      idempotencyKey: `${refund}/refund/1`,
+      body: JSON.stringify({ reference: CASE, amount: { currency: "EUR", minor: "40" } }),
+    });
+  });
+
+  test("of a capture says whether it is the last, and a void no amount", () => {
+    const payload = { amount: "60", currency: "EUR", final: "true", seq: "2" };
+    expect(cardco.requestOf(command({ op: "card.capture", payload }), CARDCO)).toMatchObject({
+      path: `/cardco/v1/authorizations/${CASE}/captures`,
+      body: JSON.stringify({ reference: CASE, amount: { currency: "EUR", minor: "60" }, final: true }),
+    });
+    expect(cardco.requestOf(command({ op: "card.void", payload: { attempt: "1", seq: "0" } }), CARDCO)).toMatchObject({
+      path: `/cardco/v1/authorizations/${CASE}/voids`,
+      body: JSON.stringify({ reference: CASE }),
+    });
+  });
+
+  test("in a currency that cardco does not take is refused without a request", () => {
+    const payload = { amount: "5", currency: "XTS", seq: "1" };
+    const refused = cardco.requestOf(command({ payload }), CARDCO);
+    expect(refused).toMatchObject([{ result: "declined", payload: { code: "currency_unsupported" } }]);
+    expect(cardco.requestOf(command({ op: "bank.collect" }), CARDCO)).toBeNull();
+    expect(cardco.requestOf(question(), CARDCO)).toBeNull();
+  });
+});
+
+describe("cardco: an answer", () => {
+  const read = (body: unknown, of: CommandMessage = command(), status = 200) =>
+    cardco.answersOf(of, answered(body, status), CARDCO);
+
+  test("is the same fact from an answer, a query and a webhook's question", () => {
+    const expected = [
+      {
+        result: "approved",
+        observation: "auth/1/approved:1001",
+        payload: { seq: "1", approved: "1001", currency: "EUR" },
+      },
+    ];
+    expect(told(read(operation()))).toEqual(expected);
+    expect(told(read(operation(), question()))).toEqual(expected);
+  });
+
+  test.each([
+    ["action_required", "action", UNKNOWN],
+    ["declined", "declined", "declined"],
+    ["failed", "declined", "declined"],
+    ["pending", UNKNOWN, UNKNOWN],
+    ["completed", "approved", "approved"],
+  ])("%s is told as %s, to a query as %s", (status, doing, asking) => {
+    expect(read(operation({ status }))?.[0]?.result).toBe(doing);
+    expect(read(operation({ status }), question())?.[0]?.result).toBe(asking);
+  });
+
+  test("says why in our words, and whether another attempt may help", () => {
+    const declined = (reason: unknown) => read(operation({ status: "declined", reason }))?.[0]?.payload;
+    expect(declined({ code: "insufficient_funds", network_code: "51" })).toMatchObject({
+      code: "insufficient_funds",
+      retriable: "false",
+    });
+    expect(declined({ code: "issuer_unavailable", network_code: "91" })).toMatchObject({ retriable: "true" });
+    expect(declined({ code: "issuer_unavailable", advice_code: "03" })).toMatchObject({ retriable: "false" });
+    expect(declined({ code: "No code at all!" })).toMatchObject({ code: "provider_error" });
+    expect(declined(null)).toMatchObject({ code: "provider_error", retriable: "false" });
+  });
+
+  test.each([
+    ["another key", operation({ key: `${CASE}/auth/2` })],
+    ["another currency", operation({ amount: { currency: "USD", minor: "1001" } })],
+    ["more than was asked for", operation({ amount: { currency: "EUR", minor: "1002" } })],
+    ["an amount that is a number", operation({ amount: { currency: "EUR", minor: 1001 } })],
+    ["an amount that is a fraction", operation({ amount: { currency: "EUR", minor: "10.01" } })],
+    ["an amount below zero", operation({ amount: { currency: "EUR", minor: "-1" } })],
+    ["a status of its own", operation({ status: "constructor" })],
+    ["a list", [operation()]],
+    ["bytes that are no text", Buffer.from([0xff, 0xfe])],
+  ])("with %s says nothing", (_what, body) => {
+    expect(read(body)).toBeNull();
+  });
+
+  test("that is no JSON by its type says nothing, whatever is in it", () => {
+    const html = { ...answered(operation()), contentType: "text/html" };
+    expect(cardco.answersOf(command(), html, CARDCO)).toBeNull();
+  });
+
+  test("of a refusal is one; of an error in the form of the answer, another key or an unknown path it is not", () => {
+    const error = { error: { code: "not_supported", message: "no" } };
+    expect(read(error, command(), 422)?.[0]).toMatchObject({ result: "declined", payload: { code: "not_permitted" } });
+    expect(read(error, command({ op: "card.capture", call: "capture" }), 422)?.[0]?.result).toBe("rejected");
+    expect(read(error, command(), 409)).toBeNull();
+    expect(read({ message: "no" }, command(), 422)).toBeNull();
+    const absent = { error: { code: "not_found", message: "no" } };
+    expect(read(absent, command(), 404)?.[0]?.result).toBe(UNKNOWN);
+    expect(read(absent, question(), 404)?.[0]?.result).toBe("not_found");
+    const capture = question({ op: "card.capture_status", call: "capture_status" });
+    expect(read(absent, capture, 404)?.[0]?.result).toBe(UNKNOWN);
+    expect(read({ error: { code: "no_route" } }, question(), 404)?.[0]?.result).toBe(UNKNOWN);
+  });
+});
+
+test("a webhook of cardco names the operation by its key, and is none of ours without one", () => {
+  const hear = (body: unknown) => cardco.operationOfWebhook(Buffer.from(JSON.stringify(body)));
+  expect(hear({ id: "evt_1", operation: operation() })).toEqual({
+    eventId: "evt_1",
+    about: { caseId: CASE, op: "card.authorize", idempotencyKey: `${CASE}/auth/1` },
+  });
+  for (const body of [{}, { id: "e" }, { id: "e", operation: { key: "order 7" } }, { operation: operation() }, []])
+    expect(hear(body)).toBeNull();
+});
+
+const CHARGE = {
+  op: "charge.create",
+  call: "create",
+  idempotencyKey: `${CASE}/charge`,
+  payload: { amount: "1001", currency: "EUR", provider: "instanet", memo: "order-9", empty: "" },
+};
+const transaction = (change: Record<string, unknown> = {}) => ({
+  txid: txidOf(`${CASE}/charge`),
+  kind: "charges",
+  status: "active",
+  amount: { currency: "EUR", minor: "1001" },
+  payments: [],
+  reason: null,
+  version: 1,
+  ...change,
+});
+const payment = (id: string, minor: string, currency = "EUR") => ({ id, amount: { currency, minor } });
+
+describe("instanet", () => {
+  const charge = command(CHARGE);
+  const asks = question({ ...CHARGE, op: "charge.status", call: "status", idempotencyKey: "" });
+  const closes = command({ ...CHARGE, op: "charge.close", call: "close", idempotencyKey: `${CASE}/close` });
+  const read = (body: unknown, of: CommandMessage = charge, status = 200) =>
+    instanet.answersOf(of, answered(body, status), INSTANET);
+
+  test("names a transaction by its key, and gives along what is nobody else's", () => {
+    const request = instanet.requestOf(charge, INSTANET) as { method: string; path: string; body: string };
+    const txid = `${CASE}-scharge`;
+    expect([request.method, request.path]).toEqual(["PUT", `/instanet/v1/charges/${txid}`]);
+    expect(JSON.parse(request.body)).toEqual({
+      amount: { currency: "EUR", minor: "1001" },
+      not_after: new Date(Number(charge.notAfter / 1000n)).toISOString(),
+      details: { memo: "order-9" },
+    });
+    expect(instanet.requestOf(closes, INSTANET)).toMatchObject({ path: `/instanet/v1/charges/${txid}/close` });
+    expect(instanet.questionOf(asks)).toMatchObject({ path: `/instanet/v1/charges/${txid}` });
+    expect(instanet.questionOf(closes)).toMatchObject({ path: `/instanet/v1/charges/${txid}` });
+  });
+
+  test("tells each payment once, however often and in which order it is heard of", () => {
+    const payments = [payment("p1", "1001"), payment("p2", "7")];
+    const expected = [
+      ["paid", "charge/paid:p1", "1001"],
+      ["paid", "charge/paid:p2", "7"],
+    ];
+    for (const of of [charge, asks]) {
+      const answers = read(transaction({ status: "completed", payments }), of) ?? [];
+      expect(answers.map((one) => [one.result, one.observation, one.payload["amount"]])).toEqual(expected);
+    }
+    const closed = read(transaction({ status: "closed", payments: payments.slice(0, 1) }), asks);
+    expect(closed?.map(({ observation }) => observation)).toEqual(["charge/paid:p1"]);
+  });
+
+  test("tells of a charge without payments how it stands", () => {
+    expect(read(transaction())?.[0]?.result).toBe("ok");
+    expect(read(transaction(), asks)?.[0]?.result).toBe("open");
+    expect(read(transaction({ status: "closed" }), asks)?.[0]?.result).toBe("closed");
+    expect(read(transaction({ status: "closed" }), closes)?.[0]?.result).toBe("closed");
+    expect(read(transaction({ payments: [payment("p1", "1001")] }), closes)?.[0]?.result).toBe("already_paid");
+    // Completed, and by no payment that is told: nothing to book.
+    expect(read(transaction({ status: "completed" }))?.[0]?.result).toBe(UNKNOWN);
+    const absent = { error: { code: "not_found", message: "no" } };
+    expect(read(absent, asks, 404)?.[0]?.result).toBe("not_found");
+    expect(read(absent, closes, 404)?.[0]?.result).toBe(UNKNOWN);
+  });
+
+  test.each([
+    ["another id", transaction({ txid: "x" })],
+    ["another kind", transaction({ kind: "deposits" })],
+    ["another currency", transaction({ amount: { currency: "USD", minor: "1001" } })],
+    ["a payment in another currency", transaction({ payments: [payment("p1", "1001", "USD")] })],
+    ["a payment without an id", transaction({ payments: [{ amount: { currency: "EUR", minor: "5" } }] })],
+    ["payments that are no list", transaction({ payments: { length: 1 } })],
+  ])("says nothing with %s", (_what, body) => {
+    expect(read(body)).toBeNull();
+  });
+
+  test("is heard by the id that we gave, and by no other", () => {
+    const hear = (change: object) =>
+      instanet.operationOfCallback(Buffer.from(JSON.stringify({ notification_id: "n1", ...transaction(), ...change })));
+    expect(hear({})).toEqual({
+      eventId: "n1",
+      about: { caseId: CASE, op: "charge.create", idempotencyKey: `${CASE}/charge` },
+    });
+    expect(hear({ txid: "somebody-elses" })).toBeNull();
+    expect(hear({ kind: "payouts" })).toBeNull();
+  });
+});
+
+describe("ids at instanet", () => {
+  const KEY = fc.stringMatching(/^[\x21-\x7e]{1,40}$/);
+
+  test("lead back to the key, so that no two keys share one", () => {
+    fc.assert(
+      fc.property(KEY, (key) => {
+        const txid = txidOf(key);
+        if (txid === null) return;
+        expect(txid).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
+        expect(keyOfTxid(txid)).toBe(key);
+      }),
+    );
+  });
+
+  test("are short enough for every key of a shipped flow, and none is made of what is too long", () => {
+    for (const [, key] of keysOf(instanet.OPS.map(({ op }) => op))) expect(txidOf(key), key).not.toBeNull();
+    expect(txidOf("x".repeat(65))).toBeNull();
+    expect(txidOf("a key")).toBeNull();
+  });
+
+  test("that were not made by us are nobody's", () => {
+    for (const txid of ["a-", "a-2F", "-41", "a-zz"]) expect(keyOfTxid(txid), txid).toBeNull();
+  });
+});
+
+describe("amounts on the wire", () => {
+  const wide = {
+    ...CARDCO,
+    currencies: new Map([
+      ["CLP", { scale: 2, step: 100n, ledgerScale: 0 }],
+      ["KWD", { scale: 3, step: 10n, ledgerScale: 3 }],
+      ["MGA", { scale: 0, step: 1n, ledgerScale: 2 }],
+    ]),
+  };
+
+  test("keep every unit or are refused", () => {
+    expect(toWire(wide, "CLP", "12")).toBe("1200");
+    expect(toWire(wide, "KWD", "5124")).toBeNull();
+    expect(toWire(wide, "KWD", "5120")).toBe("5120");
+    expect(toWire(wide, "MGA", "150")).toBeNull();
+    expect(toWire(wide, "MGA", "100")).toBe("1");
+    expect(fromWire(wide, "CLP", "1250")).toBeNull();
+    expect(fromWire(wide, "MGA", "9".repeat(38))).toBeNull();
+    for (const text of ["", "-1", "1.5", "1e3", " 1"]) expect(toWire(wide, "CLP", text), text).toBeNull();
+  });
+
+  test("come back as they went", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...wide.currencies.keys()),
+        fc.bigInt({ min: 0n, max: 10n ** 30n }),
+        (code, minor) => {
+          const wire = toWire(wide, code, String(minor));
+          if (wire !== null) expect(fromWire(wide, code, wire)).toBe(String(minor));
+        },
+      ),
+    );
+  });
+});
+
+test("a reason is always one of ours, whatever the provider calls it", () => {
+  const text = fc.option(fc.oneof(fc.string(), fc.constantFrom("51", "91", "R0", "MD06", "lost_card", "__proto__")));
+  fc.assert(
+    fc.property(text, text, text, (code, networkCode, adviceCode) => {
+      expect(Object.hasOwn(REASONS, reasonFor({ code, networkCode, adviceCode }).code)).toBe(true);
+    }),
+  );
+  expect(reasonFor({ code: null, networkCode: "43", adviceCode: null }).code).toBe("lost_or_stolen");
+  expect(reasonFor({ code: "issuer_unavailable", networkCode: "R0", adviceCode: null }).isRetriable).toBe(false);
+});
+
+// Against the shipped flows -----------------------------------------------------------------------------------------------
+
+type Asked = { readonly flow: Flow; readonly call: FlowCall; readonly op: string; readonly readOnly: boolean };
+
+function callsOf(ops: readonly string[]): Asked[] {
+  return DECLARED.flows.flatMap((flow) =>
+    flow.calls.flatMap((call) =>
+      call.to.kind === "gateway" && ops.includes(call.to.op)
+        ? [{ flow, call, op: call.to.op, readOnly: call.to.readOnly }]
+        : [],
+    ),
+  );
+}
+
+/** Keys as the flows write them, with 1 for whatever they count. */
+function keysOf(ops: readonly string[]): [Asked, string][] {
+  return callsOf(ops).flatMap((asked) => {
+    if (asked.call.to.kind !== "gateway" || asked.call.to.key === null) return [];
+    const parts = asked.call.to.key.map((part) => {
+      if (part.kind === "text") return part.text;
+      return part.value.text === "case.id" || part.value.text === "case" ? CASE : "1";
+    });
+    return [[asked, parts.join("")] as [Asked, string]];
+  });
+}
+
+function commandOf({ flow, call, op, readOnly }: Asked): CommandMessage {
+  const caseId = CASE.replace("pay_", `${flow.caseKind}_`);
+  const fields = call.payload.map(({ name }) => [name, name === "currency" ? "EUR" : name === "seq" ? "1" : "1001"]);
+  const payload = Object.fromEntries(fields) as Record<string, string>;
+  return command({ caseId, call: call.name, op, readOnly, payload, idempotencyKey: "" });
+}
+
+test("flows write the keys of what they ask about later as the adapters read them", () => {
+  const ops = [...cardco.CARDCO_OPS, ...instanet.OPS.map(({ op }) => op)];
+  const closing = instanet.OPS.filter(({ does }) => does === "close").map(({ op }) => op);
+  const found = keysOf(ops).filter(([{ op }]) => !closing.includes(op));
+  expect(found.length).toBeGreaterThan(4);
+  for (const [asked, key] of found) {
+    const derived = commandOf(asked);
+    const expected = key.replace(CASE, derived.caseId);
+    const made = cardco.keyOfOperation(derived) ?? instanet.questionOf(derived)?.path.split("/").at(-1) ?? "";
+    expect([expected, txidOf(expected)], `${asked.flow.name} ${asked.call.name}`).toContain(made);
+  }
+});
+
+test("whatever a provider says, no case is told what it could not take", () => {
+  const statuses = [...cardcoWords, ...instanetWords, "other"];
+  const anything = fc.oneof(fc.jsonValue(), fc.constantFrom(null, {}, [], "x", { code: "not_found" }));
+  const body = fc.record({
+    status: fc.oneof(fc.constantFrom(...statuses), anything),
+    minor: fc.oneof(fc.constantFrom("1001", "7", "1002"), fc.string()),
+    reason: anything,
+    payments: fc.oneof(fc.constant([]), fc.constant([payment("p", "1001")]), anything),
+    error: anything,
+    http: fc.constantFrom(200, 200, 200, 400, 404, 409, 422),
+  });
+  const calls = [
+    ...callsOf(cardco.CARDCO_OPS).map((asked) => ({ asked, read: cardco.answersOf, by: CARDCO })),
+    ...callsOf(instanet.OPS.map(({ op }) => op)).map((asked) => ({ asked, read: instanet.answersOf, by: INSTANET })),
+  ];
+  expect(calls.length).toBeGreaterThan(8);
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(body, fc.constantFrom(...calls), ({ http, minor, ...said }, { asked, read, by }) => {
+      const one = commandOf(asked);
+      const key = cardco.keyOfOperation(one) ?? "";
+      const [, , , kind = "", txid = ""] = instanet.questionOf(one)?.path.split("/") ?? [];
+      const json = { ...said, key, kind, txid, amount: { currency: "EUR", minor } };
+      for (const answer of read(one, answered(json, http), by) ?? []) {
+        seen.add(answer.result);
+        expect(fitting.fits(one.caseId, one.call, answer), `${one.call} ${JSON.stringify(answer)}`).toBe(true);
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+  expect(seen.size).toBeGreaterThan(6);
+});
+
+const cardcoWords = ["approved", "action_required", "declined", "completed", "failed", "pending"];
+const instanetWords = ["active", "processing", "closed", "returned"];
