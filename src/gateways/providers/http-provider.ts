@@ -83,10 +83,18 @@ export function unknown(command: CommandMessage): Answer {
 }
 
 /** The key of an operation. A command that only asks has none: it is that of the call which it asks about, whose key flows
- *  write as `{case}/<segment>`, with `/{seq}` behind it where the payload has one. */
-export function keyOf({ caseId, idempotencyKey, payload }: CommandMessage, segment: string): string {
-  if (idempotencyKey !== "") return idempotencyKey;
-  return `${caseId}/${segment}${payload["seq"] === undefined ? "" : `/${payload["seq"]}`}`;
+ *  write as `{case}/` with this behind it.
+ *  @param tail `charge`, or `auth/{seq}` where the case counts them */
+export function keyOf({ caseId, idempotencyKey, payload }: CommandMessage, tail: string): string {
+  return idempotencyKey === "" ? `${caseId}/${tail.replace("{seq}", payload["seq"] ?? "")}` : idempotencyKey;
+}
+
+/** @returns whether the key may be one of these */
+export function isKeyOf(tail: string, key: string): boolean {
+  const [, word, count, ...more] = key.split("/");
+  const [ownWord, ownCount] = tail.split("/");
+  const isCounted = ownCount === undefined ? count === undefined : /^\d{1,9}$/.test(count ?? "");
+  return word === ownWord && isCounted && more.length === 0;
 }
 
 /** What of a key tells the case's operations apart. */

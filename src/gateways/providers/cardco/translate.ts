@@ -6,7 +6,7 @@ import { type Answer, UNKNOWN } from "../../contract.ts";
 import type { Answered } from "../../http/caller.ts";
 import { asObject, asText, asWord, type Json, readJson } from "../../http/json.ts";
 import { type Descriptor, fromWire, toWire } from "../descriptor.ts";
-import { keyOf, type Operation, tailOf, tell } from "../http-provider.ts";
+import { isKeyOf, keyOf, type Operation, tailOf, tell } from "../http-provider.ts";
 import { reasonFor } from "../reasons.ts";
 import type { Posted } from "./client.ts";
 
@@ -16,8 +16,8 @@ type Status = (typeof STATUSES)[number];
 type Row = {
   /** the operation that does it, and the one that asks about it */
   readonly ops: readonly [does: string, asks: string];
-  /** how flows call it in their keys: `{case}/<segment>/{seq}` */
-  readonly segment: string;
+  /** what flows put behind `{case}/` in its key */
+  readonly key: string;
   /** behind the authorization's reference; null for the authorization itself */
   readonly under: string | null;
   /** result of the call by what cardco says of the operation */
@@ -38,7 +38,7 @@ const does = { approved: "ok", completed: "ok", pending: UNKNOWN, action_require
 const OPS: readonly Row[] = [
   {
     ops: ["card.authorize", "card.auth_status"],
-    segment: "auth",
+    key: "auth/{seq}",
     under: null,
     says: { ...approves, action_required: "action", declined: "declined", failed: "declined" },
     asked: { action_required: UNKNOWN },
@@ -48,7 +48,7 @@ const OPS: readonly Row[] = [
   },
   {
     ops: ["card.increment", "card.increment_status"],
-    segment: "inc",
+    key: "inc/{seq}",
     under: "increments",
     says: { ...approves, action_required: UNKNOWN, declined: "declined", failed: "declined" },
     refused: "declined",
@@ -56,7 +56,7 @@ const OPS: readonly Row[] = [
   },
   {
     ops: ["card.capture", "card.capture_status"],
-    segment: "cap",
+    key: "cap/{seq}",
     under: "captures",
     says: { ...does, declined: "rejected", failed: "rejected" },
     refused: "rejected",
@@ -64,7 +64,7 @@ const OPS: readonly Row[] = [
   },
   {
     ops: ["card.void", "card.void_status"],
-    segment: "void",
+    key: "void/{seq}",
     under: "voids",
     says: { ...does, declined: "rejected", failed: "rejected" },
     refused: "rejected",
@@ -72,7 +72,7 @@ const OPS: readonly Row[] = [
   },
   {
     ops: ["card.refund", "card.refund_status"],
-    segment: "refund",
+    key: "refund/{seq}",
     under: "refunds",
     says: {
       approved: "accepted",
@@ -94,7 +94,7 @@ export const CARDCO_OPS: readonly string[] = [...BY_OP.keys()];
 /** @returns null for an operation that cardco does not have */
 export function keyOfOperation(command: CommandMessage): string | null {
   const row = BY_OP.get(command.op);
-  return row === undefined ? null : keyOf(command, row.segment);
+  return row === undefined ? null : keyOf(command, row.key);
 }
 
 /** @returns the request, or what is said of the command where cardco takes no such amount: nothing is sent then; null for
@@ -129,7 +129,7 @@ export function answersOf(
   const json = contentType === "application/json" ? readJson(body) : null;
   if (row === undefined || json === null) return null;
   if (status !== 200 && status !== 201) return refusedOf(command, row, status, json);
-  const operation = operationOf(json, keyOf(command, row.segment), descriptor);
+  const operation = operationOf(json, keyOf(command, row.key), descriptor);
   if (operation === null || contradicts(command, operation)) return null;
   return [answerOf(command, row, operation)];
 }
@@ -152,7 +152,7 @@ function refusedOf(command: CommandMessage, row: Row, status: number, json: Json
 const REFUSING: ReadonlySet<number> = new Set([400, 402, 422]);
 
 function refusal(command: CommandMessage, row: Row, code: string, isRetriable: boolean): Answer {
-  const tail = tailOf(keyOf(command, row.segment), command.caseId);
+  const tail = tailOf(keyOf(command, row.key), command.caseId);
   return tell(command, row.refused, `${tail}/${row.refused}:${code}`, { code, retriable: String(isRetriable) });
 }
 
@@ -190,7 +190,7 @@ function answerOf(command: CommandMessage, row: Row, said: Said): Answer {
   const isQuery = command.op === row.ops[1];
   const result = (isQuery ? row.asked?.[said.status] : undefined) ?? row.says[said.status];
   if (result === UNKNOWN) return tell(command, UNKNOWN, null);
-  const tail = tailOf(keyOf(command, row.segment), command.caseId);
+  const tail = tailOf(keyOf(command, row.key), command.caseId);
   if (said.status === "declined" || said.status === "failed") {
     const text = (name: string): string | null => asText(said.reason?.[name]);
     const given = { code: text("code"), networkCode: text("network_code"), adviceCode: text("advice_code") };
@@ -210,8 +210,8 @@ export function operationOfWebhook(body: Buffer): { eventId: string; about: Oper
   const json = readJson(body);
   const eventId = asText(json?.["id"]);
   const key = asText(asObject(json?.["operation"])?.["key"]);
-  const [caseId = "", segment = ""] = key?.split("/") ?? [];
-  const row = OPS.find((one) => one.segment === segment);
+  const [caseId = ""] = key?.split("/") ?? [];
+  const row = OPS.find((one) => key !== null && isKeyOf(one.key, key));
   if (eventId === null || key === null || row === undefined) return null;
   return { eventId, about: { caseId, op: row.ops[0], idempotencyKey: key } };
 }

@@ -6,7 +6,7 @@ import { type Answer, UNKNOWN } from "../../contract.ts";
 import type { Answered } from "../../http/caller.ts";
 import { asObject, asText, asWord, type Json, readJson } from "../../http/json.ts";
 import { type Descriptor, fromWire, toWire } from "../descriptor.ts";
-import { keyOf, type Operation, tailOf, tell } from "../http-provider.ts";
+import { isKeyOf, keyOf, type Operation, tailOf, tell } from "../http-provider.ts";
 import { reasonFor } from "../reasons.ts";
 import type { InstanetRequest } from "./client.ts";
 import { keyOfTxid, txidOf } from "./txid.ts";
@@ -19,8 +19,8 @@ type Says = Readonly<Record<Status, string>>;
 export type Row = {
   readonly op: string;
   readonly kind: (typeof KINDS)[number];
-  /** how flows call the transaction in their keys: `{case}/<segment>`, with `/{seq}` where they count */
-  readonly segment: string;
+  /** what flows put behind `{case}/` in the key under which it was made */
+  readonly key: string;
   readonly does: "make" | "close" | "ask";
   /** result of the call by what instanet says of the transaction */
   readonly says: Says;
@@ -48,6 +48,14 @@ const SENT: Says = {
   closed: "failed",
   returned: "returned",
 };
+const PULLED: Says = {
+  active: "accepted",
+  processing: "accepted",
+  completed: "settled",
+  failed: "rejected",
+  closed: "rejected",
+  returned: "returned",
+};
 const GIVEN_BACK: Says = {
   active: UNKNOWN,
   processing: UNKNOWN,
@@ -58,11 +66,11 @@ const GIVEN_BACK: Says = {
 };
 const SIGNED: Says = {
   active: "active",
-  processing: "pending",
+  processing: "action",
   completed: "active",
   failed: "rejected",
-  closed: "closed",
-  returned: "closed",
+  closed: "rejected",
+  returned: "rejected",
 };
 const ENDED: Says = {
   active: UNKNOWN,
@@ -77,59 +85,59 @@ export const OPS: readonly Row[] = [
   {
     op: "charge.create",
     kind: "charges",
-    segment: "charge",
+    key: "charge",
     does: "make",
     says: { ...COLLECTED, active: "ok", processing: "ok" },
     refused: "rejected",
     paid: "paid",
   },
-  { op: "charge.close", kind: "charges", segment: "charge", does: "close", says: ENDED },
+  { op: "charge.close", kind: "charges", key: "charge", does: "close", says: ENDED },
   {
     op: "charge.status",
     kind: "charges",
-    segment: "charge",
+    key: "charge",
     does: "ask",
     says: COLLECTED,
     absent: "not_found",
     paid: "paid",
   },
-  { op: "payment.return", kind: "returns", segment: "return", does: "make", says: GIVEN_BACK, refused: "rejected" },
-  { op: "return.status", kind: "returns", segment: "return", does: "ask", says: GIVEN_BACK, absent: "not_found" },
+  { op: "payment.return", kind: "returns", key: "return/{seq}", does: "make", says: GIVEN_BACK, refused: "rejected" },
+  { op: "return.status", kind: "returns", key: "return/{seq}", does: "ask", says: GIVEN_BACK, absent: "not_found" },
   {
     op: "payout.create",
     kind: "payouts",
-    segment: "payout",
+    key: "payout",
     does: "make",
     says: { ...SENT, failed: "rejected" },
     refused: "rejected",
   },
-  { op: "payout.status", kind: "payouts", segment: "payout", does: "ask", says: SENT, absent: "not_found" },
+  { op: "payout.status", kind: "payouts", key: "payout", does: "ask", says: SENT, absent: "not_found" },
   {
     op: "debit.create",
     kind: "debits",
-    segment: "debit",
+    key: "debit",
     does: "make",
-    says: { ...SENT, failed: "rejected" },
+    says: PULLED,
     refused: "rejected",
   },
-  { op: "debit.status", kind: "debits", segment: "debit", does: "ask", says: SENT, absent: "not_found" },
-  { op: "mandate.create", kind: "mandates", segment: "mandate", does: "make", says: SIGNED, refused: "rejected" },
-  { op: "mandate.close", kind: "mandates", segment: "mandate", does: "close", says: { ...ENDED, completed: UNKNOWN } },
-  { op: "mandate.status", kind: "mandates", segment: "mandate", does: "ask", says: SIGNED, absent: "not_found" },
+  { op: "debit.status", kind: "debits", key: "debit", does: "ask", says: PULLED, absent: "not_found" },
+  { op: "mandate.create", kind: "mandates", key: "mandate", does: "make", says: SIGNED, refused: "rejected" },
+  { op: "mandate.close", kind: "mandates", key: "mandate", does: "close", says: { ...ENDED, completed: UNKNOWN } },
+  { op: "mandate.status", kind: "mandates", key: "mandate", does: "ask", says: SIGNED, absent: "not_found" },
   {
     op: "deposit.create",
     kind: "deposits",
-    segment: "deposit",
+    key: "deposit",
     does: "make",
     says: { ...COLLECTED, active: "ok", processing: "ok" },
     refused: "rejected",
     paid: "paid",
   },
-  { op: "deposit.close", kind: "deposits", segment: "deposit", does: "close", says: ENDED },
+  { op: "deposit.close", kind: "deposits", key: "deposit", does: "close", says: ENDED },
   {
     op: "deposit.status",
     kind: "deposits",
-    segment: "deposit",
+    key: "deposit",
     does: "ask",
     says: COLLECTED,
     absent: "not_found",
@@ -143,8 +151,8 @@ const BY_OP: ReadonlyMap<string, Row> = new Map(OPS.map((row) => [row.op, row]))
 const OWN_FIELDS: ReadonlySet<string> = new Set(["amount", "currency", "provider", "seq"]);
 
 /** A closing bears a key of its own and is about the transaction that the other one made. */
-function keyAt(command: CommandMessage, { segment, does }: Row): string {
-  return keyOf(does === "close" ? { ...command, idempotencyKey: "" } : command, segment);
+function keyAt(command: CommandMessage, { key, does }: Row): string {
+  return keyOf(does === "close" ? { ...command, idempotencyKey: "" } : command, key);
 }
 
 function placeOf(command: CommandMessage, row: Row): string | null {
@@ -276,7 +284,7 @@ function answers(command: CommandMessage, row: Row, said: Said): readonly Answer
   const isPaid = row.does === "close" && said.payments.length > 0;
   const result = isPaid ? row.says.completed : row.says[said.status];
   if (result === UNKNOWN) return [tell(command, UNKNOWN, null)];
-  const isRefused = said.status === "failed" || said.status === "returned";
+  const isRefused = ["failed", "returned"].includes(said.status) || (said.status === "closed" && result !== "closed");
   const reason = reasonFor({ code: said.reason, networkCode: said.reason, adviceCode: null });
   const payload = isRefused
     ? { code: reason.code, retriable: String(reason.isRetriable) }
@@ -293,8 +301,8 @@ export function operationOfCallback(body: Buffer): { eventId: string; about: Ope
   const kind = asWord(json?.["kind"], KINDS);
   const txid = asText(json?.["txid"], 64);
   const key = txid === null ? null : keyOfTxid(txid);
-  const [caseId = "", segment = ""] = key?.split("/") ?? [];
-  const row = OPS.find((one) => one.kind === kind && one.segment === segment && one.does === "make");
+  const [caseId = ""] = key?.split("/") ?? [];
+  const row = OPS.find((one) => one.kind === kind && one.does === "make" && key !== null && isKeyOf(one.key, key));
   if (eventId === null || key === null || row === undefined) return null;
   return { eventId, about: { caseId, op: row.op, idempotencyKey: key } };
 }
