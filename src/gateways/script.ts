@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
 import { type Answer, type Provider, unknownAnswer } from "./contract.ts";
 import type { Family, Story, Tell } from "./script-stories.ts";
+import { BANK_FAMILIES } from "./script-stories-bank.ts";
 import { CARD_FAMILIES } from "./script-stories-card.ts";
 
 export type ScriptSettings = {
@@ -19,7 +20,7 @@ export type ScriptSettings = {
 };
 
 const FAMILIES: ReadonlyMap<string, Family> = new Map(
-  [...CARD_FAMILIES].flatMap((family) => family.ops.map((op) => [op, family])),
+  [...CARD_FAMILIES, ...BANK_FAMILIES].flatMap((family) => family.ops.map((op) => [op, family])),
 );
 
 export class ScriptProvider implements Provider {
@@ -83,14 +84,17 @@ function answerOf(command: CommandMessage, family: Family, tell: Tell, lateMs: n
   };
 }
 
-/** @param detail of the result: `half` of an approval, `less` of what was captured, else the reason */
+/** @param detail of the result: `half` of an approval, `less` or `more` of what was captured or paid, `again` for a second
+ *    payment, else the reason */
 function payloadOf(command: CommandMessage, result: string, detail: string): Record<string, string> {
   const { amount = "0", seq = "0" } = command.payload;
   switch (result) {
     case "approved":
       return { seq, approved: detail === "half" ? String((BigInt(amount) + 1n) / 2n) : amount };
     case "ok":
-      return { seq, amount: detail === "less" ? String(BigInt(amount) - 1n) : amount };
+      return { seq, amount: amountBy(detail, amount) };
+    case "paid":
+      return { seq, amount: amountBy(detail, amount), e2e_id: `${command.caseId}/${detail === "" ? "paid" : detail}` };
     case "declined":
       return { seq, code: detail === "" ? "do_not_honor" : detail, retriable: String(detail === "issuer_unavailable") };
     case "rejected":
@@ -99,4 +103,9 @@ function payloadOf(command: CommandMessage, result: string, detail: string): Rec
     default:
       return { seq };
   }
+}
+
+function amountBy(detail: string, amount: string): string {
+  if (detail === "less") return String(BigInt(amount) - 1n);
+  return detail === "more" ? String(BigInt(amount) + 1n) : amount;
 }

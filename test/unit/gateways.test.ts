@@ -87,8 +87,8 @@ describe("the scripted provider", () => {
     expect(troubled.length / 5000).toBeLessThan(0.35);
   });
 
-  test("answers only what the flows of cards take, with every field that they read", () => {
-    for (const flow of [flowOf("card"), flowOf("refund")]) {
+  test("answers only what the flows take, with every field that they read", () => {
+    for (const flow of ["card", "refund", "instant_push", "bank_return", "bank_refund"].map(flowOf)) {
       for (const { name, to, results } of flow.calls) {
         if (to.kind !== "gateway") throw new Error(`${name} goes to another holder`);
         const seen = new Set<string>();

@@ -44,8 +44,9 @@ const SAID: Readonly<Record<string, string>> = {
   funds_account: "insufficient_available account_frozen negative_balance",
   config: "method_disabled merchant_inactive route_missing",
   operations:
-    "approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding increment_not_expected " +
-    "increment_result_unknown refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed void_rejected void_result_unknown",
+    "approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding charge_result_unknown close_result_unknown increment_not_expected " +
+    "increment_result_unknown payment_not_expected refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed " +
+    "return_bounced return_not_expected return_rejected return_result_unknown unexpected_payment void_rejected void_result_unknown",
   internal: "ledger_conflict invariant_violation",
 };
 

@@ -1,0 +1,57 @@
+// Money that comes to our bank, at the provider `script`: the charge that somebody pays, its closing, and what is given
+// back of it.
+
+import { type Family, late, tells, unasked } from "./script-stories.ts";
+
+export const BANK_FAMILIES: readonly Family[] = [
+  {
+    name: "charge",
+    ops: ["charge.create", "charge.status"],
+    smooth: { weight: 1, tells: [{ says: "ok" }, unasked("paid")], asked: ["paid"] },
+    stories: [
+      tells(10, "rejected"),
+      // Nobody pays.
+      tells(20, "ok", ["closed"]),
+      // In the wrong order.
+      { weight: 8, tells: [late("ok"), { says: "paid", isUnasked: true }], asked: ["paid"] },
+      { weight: 10, tells: [{ says: "unknown" }, unasked("paid")], asked: ["unknown", "open", "paid"] },
+      { weight: 6, tells: [{ says: "unknown" }, late("ok")], asked: ["unknown", "not_found", "closed"] },
+      tells(6, "unknown", ["not_found"]),
+      // Failed for us, and paid after all.
+      { weight: 6, tells: [{ says: "rejected" }, unasked("paid")], asked: ["paid"] },
+      { weight: 10, tells: [{ says: "ok" }, unasked("paid:less")], asked: ["paid:less"] },
+      { weight: 6, tells: [{ says: "ok" }, unasked("paid:more")], asked: ["paid:more"] },
+      { weight: 12, tells: [{ says: "ok" }, unasked("paid"), unasked("paid:again")], asked: ["paid"] },
+      { weight: 6, tells: [{ says: "ok" }, unasked("closed")], asked: ["closed"] },
+      // Nobody ever learns: a person decides.
+      tells(4, "unknown"),
+    ],
+  },
+  {
+    name: "close",
+    ops: ["charge.close"],
+    smooth: tells(1, "closed"),
+    stories: [
+      tells(30, "already_paid"),
+      tells(40, "unknown"),
+      { weight: 30, tells: [{ says: "unknown" }, late("closed")], asked: ["closed"] },
+    ],
+  },
+  {
+    name: "return",
+    ops: ["payment.return", "return.status"],
+    smooth: tells(1, "ok"),
+    stories: [
+      tells(20, "rejected:payer_account_closed"),
+      tells(20, "unknown", ["unknown", "ok"]),
+      tells(10, "unknown", ["not_found", "rejected"]),
+      { weight: 14, tells: [{ says: "unknown" }, late("ok")], asked: ["unknown", "unknown", "ok"] },
+      { weight: 14, tells: [{ says: "ok" }, late("ok")], asked: ["ok"] },
+      // Taken, and sent back by the payer's bank.
+      { weight: 10, tells: [{ says: "ok" }, unasked("rejected:payer_account_closed")], asked: ["ok"] },
+      // Failed for us, and made after all.
+      { weight: 6, tells: [{ says: "rejected" }, unasked("ok")], asked: ["ok"] },
+      tells(6, "unknown"),
+    ],
+  },
+];
