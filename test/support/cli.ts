@@ -1,7 +1,8 @@
 // Verbs run in this process against a test's own database and topics.
 import { tmpdir } from "node:os";
 import { runCli } from "../../src/cli/program.ts";
-import { type TestService, waitFor } from "./service.ts";
+import type { TestService } from "./service.ts";
+import { waitFor } from "./wait.ts";
 
 export type CliRan = {
   readonly code: number;
@@ -14,11 +15,22 @@ export type CliRan = {
 export type CliSystem = Pick<TestService, "addresses" | "config">;
 
 /** @param environment settings beside the addresses and the prefix of the topics */
-export async function cli(
+export function cli(
   { addresses, config }: CliSystem,
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<CliRan> {
+  return runHere(argv, {
+    KAFKA_BROKERS: addresses.kafkaBrokers.join(","),
+    DATABASE_URL: addresses.databaseUrl,
+    SCHEMA_REGISTRY_URL: addresses.schemaRegistryUrl,
+    MILLRACE_TOPIC_PREFIX: config.topicPrefix,
+    ...environment,
+  });
+}
+
+/** @param environment the whole of it: nothing of this process's own is seen */
+export async function runHere(argv: readonly string[], environment: Readonly<Record<string, string>>): Promise<CliRan> {
   const texts = { stdout: "", stderr: "" };
   const stream = (name: "stdout" | "stderr") => ({
     isTTY: false,
@@ -31,13 +43,7 @@ export async function cli(
     stderr: stream("stderr"),
     workingDir: tmpdir(),
     interruption: () => new AbortController().signal,
-    environment: {
-      KAFKA_BROKERS: addresses.kafkaBrokers.join(","),
-      DATABASE_URL: addresses.databaseUrl,
-      SCHEMA_REGISTRY_URL: addresses.schemaRegistryUrl,
-      MILLRACE_TOPIC_PREFIX: config.topicPrefix,
-      ...environment,
-    },
+    environment,
   });
   const rows = (): Record<string, unknown>[] =>
     texts.stdout

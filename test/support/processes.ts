@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { onTestFinished } from "vitest";
 import type { StackInfo } from "../../src/stack/stack.ts";
+import { runHere } from "./cli.ts";
 import { testStack } from "./stack.ts";
 import { waitFor } from "./wait.ts";
 
@@ -119,11 +120,16 @@ function onDatabase(fixed: Omit<World, "databaseUrl" | "query">, databaseUrl: st
 
 export type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
-/** Runs a verb to its end.
+/** What computes beside the test, or has a thread of its own, or is measured. */
+const IN_OWN_PROCESS: ReadonlySet<string | undefined> = new Set(["run", "bench"]);
+
+/** Runs a verb to its end: in this process, because beginning another is most of what a short verb costs. That verbs work
+ *  as processes is what test/e2e and test/integration/cli.test.ts are for.
  *  @throws Error with what it said, unless it ends with one of `codes` */
 export async function runVerb(world: World, argv: readonly string[], codes: readonly number[] = [0]): Promise<Ended> {
-  const verb = startVerb(world, argv);
-  const ended = await verb.ended;
+  const ended = IN_OWN_PROCESS.has(argv[0])
+    ? await startVerb(world, argv).ended
+    : await runHere(argv, world.environment);
   if (!codes.includes(ended.code ?? -1)) {
     throw new Error(`millrace ${argv.join(" ")} ended with ${ended.code}\n${ended.stdout}${ended.stderr}`);
   }

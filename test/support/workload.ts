@@ -1,6 +1,9 @@
 // What fault tests send: generated lines with all that the deduplication has to tell apart, and the load generator as a
 // process that runs beside the test.
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { formatCaseId, newCaseId } from "../../src/domain/ids.ts";
 import { runVerb, startVerb, type World } from "./processes.ts";
@@ -100,10 +103,14 @@ export function seeded(seed: number): () => number {
 
 /** Publishes lines and waits until all are acknowledged. */
 export async function publishLines(world: World, lines: readonly string[]): Promise<void> {
-  const verb = startVerb(world, ["load", "--from", "-"]);
-  verb.stdin.end(`${lines.join("\n")}\n`);
-  const { code, stderr } = await verb.ended;
-  if (code !== 0) throw new Error(`load ended with ${code}: ${stderr}`);
+  const folder = mkdtempSync(join(tmpdir(), "millrace-lines-"));
+  try {
+    const file = join(folder, "lines.jsonl");
+    writeFileSync(file, `${lines.join("\n")}\n`);
+    await runVerb(world, ["load", "--from", file]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 export type Load = {
