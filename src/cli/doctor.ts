@@ -32,6 +32,7 @@ async function examine(context: CliContext): Promise<void> {
     return { value: read, found: "all valid; see them with: millrace config explain" };
   });
   if (config?.providers.includes("script") === true) await warnOfScript(doctor);
+  if (config?.providers.some((name) => name !== "script") === true) await checkProviders(doctor, config);
   if (config !== null) await checkDependencies(context, doctor, config);
   if (doctor.worst !== EXIT.ok) throw new CommandFailed(doctor.worst, "");
 }
@@ -40,6 +41,14 @@ async function examine(context: CliContext): Promise<void> {
 async function warnOfScript(doctor: Doctor): Promise<void> {
   const found = "the provider script answers for payment providers: no money moves, so never in production";
   await doctor.check("providers", async () => ({ value: true, found }));
+}
+
+/** That they are told of, and where their secrets are: whether those are right only they can say. */
+async function checkProviders(doctor: Doctor, config: Config): Promise<void> {
+  await doctor.check("over http", async () => {
+    const { describeProviders } = await import("../service/providers.ts");
+    return { value: true, found: describeProviders(config).join("; ") };
+  });
 }
 
 async function checkNode(doctor: Doctor): Promise<void> {

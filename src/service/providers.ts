@@ -52,6 +52,20 @@ export function openProviders(
   return { all: [...script, ...opened], http: opened };
 }
 
+/** Reads what there is to read of the providers over HTTP that are served.
+ *  @returns a sentence for each, without secrets
+ *  @throws DeclaredFaults | ProviderMissing | SecretUnreadable */
+export function describeProviders(config: Config): readonly string[] {
+  const listed = config.providersFile === "" ? [] : readProviders(config.providersFile);
+  return config.providers
+    .filter((name) => name !== SCRIPT)
+    .map((name) => settingsOf(name, listed, config))
+    .map(({ name, kind, url, callsMax, secrets }) => {
+      secretsOf(secrets);
+      return `${name} is ${kind} at ${url}, ${callsMax} calls at once, its secrets are there`;
+    });
+}
+
 /** All are read at the start: one that cannot be read stops it, and no call. */
 function secretsOf(places: ProviderSettings["secrets"]): (name: string) => string {
   const secrets = new Map([...places].map(([name, place]) => [name, secretAt(place)]));

@@ -1,10 +1,15 @@
 // The file of providers and the descriptors of their kinds: what is wrong is told with its place, and no secret stands there.
 
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/config.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import type { Located } from "../../src/domain/located.ts";
 import { parseDescriptor } from "../../src/gateways/providers/descriptor.ts";
 import { PROVIDER_KINDS, parseProviders } from "../../src/gateways/providers/providers.ts";
+import { describeProviders } from "../../src/service/providers.ts";
 import { DECLARED } from "../support/ledger.ts";
 import { descriptorOf } from "../support/providers.ts";
 
@@ -59,6 +64,41 @@ describe("the file of providers", () => {
     const { faults } = parseProviders(rootOf(FILE.replace(old, by)));
     expect(faults.map(({ message }) => message).join("\n")).toMatch(says);
     expect(faults.map(({ message }) => message).join("\n")).not.toContain("sk_live_1");
+  });
+});
+
+describe("the providers that a process serves", () => {
+  const folder = mkdtempSync(join(tmpdir(), "providers-"));
+  const webhook = join(folder, "webhook");
+  const file = join(folder, "providers.yaml");
+  beforeAll(() => {
+    writeFileSync(file, FILE.replace("/run/secrets/cardco-webhook", webhook));
+    writeFileSync(webhook, "whsec_1\n");
+    process.env["CARDCO_KEY"] = "sk_live_1";
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+    delete process.env["CARDCO_KEY"];
+  });
+
+  const served = (names: string) => {
+    const environment = { MILLRACE_PROVIDERS: names, MILLRACE_PROVIDERS_FILE: file };
+    const loaded = loadConfig({ flags: [], environment, workingDir: folder, file: null });
+    if (loaded.kind !== "valid") throw new Error(JSON.stringify(loaded.faults));
+    return describeProviders(loaded.config);
+  };
+
+  test("are told of without their secrets, and need not be all that the file has", () => {
+    expect(served("script,cardco")).toEqual([
+      "cardco is cardco at https://api.cardco.example/live, 8 calls at once, its secrets are there",
+    ]);
+  });
+
+  test("are missing when the file does not tell of them, or a secret of theirs is not there", () => {
+    expect(() => served("paypal")).toThrow(/tells of no provider paypal/);
+    expect(() => served("bank")).toThrow(/the environment has no BANK_ID/);
+    writeFileSync(webhook, "\n");
+    expect(() => served("cardco")).toThrow(/is empty/);
   });
 });
 
