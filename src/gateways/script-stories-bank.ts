@@ -1,5 +1,5 @@
-// Money that comes to our bank, at the provider `script`: the charge that somebody pays, its closing, and what is given
-// back of it.
+// Money that comes to our bank and leaves it, at the provider `script`: the charge that somebody pays, its closing, what is
+// given back of it, and payouts.
 
 import { type Family, late, tells, unasked } from "./script-stories.ts";
 
@@ -52,6 +52,33 @@ export const BANK_FAMILIES: readonly Family[] = [
       // Failed for us, and made after all.
       { weight: 6, tells: [{ says: "rejected" }, unasked("ok")], asked: ["ok"] },
       tells(6, "unknown"),
+    ],
+  },
+  {
+    name: "payout",
+    ops: ["payout.create", "payout.status"],
+    smooth: { weight: 1, tells: [{ says: "accepted" }, unasked("completed")], asked: ["completed"] },
+    stories: [
+      tells(12, "rejected:closed_account"),
+      { weight: 10, tells: [{ says: "accepted" }, unasked("failed:closed_account")], asked: ["failed:closed_account"] },
+      tells(8, "completed"),
+      {
+        weight: 12,
+        tells: [{ says: "accepted" }, { says: "completed", isUnasked: true }, unasked("returned:closed_account")],
+        asked: ["completed"],
+      },
+      tells(8, "accepted", ["accepted", "completed"]),
+      tells(8, "unknown", ["unknown", "completed"]),
+      tells(6, "unknown", ["not_found", "failed:provider_error"]),
+      { weight: 8, tells: [{ says: "unknown" }, late("completed")], asked: ["unknown", "accepted"] },
+      { weight: 6, tells: [{ says: "completed" }, late("accepted")], asked: ["completed"] },
+      // Failed for us, and made after all.
+      { weight: 6, tells: [{ says: "rejected" }, unasked("completed")], asked: ["completed"] },
+      // Nobody ever learns, or something else was paid: a person decides.
+      tells(6, "unknown", ["not_found"]),
+      tells(4, "unknown"),
+      tells(4, "accepted", ["accepted"]),
+      tells(4, "completed:less"),
     ],
   },
 ];

@@ -93,12 +93,15 @@ function payloadOf(command: CommandMessage, result: string, detail: string): Rec
       return { seq, approved: detail === "half" ? String((BigInt(amount) + 1n) / 2n) : amount };
     case "ok":
       return { seq, amount: amountBy(detail, amount) };
+    case "completed":
+      return { seq, amount: amountBy(detail, amount) };
     case "paid":
       return { seq, amount: amountBy(detail, amount), e2e_id: `${command.caseId}/${detail === "" ? "paid" : detail}` };
     case "declined":
       return { seq, code: detail === "" ? "do_not_honor" : detail, retriable: String(detail === "issuer_unavailable") };
     case "rejected":
     case "failed":
+    case "returned":
       return { seq, code: detail === "" ? "provider_error" : detail };
     default:
       return { seq };

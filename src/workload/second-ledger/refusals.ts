@@ -36,7 +36,7 @@ const SAID: Readonly<Record<string, string>> = {
   customer: "canceled expired abandoned_or_lost",
   returned: "refund_by_debtor unauthorised recall_fraud duplicate wrong_amount payer_account_closed",
   provider:
-    "provider_error provider_unavailable provider_no_record timeout_unknown late_success_voided resolved_no_payment refund_not_made",
+    "provider_error provider_unavailable provider_no_record timeout_unknown late_success_voided resolved_no_payment payout_not_made refund_not_made",
   fx: "fx_rate_unavailable quote_expired quote_mismatch quote_not_used spread_above_max position_limit",
   validation:
     "schema amount_too_small amount_too_large amount_exceeds_authorization amount_exceeds_refundable currency_unsupported invalid_state intent_expired partial_approval",
@@ -45,7 +45,8 @@ const SAID: Readonly<Record<string, string>> = {
   config: "method_disabled merchant_inactive route_missing",
   operations:
     "approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding charge_result_unknown close_result_unknown increment_not_expected " +
-    "increment_result_unknown payment_not_expected refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed " +
+    "increment_result_unknown payment_not_expected payout_amount_differs payout_not_confirmed payout_not_expected payout_result_unknown payout_review " +
+    "refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed " +
     "return_bounced return_not_expected return_rejected return_result_unknown unexpected_payment void_rejected void_result_unknown",
   internal: "ledger_conflict invariant_violation",
 };
