@@ -117,15 +117,22 @@ export function newCaseId(kind: string, timeMs: number, random: Buffer): CaseId 
 /** The id that a producer derives from ids of its own: `timeMs`, then the first 80 bits of the SHA-256 over the parts,
  *  each led by its length in UTF-8 bytes (four bytes, big-endian), so that ("a", "bc") and ("ab", "c") differ. */
 export function deriveCaseId(kind: string, timeMs: number, identity: readonly string[]): CaseId {
-  const pieces: Buffer[] = [];
+  let size = 0;
+  for (const part of identity) size += LENGTH_BYTES + UTF8_BYTES_MAX * part.length;
+  const bytes = size <= scratch.length ? scratch : Buffer.allocUnsafe(size);
+  let at = 0;
   for (const part of identity) {
-    const bytes = Buffer.from(part, "utf8");
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    pieces.push(length, bytes);
+    const length = bytes.write(part, at + LENGTH_BYTES, "utf8");
+    bytes.writeUInt32BE(length, at);
+    at += LENGTH_BYTES + length;
   }
-  return compose(kind, timeMs, hash("sha256", Buffer.concat(pieces), "hex").slice(0, 2 * RANDOM_BYTES));
+  return compose(kind, timeMs, hash("sha256", bytes.subarray(0, at), "hex").slice(0, 2 * RANDOM_BYTES));
 }
+
+const LENGTH_BYTES = 4;
+const UTF8_BYTES_MAX = 3;
+/** For the words of one id at a time. */
+const scratch = Buffer.allocUnsafeSlow(4096);
 
 /** The id of a case that another one opens, as its child or by a message: the time of the case that asks, and a hash of the
  *  words, among which is that case's id. The same cause gives the same case, whoever decides it. */

@@ -16,7 +16,7 @@ import {
   timestampArray,
   uuidArray,
 } from "./arrays.ts";
-import { readData, type StoredData, writeData } from "./case-data.ts";
+import { type StoredData, writeData } from "./case-data.ts";
 import { type ArrivedMessage, askUnsent, type Unsent, unsentOf } from "./crossing.ts";
 import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
 import { readTimestampMs, timestamp } from "./literals.ts";
@@ -39,7 +39,11 @@ export type LockedLane = {
 };
 
 /** A case as read; its flow is still a number. */
-export type CaseRow = Omit<CaseRecord, "flow" | "isNew" | "changed"> & { readonly flow: number };
+export type CaseRow = Omit<CaseRecord, "flow" | "data" | "isNew" | "changed"> & {
+  readonly flow: number;
+  /** `readData` makes of it what a block may change */
+  readonly data: StoredData | null;
+};
 export type BalanceRow = Pick<Account, "id" | "path" | "currency" | "floorMinor" | "status" | "debits" | "credits">;
 
 export type Concerned = { readonly caseIds: readonly string[]; readonly paths: readonly string[] };
@@ -119,7 +123,7 @@ function readCase(row: Record<string, unknown>): CaseRow {
     flow: row["flow"] as number,
     holderId: row["holder_id"] as string,
     state: row["state"] as string,
-    data: readData(row["data"] as StoredData | null),
+    data: row["data"] as StoredData | null,
     history: row["history"] as string,
     occurredAtMicros: BigInt(readTimestampMs(row["occurred_at"])) * 1000n,
   };
