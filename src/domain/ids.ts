@@ -3,7 +3,8 @@
 // the hot path (once per intent), so it goes by tables and never through bigint.
 
 import { hash } from "node:crypto";
-import { assert } from "./assert.ts";
+import { assert, failed } from "./assert.ts";
+import { UTF8_BYTES_MAX, writeUtf8 } from "./utf8.ts";
 
 /** `uuid` is the identity: 32 lower-case hex digits, which Postgres reads as a `uuid`.
  *  `kind` is "" for an id written as UUIDv7. `timeMs` is milliseconds since the epoch, below 2^48. */
@@ -110,7 +111,7 @@ function dashed(uuid: string): string {
 
 /** A fresh id for `timeMs`. Chance is handed in: at least 10 random bytes, of which the first 10 are used. */
 export function newCaseId(kind: string, timeMs: number, random: Buffer): CaseId {
-  assert(random.length >= RANDOM_BYTES, `an id takes ${RANDOM_BYTES} random bytes, not ${random.length}`);
+  if (random.length < RANDOM_BYTES) failed(`an id takes ${RANDOM_BYTES} random bytes, not ${random.length}`);
   return compose(kind, timeMs, random.toString("hex", 0, RANDOM_BYTES));
 }
 
@@ -122,15 +123,14 @@ export function deriveCaseId(kind: string, timeMs: number, identity: readonly st
   const bytes = size <= scratch.length ? scratch : Buffer.allocUnsafe(size);
   let at = 0;
   for (const part of identity) {
-    const length = bytes.write(part, at + LENGTH_BYTES, "utf8");
-    bytes.writeUInt32BE(length, at);
-    at += LENGTH_BYTES + length;
+    const end = writeUtf8(bytes, part, at + LENGTH_BYTES);
+    bytes.writeUInt32BE(end - at - LENGTH_BYTES, at);
+    at = end;
   }
   return compose(kind, timeMs, hash("sha256", bytes.subarray(0, at), "hex").slice(0, 2 * RANDOM_BYTES));
 }
 
 const LENGTH_BYTES = 4;
-const UTF8_BYTES_MAX = 3;
 /** For the words of one id at a time. */
 const scratch = Buffer.allocUnsafeSlow(4096);
 
@@ -141,7 +141,8 @@ export function childCaseId(kind: string, parentUuid: string, words: readonly st
 }
 
 function compose(kind: string, timeMs: number, randomHex: string): CaseId {
-  assert(KIND.test(kind), `a kind is 2 to 8 letters a-z, not ${JSON.stringify(kind)}`);
-  assert(Number.isInteger(timeMs) && timeMs >= 0 && timeMs < TIME_LIMIT_MS, `an id cannot carry the time ${timeMs}`);
+  if (!KIND.test(kind)) failed(`a kind is 2 to 8 letters a-z, not ${JSON.stringify(kind)}`);
+  if (!Number.isInteger(timeMs) || timeMs < 0 || timeMs >= TIME_LIMIT_MS)
+    failed(`an id cannot carry the time ${timeMs}`);
   return { kind, uuid: timeMs.toString(16).padStart(12, "0") + randomHex, timeMs };
 }

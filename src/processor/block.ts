@@ -2,7 +2,7 @@
 // the lane row. The order within a block is fixed: timers, reports, intents, and then what these sent within the lane.
 
 import { createHash } from "node:crypto";
-import { assert } from "../domain/assert.ts";
+import { assert, failed } from "../domain/assert.ts";
 import {
   type Account,
   type Books,
@@ -270,10 +270,8 @@ function casesOf(rules: Rules, rows: readonly CaseRow[]): Map<string, CaseRecord
   const cases = new Map<string, CaseRecord>();
   for (const row of rows) {
     const flow = rules.flowsByNumber.get(row.flow);
-    assert(
-      flow !== undefined,
-      `flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`,
-    );
+    if (flow === undefined)
+      failed(`flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`);
     const { id, kind, holderId, state, history, occurredAtMicros } = row;
     const data = readData(row.data);
     cases.set(id, { id, kind, flow, holderId, state, data, history, occurredAtMicros, isNew: false, changed: false });
@@ -285,7 +283,7 @@ function accountsOf(rules: Rules, rows: readonly BalanceRow[]): Map<string, Acco
   const accounts = new Map<string, Account>();
   for (const row of rows) {
     const place = rules.chart.resolve(row.path);
-    assert(place !== null && place.kind === "holder", `account ${row.path} has left the chart`);
+    if (place?.kind !== "holder") failed(`account ${row.path} has left the chart`);
     const { id, path, currency, floorMinor, status, debits, credits } = row;
     const { side, holderId } = place;
     accounts.set(path, {

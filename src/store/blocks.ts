@@ -1,7 +1,7 @@
 // Reads what a batch concerns and writes what its block makes: each a flight of prepared statements whose number does
 // not grow with the batch. Every statement carries the lane, no statement touches another lane's rows.
 
-import { assert } from "../domain/assert.ts";
+import { failed } from "../domain/assert.ts";
 import type { Account, CaseRecord, Line, Sought, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
@@ -267,7 +267,7 @@ function inOrder(parameters: readonly string[], groups: readonly Columns[]): unk
     let group = groupOf.get(name);
     if (group === undefined) {
       group = groups.findIndex((columns) => Object.hasOwn(columns, name));
-      assert(group !== -1, `${name} of a block is given`);
+      if (group === -1) failed(`${name} of a block is not given`);
       groupOf.set(name, group);
     }
     return (groups[group] as Columns)[name];
