@@ -9,6 +9,11 @@ export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new AssertionFailed(what);
 }
 
+/** For where every event passes: the words of a message are put together before `assert` is called, needed or not. */
+export function failed(what: string): never {
+  throw new AssertionFailed(what);
+}
+
 export function unreachable(value: never): never {
   throw new AssertionFailed(`unreachable: ${String(value)}`);
 }

@@ -2,7 +2,7 @@
 // that will be written. Deciding is pure in effect: books are made from what was read, changed only by `decide`, and
 // either written as a whole or thrown away.
 
-import { assert } from "./assert.ts";
+import { failed } from "./assert.ts";
 import type { CompiledFlow } from "./flow/compile/compile.ts";
 import type { Value } from "./flow/expression.ts";
 import { NO_RATES, type RateBook } from "./fx/rates.ts";
@@ -294,7 +294,7 @@ export function isNewAccount(account: Account): boolean {
 
 /** Gives an accepted account its id; until then a refusal can forget it without leaving a gap. */
 export function assignId(books: Books, account: Account): void {
-  assert(account.id === 0n, `account ${account.path} has an id already`);
+  if (account.id !== 0n) failed(`account ${account.path} has an id already`);
   books.accounts += 1n;
   const id = (BigInt(books.lane) << ACCOUNT_LANE_SHIFT) + books.accounts;
   account.id = account.holderId === null ? -id : id;

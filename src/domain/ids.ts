@@ -3,7 +3,8 @@
 // the hot path (once per intent), so it goes by tables and never through bigint.
 
 import { hash } from "node:crypto";
-import { assert } from "./assert.ts";
+import { assert, failed } from "./assert.ts";
+import { UTF8_BYTES_MAX, writeUtf8 } from "./utf8.ts";
 
 /** `uuid` is the identity: 32 lower-case hex digits, which Postgres reads as a `uuid`.
  *  `kind` is "" for an id written as UUIDv7. `timeMs` is milliseconds since the epoch, below 2^48. */
@@ -110,22 +111,28 @@ function dashed(uuid: string): string {
 
 /** A fresh id for `timeMs`. Chance is handed in: at least 10 random bytes, of which the first 10 are used. */
 export function newCaseId(kind: string, timeMs: number, random: Buffer): CaseId {
-  assert(random.length >= RANDOM_BYTES, `an id takes ${RANDOM_BYTES} random bytes, not ${random.length}`);
+  if (random.length < RANDOM_BYTES) failed(`an id takes ${RANDOM_BYTES} random bytes, not ${random.length}`);
   return compose(kind, timeMs, random.toString("hex", 0, RANDOM_BYTES));
 }
 
 /** The id that a producer derives from ids of its own: `timeMs`, then the first 80 bits of the SHA-256 over the parts,
  *  each led by its length in UTF-8 bytes (four bytes, big-endian), so that ("a", "bc") and ("ab", "c") differ. */
 export function deriveCaseId(kind: string, timeMs: number, identity: readonly string[]): CaseId {
-  const pieces: Buffer[] = [];
+  let size = 0;
+  for (const part of identity) size += LENGTH_BYTES + UTF8_BYTES_MAX * part.length;
+  const bytes = size <= scratch.length ? scratch : Buffer.allocUnsafe(size);
+  let at = 0;
   for (const part of identity) {
-    const bytes = Buffer.from(part, "utf8");
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    pieces.push(length, bytes);
+    const end = writeUtf8(bytes, part, at + LENGTH_BYTES);
+    bytes.writeUInt32BE(end - at - LENGTH_BYTES, at);
+    at = end;
   }
-  return compose(kind, timeMs, hash("sha256", Buffer.concat(pieces), "hex").slice(0, 2 * RANDOM_BYTES));
+  return compose(kind, timeMs, hash("sha256", bytes.subarray(0, at), "hex").slice(0, 2 * RANDOM_BYTES));
 }
+
+const LENGTH_BYTES = 4;
+/** For the words of one id at a time. */
+const scratch = Buffer.allocUnsafeSlow(4096);
 
 /** The id of a case that another one opens, as its child or by a message: the time of the case that asks, and a hash of the
  *  words, among which is that case's id. The same cause gives the same case, whoever decides it. */
@@ -134,7 +141,8 @@ export function childCaseId(kind: string, parentUuid: string, words: readonly st
 }
 
 function compose(kind: string, timeMs: number, randomHex: string): CaseId {
-  assert(KIND.test(kind), `a kind is 2 to 8 letters a-z, not ${JSON.stringify(kind)}`);
-  assert(Number.isInteger(timeMs) && timeMs >= 0 && timeMs < TIME_LIMIT_MS, `an id cannot carry the time ${timeMs}`);
+  if (!KIND.test(kind)) failed(`a kind is 2 to 8 letters a-z, not ${JSON.stringify(kind)}`);
+  if (!Number.isInteger(timeMs) || timeMs < 0 || timeMs >= TIME_LIMIT_MS)
+    failed(`an id cannot carry the time ${timeMs}`);
   return { kind, uuid: timeMs.toString(16).padStart(12, "0") + randomHex, timeMs };
 }

@@ -1,6 +1,7 @@
 // An intent as the core sees it: amounts are integers, fields that its type needs are there, nothing is checked twice.
 
 import { hash } from "node:crypto";
+import { UTF8_BYTES_MAX, writeUtf8 } from "./utf8.ts";
 
 export type AccountChange = "floor" | "freeze" | "unfreeze" | "close";
 export const ACCOUNT_CHANGES: readonly AccountChange[] = ["floor", "freeze", "unfreeze", "close"];
@@ -119,10 +120,7 @@ const FINGERPRINT_VERSION = "1";
  *  Fields that are absent or hold their default do not take part, so an honest retry by a producer whose schema has
  *  learned a new optional field keeps its fingerprint. Times and tracing do not either: a retry may carry new ones. */
 export function fingerprint(intent: Intent): string {
-  let text = FINGERPRINT_VERSION;
-  const add = (name: string, value: string | null): void => {
-    if (value !== null) text += `\n${name}=${value.length}:${value}`;
-  };
+  written = writeUtf8(scratch, FINGERPRINT_VERSION, 0);
   add("type", intent.type);
   add("holder", intent.holderId);
   add("case", intent.caseId);
@@ -156,5 +154,31 @@ export function fingerprint(intent: Intent): string {
     for (const name of Object.keys(intent.metadata).sort())
       add(`meta.${name.length}:${name}`, intent.metadata[name] ?? null);
   }
-  return hash("sha256", text, "base64url").slice(0, 22);
+  return hash("sha256", scratch.subarray(0, written), "base64url").slice(0, 22);
 }
+
+/** A field as it takes part: its name, how long its value is, the value. In one buffer for all: put together as a text, this
+ *  was a tenth of deciding a card payment. */
+function add(name: string, value: string | null): void {
+  if (value === null) return;
+  const most = written + UTF8_BYTES_MAX * (name.length + value.length) + SEPARATORS_MAX;
+  if (most > scratch.length) {
+    const larger = Buffer.allocUnsafeSlow(2 * most);
+    scratch.copy(larger, 0, 0, written);
+    scratch = larger;
+  }
+  scratch[written++] = NEW_LINE;
+  written = writeUtf8(scratch, name, written);
+  scratch[written++] = EQUALS;
+  written = writeUtf8(scratch, String(value.length), written);
+  scratch[written++] = COLON;
+  written = writeUtf8(scratch, value, written);
+}
+
+const NEW_LINE = 0x0a;
+const EQUALS = 0x3d;
+const COLON = 0x3a;
+/** with the digits of the length */
+const SEPARATORS_MAX = 20;
+let scratch = Buffer.allocUnsafeSlow(4096);
+let written = 0;

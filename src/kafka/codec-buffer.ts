@@ -1,7 +1,7 @@
 // All messages of one block, one after another in one buffer: the digest is computed over it in one pass and Postgres
 // takes it as one parameter.
 
-import { assert } from "../domain/assert.ts";
+import { assert, failed } from "../domain/assert.ts";
 import { WriteTap } from "./codec-write-tap.ts";
 
 /** Where the block's digest lies in every message of a block: behind the Confluent header, first field of the record. */
@@ -44,7 +44,7 @@ export class MessageBuffer {
 
   end(index: number): number {
     const end = this.#ends[index];
-    assert(end !== undefined, `message ${index} of ${this.#ends.length} does not exist`);
+    if (end === undefined) failed(`message ${index} of ${this.#ends.length} does not exist`);
     return end;
   }
 
@@ -60,7 +60,7 @@ export class MessageBuffer {
 
   /** Puts the first bytes of the block's digest into every message. Only for messages whose schema begins with it. */
   stampDigest(digest: Buffer): void {
-    assert(digest.length >= BLOCK_DIGEST_BYTES, `a digest of ${digest.length} bytes is too short`);
+    if (digest.length < BLOCK_DIGEST_BYTES) failed(`a digest of ${digest.length} bytes is too short`);
     let start = 0;
     for (const end of this.#ends) {
       assert(end - start >= BLOCK_DIGEST_OFFSET + BLOCK_DIGEST_BYTES, "a message is too short to hold a digest");

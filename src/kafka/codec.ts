@@ -4,7 +4,7 @@
 //     for (let id = decoder.needs(value); id !== null; id = decoder.needs(value)) await decoder.learn(id);
 //     const intent = decoder.decode(value);
 
-import { assert } from "../domain/assert.ts";
+import { assert, failed } from "../domain/assert.ts";
 import { MessageType, messageOf, type ReadPlan } from "./codec-avro.ts";
 import { MessageBuffer } from "./codec-buffer.ts";
 import {
@@ -250,7 +250,7 @@ export class AvroDecoder<Message> implements Decoder<Message> {
   #whyNoPlan(id: number): Undecodable {
     const why = this.#incompatible.get(id);
     if (why !== undefined) return new Undecodable("schema_mismatch", `schema ${id} ${why}`);
-    assert(this.#notFound.has(id), `schema ${id} is learned before a message is decoded by it`);
+    if (!this.#notFound.has(id)) failed(`schema ${id} is learned before a message is decoded by it`);
     return new Undecodable("unknown_schema", `the registry has no schema ${id}`);
   }
 

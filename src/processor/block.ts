@@ -2,7 +2,7 @@
 // the lane row. The order within a block is fixed: timers, reports, intents, and then what these sent within the lane.
 
 import { createHash } from "node:crypto";
-import { assert } from "../domain/assert.ts";
+import { assert, failed } from "../domain/assert.ts";
 import {
   type Account,
   type Books,
@@ -23,6 +23,7 @@ import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
 import type { AttentionRows, BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
+import { readData } from "../store/case-data.ts";
 import type { ArrivedMessage } from "../store/crossing.ts";
 import type { AcceptedPosition } from "../store/lanes.ts";
 import { Crossing, type LanePairs } from "./crossing.ts";
@@ -269,15 +270,10 @@ function casesOf(rules: Rules, rows: readonly CaseRow[]): Map<string, CaseRecord
   const cases = new Map<string, CaseRecord>();
   for (const row of rows) {
     const flow = rules.flowsByNumber.get(row.flow);
-    assert(
-      flow !== undefined,
-      `flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`,
-    );
+    if (flow === undefined)
+      failed(`flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`);
     const { id, kind, holderId, state, history, occurredAtMicros } = row;
-    // A case's data is changed in place, and a block that turns out to need more is decided again from the rows as they were.
-    const { values, timers, attempts, keys } = row.data;
-    const copies = { values: { ...values }, timers: { ...timers }, attempts: { ...attempts }, keys: { ...keys } };
-    const data = { ...row.data, ...copies };
+    const data = readData(row.data);
     cases.set(id, { id, kind, flow, holderId, state, data, history, occurredAtMicros, isNew: false, changed: false });
   }
   return cases;
@@ -287,11 +283,23 @@ function accountsOf(rules: Rules, rows: readonly BalanceRow[]): Map<string, Acco
   const accounts = new Map<string, Account>();
   for (const row of rows) {
     const place = rules.chart.resolve(row.path);
-    assert(place !== null && place.kind === "holder", `account ${row.path} has left the chart`);
+    if (place?.kind !== "holder") failed(`account ${row.path} has left the chart`);
     const { id, path, currency, floorMinor, status, debits, credits } = row;
     const { side, holderId } = place;
-    const added = { addedDebits: 0n, addedCredits: 0n, changed: false };
-    accounts.set(path, { id, path, currency, holderId, side, floorMinor, status, debits, credits, ...added });
+    accounts.set(path, {
+      id,
+      path,
+      currency,
+      holderId,
+      side,
+      floorMinor,
+      status,
+      debits,
+      credits,
+      addedDebits: 0n,
+      addedCredits: 0n,
+      changed: false,
+    });
   }
   return accounts;
 }

@@ -13,6 +13,7 @@ import type { Rules } from "../domain/rules.ts";
 import { reach } from "../failpoints.ts";
 import { Unencodable } from "../kafka/codec.ts";
 import { type BlockRows, beginBlock, type CaseRow, readMore, type Situation, writeBlock } from "../store/blocks.ts";
+import { readParent } from "../store/case-data.ts";
 import {
   type Connection,
   ConnectionLost,
@@ -197,9 +198,10 @@ function touched(rules: Rules, { flow, holderId }: CaseRow): string[] {
 
 /** The cases that a case may tell something: its parent, and the quote that it takes its money by. */
 function related(rules: Rules, { flow, data }: CaseRow): string[] {
-  const quotes = (rules.flowsByNumber.get(flow)?.quotes ?? []).map((name) => data.values[name]);
+  if (data === null) return [];
+  const quotes = (rules.flowsByNumber.get(flow)?.quotes ?? []).map((name) => data.w?.[name]);
   const ids = quotes.map((value) => (typeof value === "string" ? parseCaseId(value) : null));
-  return [...(data.parent === null ? [] : [data.parent.uuid]), ...ids.flatMap((id) => (id === null ? [] : [id.uuid]))];
+  return [readParent(data), ...ids].flatMap((id) => (id === null ? [] : [id.uuid]));
 }
 
 /** Reads what was not asked for yet. */

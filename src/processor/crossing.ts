@@ -3,7 +3,7 @@
 // the sender's outbox does not hold belongs to a history that the database has lost, and what arrives too early means that
 // something before it is lost: then the lane halts.
 
-import { assert } from "../domain/assert.ts";
+import { failed } from "../domain/assert.ts";
 import type { Books, LaneMessage, MessageOrigin } from "../domain/books.ts";
 import { decideReport } from "../domain/decide/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
@@ -84,7 +84,7 @@ export class Crossing {
         this.outgoing.push({ toLane, report, sequence });
         continue;
       }
-      assert(++own <= OWN_MESSAGES_MAX, `a block has more than ${OWN_MESSAGES_MAX} messages to its own lane`);
+      if (++own > OWN_MESSAGES_MAX) failed(`a block has more than ${OWN_MESSAGES_MAX} messages to its own lane`);
       this.seen.set(toLane, sequence);
       const from = { ...report.from, lane: books.lane, sequence, block: books.block };
       const id = `m-${books.lane}-${sequence}`;

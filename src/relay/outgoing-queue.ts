@@ -1,6 +1,6 @@
 // Messages of one lane and topic that are committed and not yet published, without a gap in their sequence.
 
-import { assert } from "../domain/assert.ts";
+import { assert, failed } from "../domain/assert.ts";
 
 export type OutgoingMessage = { readonly sequence: bigint; readonly key: string; readonly value: Buffer };
 
@@ -42,7 +42,7 @@ export class OutgoingQueue {
   }
 
   push(message: OutgoingMessage): void {
-    assert(message.sequence === this.end, `message ${message.sequence} comes after ${this.end - 1n}`);
+    if (message.sequence !== this.end) failed(`message ${message.sequence} comes after ${this.end - 1n}`);
     if (this.length === 0) this.#oldestSinceMs = performance.now();
     this.#messages.push(message);
   }

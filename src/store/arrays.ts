@@ -6,6 +6,7 @@
 //     [int4 count · int4 lower bound] · for each element int4 bytes (-1: null) and the bytes
 
 import { assert } from "../domain/assert.ts";
+import { UTF8_BYTES_MAX, writeUtf8 } from "../domain/utf8.ts";
 
 const OID = {
   bytea: 17,
@@ -23,7 +24,6 @@ const HEADER_BYTES = 20;
 const NULL = -1;
 /** microseconds from 1970 to 2000, where Postgres counts from */
 const EPOCH_MICROS = 946_684_800_000_000n;
-const UTF8_BYTES_MAX = 3;
 const JSONB_VERSION = 1;
 
 /** One for all: nothing awaits between the first element and the copy that the caller gets. */
@@ -154,20 +154,9 @@ function writeText(value: string, version: 0 | 1): void {
   const sizeAt = at;
   at += 4;
   if (version === 1) scratch[at++] = JSONB_VERSION;
-  // Nearly all texts are short and ASCII: a call into the engine's encoder costs more than writing them here.
-  let index = 0;
-  if (value.length <= SHORT_MAX) {
-    for (; index < value.length; index++) {
-      const code = value.charCodeAt(index);
-      if (code > 127) break;
-      scratch[at + index] = code;
-    }
-  }
-  at += index === value.length ? index : scratch.write(value, at, "utf8");
+  at = writeUtf8(scratch, value, at);
   view.setInt32(sizeAt, at - sizeAt - 4);
 }
-
-const SHORT_MAX = 100;
 
 export function byteaArray(values: readonly (Buffer | null)[]): Buffer {
   begin(OID.bytea, values.length);

@@ -1,7 +1,7 @@
 // Reads what a batch concerns and writes what its block makes: each a flight of prepared statements whose number does
 // not grow with the batch. Every statement carries the lane, no statement touches another lane's rows.
 
-import { assert } from "../domain/assert.ts";
+import { failed } from "../domain/assert.ts";
 import type { Account, CaseRecord, Line, Sought, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
@@ -16,7 +16,7 @@ import {
   timestampArray,
   uuidArray,
 } from "./arrays.ts";
-import { readData, type StoredData, writeData } from "./case-data.ts";
+import { type StoredData, writeData } from "./case-data.ts";
 import { type ArrivedMessage, askUnsent, type Unsent, unsentOf } from "./crossing.ts";
 import { type Connection, ConnectionLost, type Result, type Step } from "./database.ts";
 import { readTimestampMs, timestamp } from "./literals.ts";
@@ -39,7 +39,11 @@ export type LockedLane = {
 };
 
 /** A case as read; its flow is still a number. */
-export type CaseRow = Omit<CaseRecord, "flow" | "isNew" | "changed"> & { readonly flow: number };
+export type CaseRow = Omit<CaseRecord, "flow" | "data" | "isNew" | "changed"> & {
+  readonly flow: number;
+  /** `readData` makes of it what a block may change */
+  readonly data: StoredData | null;
+};
 export type BalanceRow = Pick<Account, "id" | "path" | "currency" | "floorMinor" | "status" | "debits" | "credits">;
 
 export type Concerned = { readonly caseIds: readonly string[]; readonly paths: readonly string[] };
@@ -119,7 +123,7 @@ function readCase(row: Record<string, unknown>): CaseRow {
     flow: row["flow"] as number,
     holderId: row["holder_id"] as string,
     state: row["state"] as string,
-    data: readData(row["data"] as StoredData | null),
+    data: row["data"] as StoredData | null,
     history: row["history"] as string,
     occurredAtMicros: BigInt(readTimestampMs(row["occurred_at"])) * 1000n,
   };
@@ -263,7 +267,7 @@ function inOrder(parameters: readonly string[], groups: readonly Columns[]): unk
     let group = groupOf.get(name);
     if (group === undefined) {
       group = groups.findIndex((columns) => Object.hasOwn(columns, name));
-      assert(group !== -1, `${name} of a block is given`);
+      if (group === -1) failed(`${name} of a block is not given`);
       groupOf.set(name, group);
     }
     return (groups[group] as Columns)[name];

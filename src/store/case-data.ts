@@ -24,6 +24,7 @@ export type StoredData = {
   e?: string;
 };
 
+/** @returns what a block may change in place: it is decided again from what was stored when it turns out to need more */
 export function readData(stored: StoredData | null): CaseData {
   if (stored === null) return NO_DATA;
   const values: Record<string, Value> = {};
@@ -38,15 +39,17 @@ export function readData(stored: StoredData | null): CaseData {
     currencies: stored.c ?? {},
     values,
     timers: stored.t ?? {},
-    attempts: stored.a ?? {},
+    attempts: { ...stored.a },
     keys,
-    parent: stored.p === undefined ? null : readParent(stored.p),
+    parent: readParent(stored),
     ended: stored.e ?? null,
   };
 }
 
-function readParent(text: string): CaseData["parent"] {
-  const id = parseCaseId(text);
+/** The case that opened this one, or null. */
+export function readParent({ p }: StoredData): CaseData["parent"] {
+  if (p === undefined) return null;
+  const id = parseCaseId(p);
   assert(id !== null, "the parent of a case is written as a case id");
   return { kind: id.kind, uuid: id.uuid };
 }

@@ -24,10 +24,10 @@ import type {
   QuarantineRow,
 } from "../../src/store/audit.ts";
 import type { BalanceRow as StoredBalance, CaseRow as StoredCase } from "../../src/store/blocks.ts";
-import { readData, writeData } from "../../src/store/case-data.ts";
 import type { BlockMessages } from "../../src/workload/audit/messages.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
 import { codecWith, IDS, MemoryRegistry, SCHEMAS } from "../unit/codec-fixtures.ts";
+import { caseRowOf } from "./case-row.ts";
 import { LANES, RULES } from "./ledger.ts";
 
 const LIMITS = { recordBytesMax: 65_536, futureMs: 86_400_000 };
@@ -163,7 +163,7 @@ export class MemoryProduction {
     };
     const block = makeBlock(maker, this.lane, this.#memory, batch, {
       lane: { epoch: 1n, block: head.block, digest: head.digest, clockMs: nowMs },
-      cases: copiesOf(this.#cases.values()),
+      cases: [...this.#cases.values()],
       balances: [...this.#balances.values()].filter(({ id }) => id > 0n),
     });
     this.#keep(block);
@@ -174,8 +174,7 @@ export class MemoryProduction {
   #keep({ rows, newHouse, pairs }: Block): void {
     for (const { path, currency, id } of newHouse) this.#memory.house.set(`${path} ${currency}`, id);
     this.#memory = { head: rows.after, house: this.#memory.house, pairs };
-    for (const one of rows.cases)
-      if (one.isNew || one.changed) this.#cases.set(one.id, { ...one, flow: one.flow.number });
+    for (const one of rows.cases) if (one.isNew || one.changed) this.#cases.set(one.id, caseRowOf(one));
     for (const one of rows.accounts) {
       const before = this.#balances.get(one.id);
       const debits = (before?.debits ?? 0n) + one.addedDebits;
@@ -249,7 +248,7 @@ export class MemoryProduction {
     return [...this.#cases.values()].map(({ id, data, ...rest }) => ({
       ...rest,
       caseId: id,
-      data: storedData(data),
+      data,
       missingTimers: [],
       isListed: this.#attention.has(id),
     }));
@@ -295,11 +294,6 @@ async function learn(
   if (id !== null) await decoder.learn(id);
 }
 
-/** A block changes what it is given, and one that is not written must have changed nothing. */
-function copiesOf(cases: Iterable<StoredCase>): StoredCase[] {
-  return [...cases].map((one) => ({ ...one, data: readData(JSON.parse(writeData(one.data) ?? "null")) }));
-}
-
 function pairsText(pairs: readonly (readonly [number, bigint])[]): string | null {
   return pairs.length === 0 ? null : pairs.map(([lane, sequence]) => `${lane} ${sequence}`).join(",");
 }
@@ -332,10 +326,6 @@ function messagesOf({ messages }: Block, topic: "outcomes" | "commands" | "deadL
     ];
   });
   return { messages: found, missing: [] };
-}
-
-function storedData(data: StoredCase["data"]): unknown {
-  return JSON.parse(writeData(data) ?? "null");
 }
 
 function nameOf({ dueMs, caseId, name }: Timer): string {

@@ -16,6 +16,7 @@ import { takeIn } from "../../src/processor/intake.ts";
 import { readReport } from "../../src/processor/reports.ts";
 import type { BalanceRow, CaseRow, Situation } from "../../src/store/blocks.ts";
 import { codecWith, MemoryRegistry } from "../unit/codec-fixtures.ts";
+import { caseRowOf } from "./case-row.ts";
 
 const LIMITS = { recordBytesMax: 65_536, futureMs: 86_400_000 };
 const NOTHING = { next: 0n, last: -1n, lastAtMs: 0, lastHash: Buffer.alloc(0) };
@@ -164,9 +165,7 @@ export class MemoryOwner {
     const { rows, messages } = block;
     for (const { path, currency, id } of block.newHouse) this.memory.house.set(`${path} ${currency}`, id);
     this.memory = { head: rows.after, house: this.memory.house, pairs: block.pairs };
-    for (const { flow, isNew: _new, changed, ...row } of rows.cases) {
-      if (changed || _new) this.cases.set(row.id, { ...row, flow: flow.number });
-    }
+    for (const one of rows.cases) if (one.changed || one.isNew) this.cases.set(one.id, caseRowOf(one));
     for (const one of rows.accounts) {
       const before = this.balances.get(one.id);
       const { id, path, currency, floorMinor, status } = one;

@@ -25,6 +25,7 @@ import { concerned } from "../../src/processor/concerned.ts";
 import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import type { Misfit } from "../../src/processor/intake.ts";
 import type { Situation } from "../../src/store/blocks.ts";
+import { caseRowOf } from "../support/case-row.ts";
 import { available } from "../support/intents.ts";
 import { inputOf, NOW_MS, producing, RULES } from "../support/ledger.ts";
 import { codecWith, MemoryRegistry } from "./codec-fixtures.ts";
@@ -283,7 +284,7 @@ function reportOf(over: Partial<Report> = {}): ReportInput {
 function waiting() {
   const place = producing.holdPlace("ann", 5);
   const { rows } = make(batchOf(inputs(producing.payIn("ann", 5), place)));
-  const cases = rows.cases.map(({ flow, isNew: _new, changed: _changed, ...row }) => ({ ...row, flow: flow.number }));
+  const cases = rows.cases.map(caseRowOf);
   const balances = rows.accounts
     .filter(({ id }) => id > 0n)
     .map((one) => ({ ...one, debits: one.addedDebits, credits: one.addedCredits }));
@@ -398,7 +399,7 @@ describe("calls for a person", () => {
     captureMode: "manual",
     amount: { currency: "EUR", scale: 2, minor: "1000" },
   };
-  const cases = make(batchOf(inputs(create))).rows.cases.map((one) => ({ ...one, flow: one.flow.number }));
+  const cases = make(batchOf(inputs(create))).rows.cases.map(caseRowOf);
   const told = (offset: bigint, over: Partial<Report>): ReportInput => ({
     ...reportOf({ holderId: "mer_1", caseId: parseCaseId(pay) as CaseId, observation: `${offset}`, ...over }),
     offset,
@@ -461,7 +462,7 @@ test("a block that turns out to need more leaves what was read as it was, to be 
   });
   const opened = make(batchOf(inputs(create(pay)))).rows.cases[0];
   if (opened === undefined) throw new Error("the payment was not opened");
-  const row = { ...opened, flow: opened.flow.number, isNew: false, changed: false };
+  const row = caseRowOf(opened);
   const { uuid } = parseCaseId(pay) as CaseId;
   const situation = situationOf({ cases: [row], sought: { caseIds: new Set([uuid]), paths: new Set() } });
   const before = JSON.stringify(situation, (_, value) => (typeof value === "bigint" ? `${value}` : value));

@@ -1,7 +1,7 @@
 // The pure core: an event, the books of its block, and the rules in; lines, states, timers, calls and outcomes in the books
 // out. No clock, no chance, no await. Every intent gets exactly one outcome that answers it.
 
-import { assert } from "../assert.ts";
+import { assert, failed } from "../assert.ts";
 import {
   type Books,
   type CaseRecord,
@@ -168,7 +168,7 @@ function judgeCurrency({ flow, data }: CaseRecord, { amount }: Intent, event: st
 /** An operator's decision is the event `ops.<decision>`, any other intent `intent.<type>`. */
 function eventOf(rules: Rules, intent: Intent): string {
   const kind = rules.intents.get(intent.type);
-  assert(kind !== undefined, `intent ${intent.type} is taken by no flow, which intake should have seen`);
+  if (kind === undefined) failed(`intent ${intent.type} is taken by no flow, which intake should have seen`);
   return kind.event ?? `ops.${intent.decision}`;
 }
 

@@ -1,6 +1,6 @@
 // The accounts that a draft touches: found in the books, or opened by the event that is the first to touch them.
 
-import { assert } from "../assert.ts";
+import { failed } from "../assert.ts";
 import { type Account, assignId, type Books, holderAccountOf, isNewAccount, naturalBalance } from "../books.ts";
 import type { FlowPosting } from "../flow/flow.ts";
 import type { RefusalCode } from "../refusals.ts";
@@ -40,7 +40,7 @@ export function accountAt(touching: Touching, path: string, currency: string): A
 function openHouse(touching: Touching, name: string, path: string, currency: string): Account {
   const { books } = touching;
   const place = books.rules.chart.resolve(path);
-  assert(place !== null, `${path} is an account of the house`);
+  if (place === null) failed(`${path} is an account of the house`);
   const id = books.house.get(name) ?? 0n;
   const account = makeAccount({ id, path, currency, holderId: null, side: place.side, floorMinor: null });
   books.houseAccounts.set(name, account);
@@ -79,11 +79,19 @@ export function forgetOpened({ books, opened }: Touching): void {
   }
 }
 
-/** Adds the lines to their accounts, or to take them away again what is the opposite. */
-export function apply(lines: readonly DraftLine[], times: 1n | -1n): void {
+/** Adds the lines to their accounts. */
+export function apply(lines: readonly DraftLine[]): void {
   for (const { debit, credit, minor } of lines) {
-    debit.addedDebits += times * minor;
-    credit.addedCredits += times * minor;
+    debit.addedDebits += minor;
+    credit.addedCredits += minor;
+  }
+}
+
+/** Takes them away again. */
+export function unapply(lines: readonly DraftLine[]): void {
+  for (const { debit, credit, minor } of lines) {
+    debit.addedDebits -= minor;
+    credit.addedCredits -= minor;
   }
 }
 

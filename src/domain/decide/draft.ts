@@ -3,7 +3,7 @@
 // event does all of its flow's steps or none. Variables are laid over those of the case, not copied: what an event costs
 // hangs on what it does, not on how much its case keeps.
 
-import { assert } from "../assert.ts";
+import { assert, failed } from "../assert.ts";
 import {
   type Account,
   type Books,
@@ -40,6 +40,7 @@ import {
   keepOpened,
   openAccount,
   takenOf,
+  unapply,
 } from "./draft-accounts.ts";
 
 /** What an event is decided by. */
@@ -151,7 +152,7 @@ export class Draft implements Scope {
 
   value(name: string): Value {
     const value = this.#kept(name);
-    assert(value !== undefined, `variable ${name} is not bound`);
+    if (value === undefined) failed(`variable ${name} is not bound`);
     return value;
   }
 
@@ -162,7 +163,7 @@ export class Draft implements Scope {
 
   eventField(name: string): Value {
     const value = this.cause.event[name];
-    assert(value !== undefined, `the event has no ${name}`);
+    if (value === undefined) failed(`the event has no ${name}`);
     return value;
   }
 
@@ -174,7 +175,7 @@ export class Draft implements Scope {
 
   currencyOf(symbol: string): string {
     const currency = (this.#currencies ?? this.known.data.currencies)[symbol];
-    assert(currency !== undefined, `currency ${symbol} is not bound`);
+    if (currency === undefined) failed(`currency ${symbol} is not bound`);
     return currency;
   }
 
@@ -205,7 +206,7 @@ export class Draft implements Scope {
 
   scaleOf(currency: string): number {
     const scale = this.books.rules.currencies.scaleOf(currency);
-    assert(scale !== null, `currency ${currency} of an accepted event is known`);
+    if (scale === null) failed(`currency ${currency} of an accepted event is not known`);
     return scale;
   }
 
@@ -335,7 +336,7 @@ export class Draft implements Scope {
     debitPath: string,
     creditPath: string,
   ): RefusalCode | null {
-    assert(minor >= 0n, `${posting.name} would post a negative amount`);
+    if (minor < 0n) failed(`${posting.name} would post a negative amount`);
     if (minor === 0n) return null;
     if (!fitsLedger(minor)) return "amount_too_large";
     const debit = accountAt(this, debitPath, currency);
@@ -400,10 +401,10 @@ export class Draft implements Scope {
 
   /** Hands lines and account changes to the books, or refuses and leaves them as they were. */
   settle(): RefusalCode | null {
-    apply(this.#lines, 1n);
+    apply(this.#lines);
     for (const line of this.#lines) {
       if (isOverdrawn(line.debit, this.#lines) || isOverdrawn(line.credit, this.#lines)) {
-        apply(this.#lines, -1n);
+        unapply(this.#lines);
         return "insufficient_funds";
       }
     }
@@ -459,7 +460,7 @@ export class Draft implements Scope {
 
   /** Takes a settled draft back: lines are the books' newest when this is called, so those are cut off there. */
   unsettle(): void {
-    apply(this.#lines, -1n);
+    unapply(this.#lines);
     this.books.lines.length -= this.#lines.length;
     if (this.#change !== null) swap(this.#change);
     forgetOpened(this);

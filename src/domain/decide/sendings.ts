@@ -1,6 +1,6 @@
 // What an event asks of gateways and of other holders' lanes.
 
-import { assert } from "../assert.ts";
+import { assert, failed } from "../assert.ts";
 import type { LaneMessage } from "../books.ts";
 import { homeLane } from "../holder.ts";
 import { childCaseId } from "../ids.ts";
@@ -44,7 +44,7 @@ function question(draft: Draft, { call, attempt, payload, to: holderId }: Sendin
   const { books } = draft;
   assert(call.to.kind === "message", "a question goes to another holder");
   const flow = books.rules.asked.get(call.to.type);
-  assert(flow !== undefined, `no flow starts on the message ${call.to.type}`);
+  if (flow === undefined) failed(`no flow starts on the message ${call.to.type}`);
   const words = [draft.holderId, call.name, String(attempt)];
   return {
     toLane: homeLane(holderId, books.rules.lanes),

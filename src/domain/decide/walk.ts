@@ -1,6 +1,6 @@
 // One event of one case: which alternative is taken, every choice behind it, and where the case comes to rest.
 
-import { assert } from "../assert.ts";
+import { assert, failed } from "../assert.ts";
 import type { Books, CaseRecord } from "../books.ts";
 import { CHOICES_MAX } from "../flow/check/states.ts";
 import type { CompiledAlternative, CompiledFlow, CompiledState } from "../flow/compile/compile.ts";
@@ -42,7 +42,7 @@ export function walk(draft: Draft, alternatives: readonly CompiledAlternative[])
   let refused: RefusalCode | null = null;
   let next: readonly CompiledAlternative[] | null = alternatives;
   for (let choices = 0; next !== null; choices++) {
-    assert(choices <= CHOICES_MAX, `${flow.ref} does not come to rest`);
+    if (choices > CHOICES_MAX) failed(`${flow.ref} does not come to rest`);
     const taken = choose(flow, draft, next);
     for (const step of taken.steps) refused = firstRefusal(refused, step(draft));
     refused = firstRefusal(refused, taken.refuse);

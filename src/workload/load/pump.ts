@@ -1,7 +1,7 @@
 // Sends records to the partitions of one topic: in order per partition, one batch in flight for each. With a rate the
 // loop is open: every record has its time, whether earlier ones are acknowledged or not, until the window is full.
 
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as yieldToAnswers } from "node:timers/promises";
 import type { OutgoingRecord, Producer, RawRecord } from "../../kafka/port.ts";
 
 export type Outbound = Sendable & { readonly record: OutgoingRecord };
@@ -61,6 +61,8 @@ const BATCH_RECORDS = 2_000;
 const BATCH_BYTES = 900_000;
 /** More than the framing of a record takes. */
 const RECORD_OVERHEAD_BYTES = 32;
+/** Taken between two sends without a rate: who took all that there is room for would send the first when the last is made. */
+const TURN_RECORDS = 2_000;
 /** Without a rate small batches would only cost requests, so a partition waits for this many while there are more. */
 const FULL_ENOUGH_RECORDS = 500;
 
@@ -119,7 +121,7 @@ class Pump {
   }
 
   async #take(): Promise<void> {
-    const due = this.#due();
+    const due = this.#options.rate === null ? this.#taken + TURN_RECORDS : this.#due(this.#options.rate);
     while (this.#taken < due && this.#hasRoom()) {
       if (this.#chunkAt === this.#chunk.length && !(await this.#nextChunk())) return;
       this.#takeOne(this.#chunk[this.#chunkAt++] as Sendable);
@@ -151,9 +153,8 @@ class Pump {
     return this.#chunk.length > 0 || (!this.#isDrained && this.#nextChunk());
   }
 
-  #due(): number {
-    const { rate, startAtMs } = this.#options;
-    return rate === null ? Number.POSITIVE_INFINITY : Math.floor(((wallMs() - startAtMs) / 1000) * rate) + 1;
+  #due(rate: number): number {
+    return Math.floor(((wallMs() - this.#options.startAtMs) / 1000) * rate) + 1;
   }
 
   #hasRoom(): boolean {
@@ -197,9 +198,10 @@ class Pump {
     this.#wake();
   }
 
-  /** With a rate until the next tick, without until something is acknowledged. */
+  /** With a rate until the next tick; without, while there is room, only to hear of what was acknowledged. */
   #pause(): Promise<void> {
     if (this.#options.rate !== null && !this.#isDrained) return sleep(LINGER_MS);
+    if (!this.#isDrained && this.#hasRoom()) return yieldToAnswers();
     return this.#sending === 0 ? Promise.resolve() : this.#moved();
   }
 

@@ -4,7 +4,7 @@
 // What `types` has proven is not asked again: numbers are bigint, guards are boolean. Null is a time that is not known, or a
 // quotient by zero: added to anything it stays so, compared by order it is false, and posted it is a bug.
 
-import { assert, unreachable } from "../../assert.ts";
+import { assert, failed, unreachable } from "../../assert.ts";
 import type { Intent } from "../../intent.ts";
 import type { Expression, ExpressionNode, Operator, Value } from "../expression.ts";
 import type { Figures, Get, Names, Scope, Test } from "../scope.ts";
@@ -90,7 +90,7 @@ function intentGetter(field: string): Get {
 }
 
 function intentOf(scope: Scope, field: string): Intent {
-  assert(scope.intent !== null, `intent.${field} is read where no intent is`);
+  if (scope.intent === null) failed(`intent.${field} is read where no intent is`);
   return scope.intent;
 }
 

@@ -1,6 +1,6 @@
 // What the names of a flow mean to its closures: path templates become getters, defaults of parameters their values.
 
-import { assert } from "../../assert.ts";
+import { failed } from "../../assert.ts";
 import type { Flow } from "../flow.ts";
 import type { Path } from "../scope.ts";
 import { symbolOfIntentAmount } from "../types/scope.ts";
@@ -46,7 +46,7 @@ function compilePiece(name: string): Path {
     const field = second as "account" | "from" | "to";
     return (scope) => {
       const path = scope.intent?.[field] ?? null;
-      assert(path !== null, `the intent has no ${field}, which intake should have seen`);
+      if (path === null) failed(`the intent has no ${field}, which intake should have seen`);
       return path;
     };
   }

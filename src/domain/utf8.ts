@@ -1,0 +1,19 @@
+// Texts as bytes, written where they are wanted. Nearly all of ours are short and ASCII: written one by one they cost less
+// than a call into the engine's encoder.
+
+/** A character takes no more bytes than this (those of two UTF-16 units take two each). */
+export const UTF8_BYTES_MAX = 3;
+const SHORT_MAX = 100;
+
+/** @param bytes with room for UTF8_BYTES_MAX a UTF-16 unit from `at` on
+ *  @returns the position behind what was written */
+export function writeUtf8(bytes: Buffer, text: string, at: number): number {
+  const { length } = text;
+  if (length > SHORT_MAX) return at + bytes.write(text, at, "utf8");
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 127) return at + bytes.write(text, at, "utf8");
+    bytes[at + index] = code;
+  }
+  return at + length;
+}
