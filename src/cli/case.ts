@@ -8,6 +8,7 @@ import type { HistoryEntry } from "../domain/history.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { Connection } from "../store/database.ts";
 import type { OutboxMessage } from "../store/outbox.ts";
+import { type Promotion, readPromotions } from "../store/promotions.ts";
 import { readCase, readCommandsOf, readOutcomesFrom, type StoredCase } from "../store/reads-case.ts";
 import { outcomeLine } from "../workload/outcomes-json.ts";
 import { registerDecide } from "./case-decide.ts";
@@ -53,8 +54,10 @@ async function showCase(context: CliContext, id: string): Promise<void> {
   const topics = topicNames(config);
   const shown = await withDatabase({ config, databaseUrl, verb: "case", mode: "read" }, async (connection) => {
     const cases = await readCase(connection, uuid as string);
+    const promotions = await readPromotions(connection);
     const read = async (one: StoredCase) => ({
       one,
+      promotion: promotions.find(({ name, version }) => `${name}@${version}` === one.flow) ?? null,
       outcomes: await outcomesOf(connection, codec, one),
       commands: codec === null ? [] : await commandsOf(connection, codec, one, uuid as string),
     });
@@ -65,8 +68,8 @@ async function showCase(context: CliContext, id: string): Promise<void> {
     throw new CommandFailed(EXIT.failed, message);
   }
   const { currencies } = loadDeclared(config.schemasDir, config.flowsDir);
-  for (const { one, outcomes, commands } of shown) {
-    const told = tellCase(one, uuid as string, { outcomes, commands }, topics);
+  for (const { one, ...sent } of shown) {
+    const told = tellCase(one, uuid as string, sent, topics);
     if (context.out.json) context.out.row(told, "");
     else
       printCase(
@@ -119,6 +122,8 @@ async function commandsOf(connection: Connection, codec: Codec, one: StoredCase,
 
 type Told = Fields & {
   readonly caseId: string;
+  /** how its version came into force; null when it came with a release */
+  readonly promotion: PromotionFields | null;
   readonly timers: Fields;
   readonly states: readonly Fields[];
   readonly inputs: readonly Fields[];
@@ -126,11 +131,22 @@ type Told = Fields & {
   readonly outcomes: readonly Fields[];
 };
 
-type Sent = { readonly outcomes: CaseOutcomes; readonly commands: readonly Fields[] };
+type PromotionFields = {
+  readonly promotedAt: string;
+  readonly principal: string;
+  readonly reason: string;
+  readonly reportHash: string;
+};
+
+type Sent = {
+  readonly outcomes: CaseOutcomes;
+  readonly commands: readonly Fields[];
+  readonly promotion: Promotion | null;
+};
 
 type InputTopics = { readonly intents: string; readonly reports: string };
 
-function tellCase(one: StoredCase, uuid: string, { outcomes, commands }: Sent, topics: InputTopics): Told {
+function tellCase(one: StoredCase, uuid: string, { outcomes, commands, promotion }: Sent, topics: InputTopics): Told {
   const timeOf = (block: bigint): string | null => {
     const ms = one.timesMs.get(block);
     return ms === undefined ? null : isoTime(ms);
@@ -141,6 +157,7 @@ function tellCase(one: StoredCase, uuid: string, { outcomes, commands }: Sent, t
     lane: one.lane,
     holderId: one.holderId,
     flow: one.flow,
+    promotion: promotion === null ? null : promotionFields(promotion),
     state: one.state,
     occurredAt: isoTime(one.occurredAtMs),
     ...knownOf(one.data),
@@ -155,6 +172,10 @@ function tellCase(one: StoredCase, uuid: string, { outcomes, commands }: Sent, t
     outcomes: outcomes.flatMap(({ entry, found }) => found ?? [named(entry, one.lane)]),
     lines: one.lines.map(lineFields),
   };
+}
+
+function promotionFields({ promotedAtMs, principal, reason, reportHash }: Promotion): PromotionFields {
+  return { promotedAt: isoTime(promotedAtMs), principal, reason, reportHash };
 }
 
 type StoredData = {
@@ -200,12 +221,15 @@ function named(entry: HistoryEntry, lane: number): Fields {
 const columns = (...keys: readonly string[]): readonly Column[] => keys.map((key) => ({ key, title: key }));
 
 function printCase(out: Output, told: Told, lines: readonly Fields[]): void {
-  const { caseId, lane, holderId, flow, state, occurredAt } = told;
+  const { caseId, lane, holderId, flow, state, occurredAt, promotion } = told;
   out.row(
     told,
     [
       `${out.paint("bold", caseId)}  ${state}`,
       `  flow ${flow}, holder ${holderId}, lane ${lane}, occurred ${occurredAt}`,
+      ...(promotion === null
+        ? []
+        : [`  version promoted ${promotion.promotedAt} by ${promotion.principal}: ${promotion.reason}`]),
       ...Object.entries(told.timers).map(([name, dueAt]) => `  waits for timer ${name}, due ${dueAt}`),
     ].join("\n"),
   );

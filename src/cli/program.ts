@@ -65,7 +65,11 @@ export const VERBS: readonly Verb[] = [
     summary: "audit database and topics, invariant by invariant",
     load: () => import("./verify.ts"),
   },
-  { name: "flows", summary: "flow files: check, test, draw and begin them", load: () => import("./flows.ts") },
+  {
+    name: "flows",
+    summary: "flow files: check, test, draw and begin them; backtest and promote versions",
+    load: () => import("./flows.ts"),
+  },
   {
     name: "sandbox",
     summary: "the providers cardco and instanet, played by a server that misbehaves as it is told",
