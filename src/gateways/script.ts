@@ -10,6 +10,7 @@ import { type Answer, type Provider, unknownAnswer } from "./contract.ts";
 import type { Family, Story, Tell } from "./script-stories.ts";
 import { BANK_FAMILIES } from "./script-stories-bank.ts";
 import { CARD_FAMILIES } from "./script-stories-card.ts";
+import { DEBIT_FAMILIES } from "./script-stories-debit.ts";
 
 export type ScriptSettings = {
   readonly seed: string;
@@ -20,7 +21,7 @@ export type ScriptSettings = {
 };
 
 const FAMILIES: ReadonlyMap<string, Family> = new Map(
-  [...CARD_FAMILIES, ...BANK_FAMILIES].flatMap((family) => family.ops.map((op) => [op, family])),
+  [...CARD_FAMILIES, ...BANK_FAMILIES, ...DEBIT_FAMILIES].flatMap((family) => family.ops.map((op) => [op, family])),
 );
 
 export class ScriptProvider implements Provider {
@@ -94,6 +95,7 @@ function payloadOf(command: CommandMessage, result: string, detail: string): Rec
     case "ok":
       return { seq, amount: amountBy(detail, amount) };
     case "completed":
+    case "settled":
       return { seq, amount: amountBy(detail, amount) };
     case "paid":
       return { seq, amount: amountBy(detail, amount), e2e_id: `${command.caseId}/${detail === "" ? "paid" : detail}` };

@@ -88,7 +88,9 @@ describe("the scripted provider", () => {
   });
 
   test("answers only what the flows take, with every field that they read", () => {
-    for (const flow of ["card", "refund", "instant_push", "bank_return", "bank_refund", "payout"].map(flowOf)) {
+    for (const flow of ["card", "refund", "instant_push", "bank_return", "bank_refund", "payout", "bank_debit"].map(
+      flowOf,
+    )) {
       for (const { name, to, results } of flow.calls) {
         if (to.kind !== "gateway") throw new Error(`${name} goes to another holder`);
         const seen = new Set<string>();

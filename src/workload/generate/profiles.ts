@@ -4,6 +4,7 @@ import { assert } from "../../domain/assert.ts";
 import type { Source } from "../load/pump.ts";
 import { Cards } from "./cards.ts";
 import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
+import { BANK_DEBITS, MethodPayments } from "./methods.ts";
 import { Mixed } from "./mixed.ts";
 import { PeerTransfers } from "./p2p.ts";
 import { WalletPayments } from "./wallets.ts";
@@ -15,6 +16,7 @@ const OPEN: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["p2p", (plan, parts) => new PeerTransfers(plan, parts)],
   ["cards", (plan, parts) => new Cards(plan, parts)],
   ["wallets", (plan, parts) => new WalletPayments(plan, parts)],
+  ["debits", (plan, parts) => new MethodPayments(plan, parts, BANK_DEBITS)],
   ["mixed", (plan, parts) => new Mixed(plan, parts)],
 ]);
 
