@@ -25,6 +25,30 @@ const TOPIC_TESTS = "test/faults/topics.test.ts";
 /** `stack: "own"`: the test breaks the stack that it runs on, so it gets one of its own. */
 const GUARDS = [
   {
+    name: "recorded answers, that hold for the same question alone",
+    file: "src/workload/backtest/answers.ts",
+    from: 'return recorded === asked ? "in the recording" : "asked otherwise";',
+    to: 'return "in the recording";',
+    test: "test/simulation/backtest.test.ts",
+    title: "calls that ask for something else have no answer, and nothing that comes after them is called a difference",
+  },
+  {
+    name: "money of cases of which nobody knows how they would have gone on",
+    file: "src/workload/backtest/backtest.ts",
+    from: "if (!this.#comparison.isUnknown(`${lane} ${caseId}`)) continue;",
+    to: "continue;",
+    test: "test/simulation/backtest.test.ts",
+    title: "a call that was never made has none either",
+  },
+  {
+    name: "messages between lanes that only a candidate sends",
+    file: "src/workload/backtest/mail.ts",
+    from: "if (this.#sent.recorded.has(key) && !this.#taken.has(key)) return;",
+    to: "return;",
+    test: "test/simulation/backtest.test.ts",
+    title: "money that was refused then and is sent now goes to the other lane, and is answered",
+  },
+  {
     name: "order of the commands of one case, put beside those of others",
     file: "src/gateways/lane-gateway.ts",
     from: "const before = this.#ofCase.get(command.caseId);",
