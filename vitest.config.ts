@@ -1,9 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-// What needs neither broker nor database; of the sandbox these are all tests. A project's global setup runs only when one
-// of its files is selected, so these start in a moment, and everything else finds one stack that is started once for the
-// whole run.
-const ALONE = ["test/tidy.test.ts", "test/unit/**/*.test.ts", "test/simulation/**/*.test.ts", "test/*/sandbox.test.ts"];
+// What needs neither broker nor database. A project's global setup runs only when one of its files is selected, so these
+// start in a moment, and everything else finds one stack that is started once for the whole run.
+const ALONE = [
+  "test/tidy.test.ts",
+  "test/unit/**/*.test.ts",
+  "test/simulation/**/*.test.ts",
+  "test/integration/sandbox.test.ts",
+];
 
 // Integration, fault and e2e tests share one machine's two cores with a broker and a database, so files run one after
 // another; a test that waits names what it waited for, so the timeout here is only the last resort. Files that run alone do

@@ -119,8 +119,8 @@ export class Desk {
     for (const { suffix, delay, isForged } of copiesOf(operation.behaviour.post, index)) {
       const id = `${eventId(operation, index)}${suffix}`;
       if (this.memory.isTold(id)) continue;
-      const flushed = delivery(operation, index, isForged);
-      this.#deliveries.add({ ...flushed, id, dueAt: at + delays[delay], isForged });
+      const message = delivery(operation, index, isForged);
+      this.#deliveries.add({ ...message, id, dueAt: at + delays[delay], isForged });
     }
   }
 
@@ -130,8 +130,7 @@ export class Desk {
     this.#timers.delete(operation.id);
     if (this.#isStopped) return;
     const next = this.#nextStep(operation);
-    const ends = ["active", "processing"].includes(lastTurn(operation).status) ? operation.expiresAt : null;
-    const due = Math.min(next?.dueAt ?? Number.POSITIVE_INFINITY, ends ?? Number.POSITIVE_INFINITY);
+    const due = Math.min(next?.dueAt ?? Number.POSITIVE_INFINITY, endOf(operation));
     if (due === Number.POSITIVE_INFINITY) return;
     const wait = Math.min(Math.max(0, due - Date.now()), TIMER_MS_MAX);
     const timer = setTimeout(() => this.#wake(operation), wait);
@@ -147,8 +146,7 @@ export class Desk {
       if (turn !== null) this.turn(operation, { at: now, ...turn });
       return;
     }
-    const { expiresAt } = operation;
-    if (expiresAt !== null && expiresAt <= now) this.turn(operation, closedTurn(now, "expired"));
+    if (endOf(operation) <= now) this.turn(operation, closedTurn(now, "expired"));
     else this.#arm(operation);
   }
 
@@ -162,6 +160,12 @@ export class Desk {
     const { status, at } = lastTurn(operation);
     return status === "closed" ? { step, index, dueAt: at + lateMs } : null;
   }
+}
+
+/** When its time is over; never for what has come to its end already. */
+function endOf(operation: Operation): number {
+  const isOpen = ["active", "processing"].includes(lastTurn(operation).status);
+  return isOpen ? (operation.expiresAt ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
 }
 
 export function closedTurn(at: number, code: string | null): Turn {

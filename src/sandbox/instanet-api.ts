@@ -204,7 +204,7 @@ function readAsked(request: HttpRequest, kind: InstanetKind): PutAsked & { reado
   const { not_after: notAfter, ...print } = fields;
   const expires = fields["expires_at"] ?? null;
   const asked = {
-    payment: kind === "returns" ? (details["original"] ?? "") : "",
+    payment: kind === "returns" ? (details["e2e"] ?? "") : "",
     reference: details["reference"] ?? "",
     currency,
     minor,
@@ -215,14 +215,12 @@ function readAsked(request: HttpRequest, kind: InstanetKind): PutAsked & { reado
   return { ...asked, print: printOf({ kind, print }) };
 }
 
-/** Why a return cannot be, or null: it names what it gives back as `kind/txid`, or names nothing and is not judged. */
+/** Why a return cannot be, or null: it names the payment that it gives back, or names none and is not judged. */
 function whyNot(memory: Memory, kind: InstanetKind, { payment, minor, currency }: PutAsked): string | null {
   if (kind !== "returns" || payment === "") return null;
-  const original = memory.find("instanet", payment);
-  if (original === null || original.currency !== currency) return "original_unknown";
-  return BigInt(minor) > returnableOf(original, memory.ofPayment("instanet", payment))
-    ? "amount_exceeds_original"
-    : null;
+  const paid = memory.findPaid(payment);
+  if (paid === null || paid.operation.currency !== currency) return "original_unknown";
+  return BigInt(minor) > returnableOf(paid, memory.ofPayment("instanet", payment)) ? "amount_exceeds_original" : null;
 }
 
 /** A step of the payer, done or given up by hand.

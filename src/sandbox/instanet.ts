@@ -2,7 +2,7 @@
 // shows. Pure.
 
 import type { TurnBody } from "./cardco.ts";
-import { lastTurn, type Operation, statusOf, type Turn } from "./memory.ts";
+import { type Effected, lastTurn, type Operation, paymentId, statusOf, type Turn } from "./memory.ts";
 import type { Sort, Step } from "./plan.ts";
 import { idOf } from "./signatures.ts";
 
@@ -80,17 +80,16 @@ function half(minor: string): string {
   return String((BigInt(minor) + 1n) / 2n);
 }
 
-/** All that came in, or went out, whether it went back later or not. */
-export function paidOf(operation: Operation): bigint {
+function paidOf(operation: Operation): bigint {
   return operation.turns.filter(({ effect }) => effect === "done").reduce((sum, { minor }) => sum + BigInt(minor), 0n);
 }
 
-/** What an operation may still have given back: what came, less what went back and what is on its way there.
+/** What may still be given back of a payment: it, less what went back and what is on its way there.
  *  @param returns the operations that give back of it */
-export function returnableOf(operation: Operation, returns: readonly Operation[]): bigint {
+export function returnableOf({ operation, turn }: Effected, returns: readonly Operation[]): bigint {
   if (statusOf(operation) === "returned") return 0n;
   const standing = returns.filter((one) => ["processing", "completed"].includes(statusOf(one)));
-  return standing.reduce((left, { minor }) => left - BigInt(minor), paidOf(operation));
+  return standing.reduce((left, { minor }) => left - BigInt(minor), BigInt(turn.minor));
 }
 
 export type TxView = Readonly<Record<string, unknown>>;
@@ -119,7 +118,7 @@ function txidOf({ key, kind }: Operation): string {
 function paymentOf(operation: Operation, turn: Turn, index: number): TxView | null {
   if (turn.effect !== "done" || operation.kind === "mandates") return null;
   return {
-    id: idOf("pmt", `${operation.id} ${index}`),
+    id: paymentId(operation, index),
     amount: { currency: operation.currency, minor: turn.minor },
     occurred_at: new Date(turn.at).toISOString(),
   };

@@ -36,8 +36,8 @@ export type Begun = {
   /** a hash of what was asked, to tell another body under the same key */
   readonly print: string;
   readonly kind: string;
-  /** cardco: which payment it belongs to, `authorizations/REF` or `orders/REF`; instanet: the operation that it gives
-   *  back, or empty */
+  /** cardco: which payment it belongs to, `authorizations/REF` or `orders/REF`; instanet: the id of the payment that it
+   *  gives back, or empty */
   readonly payment: string;
   /** as the client names it */
   readonly reference: string;
@@ -77,6 +77,7 @@ export class Memory {
   readonly #operations = new Map<string, Operation & { readonly turns: Turn[] }>();
   readonly #byId = new Map<string, Operation>();
   readonly #byPayment = new Map<string, Operation[]>();
+  readonly #paid = new Map<string, Effected>();
   readonly #told = new Set<string>();
   readonly #effects: Effected[] = [];
 
@@ -97,6 +98,11 @@ export class Memory {
   /** The operations of one payment, oldest first; of one that was given back, those that give back. */
   ofPayment(provider: ProviderName, payment: string): readonly Operation[] {
     return this.#byPayment.get(`${provider} ${payment}`) ?? [];
+  }
+
+  /** What was paid under this id, at instanet. */
+  findPaid(id: string): Effected | null {
+    return this.#paid.get(id) ?? null;
   }
 
   isTold(delivery: string): boolean {
@@ -130,8 +136,16 @@ export class Memory {
     const operation = this.#operations.get(`${provider} ${key}`);
     assert(operation !== undefined, `${provider} ${key} turns before it begins`);
     operation.turns.push(turn);
-    if (turn.effect !== null) this.#effects.push({ operation, turn, effect: turn.effect });
+    if (turn.effect === null) return;
+    const effected = { operation, turn, effect: turn.effect };
+    this.#effects.push(effected);
+    if (turn.effect === "done") this.#paid.set(paymentId(operation, operation.turns.length - 1), effected);
   }
+}
+
+/** The id of what a turn has paid, in or out. */
+export function paymentId(operation: Operation, index: number): string {
+  return idOf("pmt", `${operation.id} ${index}`);
 }
 
 export function lastTurn(operation: Operation): Turn {

@@ -1,8 +1,7 @@
 // What the sandbox has really done: for an auditor who compares both sides, every effect; for a reconciler, the statement
 // that a provider sends. Pure.
 
-import type { Effected, Memory, Operation, ProviderName } from "./memory.ts";
-import { idOf } from "./signatures.ts";
+import { type Effected, type Memory, type Operation, type ProviderName, paymentId, type Turn } from "./memory.ts";
 
 /** One effect a line, in the order in which they came about. */
 export function recordLines(memory: Memory): string {
@@ -84,7 +83,7 @@ function movement({ operation, turn, effect }: Effected): MovementRow | null {
   return {
     type: effect === "done" ? move.type : effect === "disputed" ? "chargeback" : move.undone,
     batch: at.slice(0, 10),
-    provider_ref: idOf("mov", `${operation.id} ${operation.turns.indexOf(turn)}`),
+    provider_ref: providerRef(operation, turn),
     our_ref: operation.key,
     original_ref: operation.payment,
     method: methodOf(operation),
@@ -94,6 +93,16 @@ function movement({ operation, turn, effect }: Effected): MovementRow | null {
     booked_at: at,
     value_date: at.slice(0, 10),
   };
+}
+
+/** As the client was told it: the operation's id, at instanet the payment's. */
+function providerRef(operation: Operation, turn: Turn): string {
+  if (operation.provider === "cardco") return operation.id;
+  const { turns } = operation;
+  return paymentId(
+    operation,
+    turn.effect === "done" ? turns.indexOf(turn) : turns.findIndex(({ effect }) => effect === "done"),
+  );
 }
 
 type MovementRow = Row & { readonly currency: string; readonly gross: string };

@@ -177,15 +177,16 @@ describe("instanet", () => {
     const { client } = await openSandbox();
     await client.put("charges/c1", charge(500));
     await waitFor("the charge to be paid", async () => status(await client.get("charges/c1")) === "completed");
-    const back = (txid: string, minor: number, original = "charges/c1") =>
-      client.put(`returns/${txid}`, charge(minor, { details: { original } }));
+    const [{ id }] = (await client.get("charges/c1")).body["payments"] as [{ id: string }];
+    const back = (txid: string, minor: number, e2e = id) =>
+      client.put(`returns/${txid}`, charge(minor, { details: { e2e } }));
     expect(status(await back("r1", 300))).toBe("processing");
     expect((await back("r2", 201)).body).toMatchObject({
       status: "failed",
       reason: { code: "amount_exceeds_original" },
     });
     expect(status(await back("r3", 200))).toBe("processing");
-    expect((await back("r4", 1, "charges/none")).body).toMatchObject({
+    expect((await back("r4", 1, "pmt_none")).body).toMatchObject({
       status: "failed",
       reason: { code: "original_unknown" },
     });

@@ -102,8 +102,14 @@ export function clientOf(url: string, patienceMs = PATIENCE_MS): Client {
     const type = { "content-type": "application/x-www-form-urlencoded" };
     return String((await ask("POST", "/instanet/oauth/token", type, String(form))).body["access_token"]);
   };
-  const instanet: Client["ask"] = async (method, path, headers = {}, body) =>
-    ask(method, `/instanet/v1/${path}`, { authorization: `Bearer ${await token()}`, ...headers }, body);
+  let kept: Promise<string> | null = null;
+  const instanet: Client["ask"] = async (method, path, headers = {}, body) => {
+    kept ??= token().catch((error: unknown) => {
+      kept = null;
+      throw error;
+    });
+    return ask(method, `/instanet/v1/${path}`, { authorization: `Bearer ${await kept}`, ...headers }, body);
+  };
   const cardco = { authorization: `Bearer ${KEYS.cardcoKey}` };
   return {
     ask,
