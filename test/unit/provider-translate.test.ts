@@ -241,6 +241,18 @@ describe("instanet", () => {
     expect(read(absent, closes, 404)?.[0]?.result).toBe(UNKNOWN);
   });
 
+  test("tells of a deposit that it was seen, paid, and dropped by its chain", () => {
+    const deposit = command({ ...CHARGE, op: "deposit.create", call: "deposit", idempotencyKey: `${CASE}/deposit` });
+    const told = (change: Record<string, unknown>) =>
+      read(transaction({ kind: "deposits", txid: txidOf(`${CASE}/deposit`), ...change }), deposit)?.map(
+        ({ observation }) => observation,
+      );
+    const payments = [payment("p1", "1001")];
+    expect(told({ status: "processing" })).toEqual(["deposit/seen"]);
+    expect(told({ status: "completed", payments })).toEqual(["deposit/paid:p1"]);
+    expect(told({ status: "returned", payments })).toEqual(["deposit/paid:p1", "deposit/dropped:provider_error"]);
+  });
+
   test.each([
     ["another id", transaction({ txid: "x" })],
     ["another kind", transaction({ kind: "deposits" })],

@@ -40,6 +40,8 @@ const COLLECTED: Says = {
   closed: "closed",
   returned: UNKNOWN,
 };
+/** On a chain: seen before it is final, and dropped when the chain goes another way. */
+const CONFIRMED: Says = { ...COLLECTED, processing: "seen", returned: "dropped" };
 const SENT: Says = {
   active: "accepted",
   processing: "accepted",
@@ -129,7 +131,7 @@ export const OPS: readonly Row[] = [
     kind: "deposits",
     key: "deposit",
     does: "make",
-    says: { ...COLLECTED, active: "ok", processing: "ok" },
+    says: { ...CONFIRMED, active: "ok" },
     refused: "rejected",
     paid: "paid",
   },
@@ -139,7 +141,7 @@ export const OPS: readonly Row[] = [
     kind: "deposits",
     key: "deposit",
     does: "ask",
-    says: COLLECTED,
+    says: CONFIRMED,
     absent: "not_found",
     paid: "paid",
   },
@@ -277,10 +279,20 @@ function answers(command: CommandMessage, row: Row, said: Said): readonly Answer
   const { paid } = row;
   const { currency } = said;
   if (said.payments.length > 0 && paid !== undefined) {
-    return said.payments.map(({ id, minor }) =>
+    const told = said.payments.map(({ id, minor }) =>
       tell(command, paid, `${tail}/${paid}:${id}`, { amount: minor, currency, e2e_id: id }),
     );
+    return row.says.returned !== UNKNOWN && said.status === "returned"
+      ? [...told, ...standing(command, row, said)]
+      : told;
   }
+  return standing(command, row, said);
+}
+
+/** How the transaction as a whole stands. */
+function standing(command: CommandMessage, row: Row, said: Said): readonly Answer[] {
+  const tail = tailOf(keyAt(command, row), command.caseId);
+  const { currency } = said;
   const isPaid = row.does === "close" && said.payments.length > 0;
   const result = isPaid ? row.says.completed : row.says[said.status];
   if (result === UNKNOWN) return [tell(command, UNKNOWN, null)];
