@@ -38,8 +38,11 @@ function plan(world: ProviderWorld): void {
     const at = { holderId, caseId: ids.next("trf", NOW_MS) };
     const money = { from: "asset:bank:main", to: available(holderId), amount: euros(FUNDS_MINOR) };
     world.ask({
-      ...{ type: "account_open", holderId, caseId: ids.next("acc", NOW_MS) },
-      ...{ account: available(holderId), currency: "EUR" },
+      type: "account_open",
+      holderId,
+      caseId: ids.next("acc", NOW_MS),
+      account: available(holderId),
+      currency: "EUR",
     });
     world.ask({ ...at, type: "transfer_create", ...money });
   }

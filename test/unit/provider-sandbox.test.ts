@@ -140,8 +140,11 @@ describe("instanet", () => {
   });
 
   test("gives a payment back once, and closes what nobody paid", async () => {
+    const paid = caseId("pay", Date.now());
+    await instanet.execute(charge(paid, "400"));
+    const payment = await found(() => instanet.ask(asks(paid, "charge.status")));
     const id = caseId("brf", Date.now());
-    const payload = { amount: "400", currency: "EUR", e2e: "pmt_1", seq: "1" };
+    const payload = { amount: "400", currency: "EUR", e2e: payment.payload["e2e_id"] ?? "", seq: "1" };
     const back = command({ caseId: id, op: "payment.return", idempotencyKey: `${id}/return/1`, payload });
     await instanet.execute(back);
     await instanet.execute(back);
