@@ -29,9 +29,10 @@ const FETCH_REQUEST = 1;
 const FETCH_OLDEST_OF_FOUR = 4;
 const NO_GENERATION = -1;
 
-/** @throws KafkaUnreachable within about 10 s when no broker answers */
+/** @throws KafkaUnreachable within about `connectDeadlineMs` when no broker answers */
 export async function openAdmin(settings: KafkaSettings): Promise<TopicAdmin> {
-  return new ClusterAdmin(await connectClient(settings, { topics: [] }, DEADLINE_MS));
+  const { connectDeadlineMs = DEADLINE_MS } = settings;
+  return new ClusterAdmin(await connectClient(settings, { topics: [] }, connectDeadlineMs));
 }
 
 class ClusterAdmin implements TopicAdmin {

@@ -212,6 +212,8 @@ export type KafkaSettings = {
   readonly clientId: string;
   /** left out: not encrypted, and nobody asks who we are */
   readonly access?: KafkaAccess;
+  /** how long administration tries to reach any of the brokers; 10 s unless told */
+  readonly connectDeadlineMs?: number;
   /** called for each line that the client library logs, already ranked: expected noise arrives as debug */
   readonly log: (level: "error" | "warn" | "info" | "debug", fields: Record<string, unknown>, message: string) => void;
 };

@@ -116,7 +116,7 @@ describe("doctor", () => {
   test("names each dependency that cannot be reached, with a remedy, and ends with 3", async () => {
     writeFileSync(
       join(workingDir, "millrace.yaml"),
-      "kafkaBrokers: 127.0.0.1:1\ndatabaseUrl: postgres://me:hunter2@127.0.0.1:1/none\nschemaRegistryUrl: http://127.0.0.1:1\n",
+      "kafkaBrokers: 127.0.0.1:1\ndatabaseUrl: postgres://me:hunter2@127.0.0.1:1/none\nschemaRegistryUrl: http://127.0.0.1:1\nconnectTimeoutMs: 500\n",
     );
     const { code, stdout } = await cli("doctor", "--json");
     expect(code).toBe(3);

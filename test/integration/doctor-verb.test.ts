@@ -312,7 +312,10 @@ describe("doctor", () => {
       databaseUrl: "postgres://a:b@127.0.0.1:1/x",
       schemaRegistryUrl: "http://127.0.0.1:1",
     };
-    const { code, bad } = await examine({ addresses: none, config: system.config });
+    const { code, bad } = await examine(
+      { addresses: none, config: system.config },
+      { MILLRACE_CONNECT_TIMEOUT_MS: "500" },
+    );
     expect(code).toBe(3);
     expect(bad.map(({ check }) => check)).toEqual(["postgres", "kafka", "registry"]);
     for (const { found, remedy } of bad) expect(`${found} ${remedy}`).toContain("127.0.0.1:1");
