@@ -113,12 +113,12 @@ const GUARDS = [
     title: "a webhook that cannot be looked into or reported is answered 503, and taken when it comes again",
   },
   {
-    name: "case that two holders have, of which a webhook says nothing",
-    file: "src/gateways/webhooks.ts",
-    from: 'if (owner === undefined || owners.length > 1) return "no_case";',
-    to: 'if (owner === undefined) return "no_case";',
-    test: "test/unit/webhooks.test.ts",
-    title: "about a case that is not there, or that two holders have: 200, since it cannot be told to anybody",
+    name: "case of another holder under the same id, whose operation this is not",
+    file: "src/gateways/providers/cardco/translate.ts",
+    from: 'if (!isHolders(json["reference"], command.holderId)) return null;',
+    to: "",
+    test: "test/unit/provider-translate.test.ts",
+    title: "says nothing",
   },
   {
     name: "time of a message between lanes that no block can have, which the database is not asked about",

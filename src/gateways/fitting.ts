@@ -57,7 +57,8 @@ function callsOf(flow: Flow): Call[] {
   });
 }
 
-function takes({ results }: Call, { result, payload }: Answer): boolean {
+function takes({ results }: Call, { result, payload, observation }: Answer): boolean {
   const read = results.get(result);
-  return read !== undefined && (read === null || typeof read(payload) !== "string");
+  // It is the end of a line of the case's history.
+  return read !== undefined && !/[\n\0]/.test(observation) && (read === null || typeof read(payload) !== "string");
 }

@@ -142,9 +142,8 @@ class Desk {
     const { ownersOf, callFor, fits, report, lanes } = this.#parts;
     const id = parseCaseId(about.caseId);
     const owners = id === null ? [] : await ownersOf(id.uuid);
-    const [owner] = owners;
-    // Of two holders that use one id nobody can say whose operation it is: each case asks for itself.
-    if (owner === undefined || owners.length > 1) return "no_case";
+    const owner = owners.find(({ holderId }) => about.isOf(holderId));
+    if (owner === undefined) return "no_case";
     const call = callFor(owner.flow, about.op);
     if (call === null) return "not_expected";
     const told = { holderId: owner.holderId, caseId: about.caseId, call, attempt: 0 };

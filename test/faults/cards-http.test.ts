@@ -63,7 +63,7 @@ test("what the ledger books is what cardco did, once for each key, whatever the 
   const known = await casesIn(world, "kind = 'pay' and state in ('captured', 'ended', 'closed')");
   expect(known.length).toBeGreaterThan(PAYMENTS / 2);
   for (const { id, captured: minor } of known) {
-    const made = effects.filter(({ payment, kind }) => payment === `authorizations/${id}` && kind === "capture");
+    const made = effects.filter(({ payment, kind }) => payment.endsWith(`.${id}`) && kind === "capture");
     expect([id, sumOf(made)]).toEqual([id, minor]);
   }
   await expectRefunds(world, effects);

@@ -8,6 +8,7 @@ import { DECLARED } from "./ledger.ts";
 import { ROOT } from "./source.ts";
 
 export const CASE = "pay_01JD3Z7Q6R8W2V5K9T0M4N1B7C";
+export const HOLDER = "mer_7";
 const AN_HOUR_MICROS = 3_600_000_000n;
 
 export function descriptorOf(kind: "cardco" | "instanet"): Descriptor {
@@ -23,7 +24,7 @@ export function command(change: Partial<CommandMessage> = {}): CommandMessage {
     block: 1n,
     commandId: `${caseId}/authorize/1`,
     caseId,
-    holderId: "mer_7",
+    holderId: HOLDER,
     call: "authorize",
     attempt: 1,
     idempotencyKey: `${caseId}/auth/1`,

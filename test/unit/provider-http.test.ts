@@ -10,8 +10,9 @@ import { readSigned } from "../../src/gateways/http/signature.ts";
 import { openCardco } from "../../src/gateways/providers/cardco/gateway.ts";
 import type { HttpProvider, HttpProviderParts } from "../../src/gateways/providers/http-provider.ts";
 import { openInstanet } from "../../src/gateways/providers/instanet/gateway.ts";
+import { txidOf } from "../../src/gateways/providers/instanet/txid.ts";
 import { type HttpReply, type HttpRequest, type HttpServer, startHttpServer } from "../../src/http/server.ts";
-import { CASE, command, descriptorOf, question } from "../support/providers.ts";
+import { CASE, command, descriptorOf, HOLDER, question } from "../support/providers.ts";
 
 type Answering = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
 
@@ -25,6 +26,7 @@ const approved = (): HttpReply =>
   json(200, {
     id: "op_1",
     key: `${CASE}/auth/1`,
+    reference: `${HOLDER}.${CASE}`,
     status: "approved",
     amount: { currency: "EUR", minor: "1001" },
     reason: null,
@@ -105,7 +107,7 @@ describe("a call", () => {
     expect(headers["idempotency-key"]).toBe(`${CASE}/auth/1`);
     expect(headers["authorization"]).toBe("Bearer the key");
     expect(headers["not-after"]).toBe(new Date(Number(asked.notAfter / 1000n)).toISOString());
-    expect(JSON.parse(body.toString())).toMatchObject({ reference: CASE });
+    expect(JSON.parse(body.toString())).toMatchObject({ reference: `${HOLDER}.${CASE}` });
     expect(called).toEqual(["answered"]);
   });
 
@@ -269,6 +271,8 @@ test("repeats are bounded for all calls together, not only for one", () => {
   expect(budget.spend()).toBe(true);
 });
 
+const TXID = txidOf(`${CASE}/charge`, HOLDER) ?? "";
+
 describe("a token", () => {
   const charge = command({
     op: "charge.create",
@@ -278,7 +282,7 @@ describe("a token", () => {
   });
   const open = (): HttpReply =>
     json(200, {
-      txid: `${CASE}-scharge`,
+      txid: TXID,
       kind: "charges",
       status: "active",
       amount: { currency: "EUR", minor: "1001" },
@@ -305,7 +309,7 @@ describe("a token", () => {
     answers(token("old"), () => json(401, { error: { code: "invalid_token" } }), token("new"), open);
     const { provider } = instanet();
     expect(await provider.execute(charge)).toMatchObject([{ result: "ok" }]);
-    expect(paths()).toEqual(["token ", `${CASE}-scharge Bearer old`, "token ", `${CASE}-scharge Bearer new`]);
+    expect(paths()).toEqual(["token ", `${TXID} Bearer old`, "token ", `${TXID} Bearer new`]);
   });
 
   test("is renewed before it is over", async () => {
@@ -315,7 +319,7 @@ describe("a token", () => {
     await provider.execute(charge);
     nowMs += 9_000;
     await provider.execute(charge);
-    expect(paths().at(-1)).toBe(`${CASE}-scharge Bearer new`);
+    expect(paths().at(-1)).toBe(`${TXID} Bearer new`);
   });
 
   test.each<[string, Answering]>([

@@ -15,7 +15,7 @@ import { keyOfTxid, txidOf } from "../../src/gateways/providers/instanet/txid.ts
 import { reasonFor } from "../../src/gateways/providers/reasons.ts";
 import type { CommandMessage } from "../../src/kafka/codec-messages.ts";
 import { DECLARED } from "../support/ledger.ts";
-import { CASE, command, descriptorOf, question } from "../support/providers.ts";
+import { CASE, command, descriptorOf, HOLDER, question } from "../support/providers.ts";
 
 const CARDCO = descriptorOf("cardco");
 const INSTANET = descriptorOf("instanet");
@@ -29,7 +29,7 @@ function answered(body: unknown, status = 200): Answered {
 const operation = (change: Record<string, unknown> = {}) => ({
   id: "op_1",
   key: `${CASE}/auth/1`,
-  reference: CASE,
+  reference: `${HOLDER}.${CASE}`,
   kind: "authorization",
   status: "approved",
   amount: { currency: "EUR", minor: "1001" },
@@ -48,7 +48,7 @@ describe("cardco: a command", () => {
       path: "/cardco/v1/authorizations",
       idempotencyKey: `${CASE}/auth/1`,
       body: JSON.stringify({
-        reference: CASE,
+        reference: `${HOLDER}.${CASE}`,
         amount: { currency: "EUR", minor: "1001" },
         token: "tok_1",
         partial_approval: false,
@@ -65,21 +65,21 @@ describe("cardco: a command", () => {
       CARDCO,
     );
     expect(request).toMatchObject({
-      path: `/cardco/v1/authorizations/${CASE}/refunds`,
+      path: `/cardco/v1/authorizations/${HOLDER}.${CASE}/refunds`,
       idempotencyKey: `${refund}/refund/1`,
-      body: JSON.stringify({ reference: CASE, amount: { currency: "EUR", minor: "40" } }),
+      body: JSON.stringify({ reference: `${HOLDER}.${CASE}`, amount: { currency: "EUR", minor: "40" } }),
     });
   });
 
   test("of a capture says whether it is the last, and a void no amount", () => {
     const payload = { amount: "60", currency: "EUR", final: "true", seq: "2" };
     expect(cardco.requestOf(command({ op: "card.capture", payload }), CARDCO)).toMatchObject({
-      path: `/cardco/v1/authorizations/${CASE}/captures`,
-      body: JSON.stringify({ reference: CASE, amount: { currency: "EUR", minor: "60" }, final: true }),
+      path: `/cardco/v1/authorizations/${HOLDER}.${CASE}/captures`,
+      body: JSON.stringify({ reference: `${HOLDER}.${CASE}`, amount: { currency: "EUR", minor: "60" }, final: true }),
     });
     expect(cardco.requestOf(command({ op: "card.void", payload: { attempt: "1", seq: "0" } }), CARDCO)).toMatchObject({
-      path: `/cardco/v1/authorizations/${CASE}/voids`,
-      body: JSON.stringify({ reference: CASE }),
+      path: `/cardco/v1/authorizations/${HOLDER}.${CASE}/voids`,
+      body: JSON.stringify({ reference: `${HOLDER}.${CASE}` }),
     });
   });
 
@@ -133,6 +133,8 @@ describe("cardco: an answer", () => {
 
   test.each([
     ["another key", operation({ key: `${CASE}/auth/2` })],
+    ["another holder's case of the same id", operation({ reference: `mer_8.${CASE}` })],
+    ["no name of ours", operation({ reference: null })],
     ["another currency", operation({ amount: { currency: "USD", minor: "1001" } })],
     ["more than was asked for", operation({ amount: { currency: "EUR", minor: "1002" } })],
     ["an amount that is a number", operation({ amount: { currency: "EUR", minor: 1001 } })],
@@ -167,10 +169,12 @@ describe("cardco: an answer", () => {
 
 test("a webhook of cardco names the operation by its key, and is none of ours without one", () => {
   const hear = (body: unknown) => cardco.operationOfWebhook(Buffer.from(JSON.stringify(body)));
-  expect(hear({ id: "evt_1", operation: operation() })).toEqual({
+  const heard = hear({ id: "evt_1", operation: operation() });
+  expect(heard).toMatchObject({
     eventId: "evt_1",
     about: { caseId: CASE, op: "card.authorize", idempotencyKey: `${CASE}/auth/1` },
   });
+  expect([heard?.about.isOf(HOLDER), heard?.about.isOf("mer_8")]).toEqual([true, false]);
   for (const body of [{}, { id: "e" }, { id: "e", operation: { key: "order 7" } }, { operation: operation() }, []])
     expect(hear(body)).toBeNull();
 });
@@ -182,7 +186,7 @@ const CHARGE = {
   payload: { amount: "1001", currency: "EUR", provider: "instanet", memo: "order-9", empty: "" },
 };
 const transaction = (change: Record<string, unknown> = {}) => ({
-  txid: txidOf(`${CASE}/charge`),
+  txid: txidOf(`${CASE}/charge`, HOLDER),
   kind: "charges",
   status: "active",
   amount: { currency: "EUR", minor: "1001" },
@@ -202,7 +206,7 @@ describe("instanet", () => {
 
   test("names a transaction by its key, and gives along what is nobody else's", () => {
     const request = instanet.requestOf(charge, INSTANET) as { method: string; path: string; body: string };
-    const txid = `${CASE}-scharge`;
+    const txid = txidOf(`${CASE}/charge`, HOLDER);
     expect([request.method, request.path]).toEqual(["PUT", `/instanet/v1/charges/${txid}`]);
     expect(JSON.parse(request.body)).toEqual({
       amount: { currency: "EUR", minor: "1001" },
@@ -244,7 +248,7 @@ describe("instanet", () => {
   test("tells of a deposit that it was seen, paid, and dropped by its chain", () => {
     const deposit = command({ ...CHARGE, op: "deposit.create", call: "deposit", idempotencyKey: `${CASE}/deposit` });
     const told = (change: Record<string, unknown>) =>
-      read(transaction({ kind: "deposits", txid: txidOf(`${CASE}/deposit`), ...change }), deposit)?.map(
+      read(transaction({ kind: "deposits", txid: txidOf(`${CASE}/deposit`, HOLDER), ...change }), deposit)?.map(
         ({ observation }) => observation,
       );
     const payments = [payment("p1", "1001")];
@@ -255,6 +259,7 @@ describe("instanet", () => {
 
   test.each([
     ["another id", transaction({ txid: "x" })],
+    ["another holder's id", transaction({ txid: txidOf(`${CASE}/charge`, "mer_8") })],
     ["another kind", transaction({ kind: "deposits" })],
     ["another currency", transaction({ amount: { currency: "USD", minor: "1001" } })],
     ["a payment in another currency", transaction({ payments: [payment("p1", "1001", "USD")] })],
@@ -267,10 +272,12 @@ describe("instanet", () => {
   test("is heard by the id that we gave, and by no other", () => {
     const hear = (change: object) =>
       instanet.operationOfCallback(Buffer.from(JSON.stringify({ notification_id: "n1", ...transaction(), ...change })));
-    expect(hear({})).toEqual({
+    const heard = hear({});
+    expect(heard).toMatchObject({
       eventId: "n1",
       about: { caseId: CASE, op: "charge.create", idempotencyKey: `${CASE}/charge` },
     });
+    expect([heard?.about.isOf(HOLDER), heard?.about.isOf("mer_8")]).toEqual([true, false]);
     expect(hear({ txid: "somebody-elses" })).toBeNull();
     expect(hear({ kind: "payouts" })).toBeNull();
   });
@@ -279,25 +286,28 @@ describe("instanet", () => {
 describe("ids at instanet", () => {
   const KEY = fc.stringMatching(/^[\x21-\x7e]{1,40}$/);
 
-  test("lead back to the key, so that no two keys share one", () => {
+  test("lead back to the key and its holder, so that no two keys share one", () => {
     fc.assert(
-      fc.property(KEY, (key) => {
-        const txid = txidOf(key);
+      fc.property(KEY, fc.string(), (key, other) => {
+        const txid = txidOf(key, HOLDER);
         if (txid === null) return;
         expect(txid).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
-        expect(keyOfTxid(txid)).toBe(key);
+        const found = keyOfTxid(txid);
+        expect([found?.key, found?.isOf(HOLDER), found?.isOf(other)]).toEqual([key, true, other === HOLDER]);
       }),
     );
   });
 
   test("are short enough for every key of a shipped flow, and none is made of what is too long", () => {
-    for (const [, key] of keysOf(instanet.OPS.map(({ op }) => op))) expect(txidOf(key), key).not.toBeNull();
-    expect(txidOf("x".repeat(65))).toBeNull();
-    expect(txidOf("a key")).toBeNull();
+    for (const [, key] of keysOf(instanet.OPS.map(({ op }) => op))) expect(txidOf(key, HOLDER), key).not.toBeNull();
+    expect(txidOf("x".repeat(52), HOLDER)).toBeNull();
+    expect(txidOf("a key", HOLDER)).toBeNull();
   });
 
   test("that were not made by us are nobody's", () => {
-    for (const txid of ["a-", "a-2F", "-41", "a-zz"]) expect(keyOfTxid(txid), txid).toBeNull();
+    const end = "-hAAAAAAAAAAA";
+    for (const txid of ["pay", `a-${end}`, `a-2F${end}`, `-41${end}`, `a-zz${end}`, end])
+      expect(keyOfTxid(txid), txid).toBeNull();
   });
 });
 
@@ -389,7 +399,7 @@ test("flows write the keys of what they ask about later as the adapters read the
     const derived = commandOf(asked);
     const expected = key.replace(CASE, derived.caseId);
     const made = cardco.keyOfOperation(derived) ?? instanet.questionOf(derived)?.path.split("/").at(-1) ?? "";
-    expect([expected, txidOf(expected)], `${asked.flow.name} ${asked.call.name}`).toContain(made);
+    expect([expected, txidOf(expected, HOLDER)], `${asked.flow.name} ${asked.call.name}`).toContain(made);
   }
 });
 
@@ -400,7 +410,12 @@ test("whatever a provider says, no case is told what it could not take", () => {
     status: fc.oneof(fc.constantFrom(...statuses), anything),
     minor: fc.oneof(fc.constantFrom("1001", "7", "1002"), fc.string()),
     reason: anything,
-    payments: fc.oneof(fc.constant([]), fc.constant([payment("p", "1001")]), anything),
+    payments: fc.oneof(
+      fc.constant([]),
+      fc.constant([payment("p", "1001")]),
+      fc.constant([payment("a\nb", "1")]),
+      anything,
+    ),
     error: anything,
     http: fc.constantFrom(200, 200, 200, 400, 404, 409, 422),
   });
@@ -415,7 +430,7 @@ test("whatever a provider says, no case is told what it could not take", () => {
       const one = commandOf(asked);
       const key = cardco.keyOfOperation(one) ?? "";
       const [, , , kind = "", txid = ""] = instanet.questionOf(one)?.path.split("/") ?? [];
-      const json = { ...said, key, kind, txid, amount: { currency: "EUR", minor } };
+      const json = { ...said, key, kind, txid, reference: `${HOLDER}.x`, amount: { currency: "EUR", minor } };
       for (const answer of read(one, answered(json, http), by) ?? []) {
         seen.add(answer.result);
         expect(fitting.fits(one.caseId, one.call, answer), `${one.call} ${JSON.stringify(answer)}`).toBe(true);

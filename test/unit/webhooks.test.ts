@@ -95,7 +95,7 @@ function operation(change: Record<string, unknown> = {}): Record<string, unknown
   const one = {
     id: "op_1",
     key: `${CASE}/auth/1`,
-    reference: CASE,
+    reference: `mer_7.${CASE}`,
     status: "approved",
     amount,
     reason: null,
@@ -137,6 +137,12 @@ describe("a webhook", () => {
       },
     ]);
     expect(counted).toEqual(["cardco taken"]);
+  });
+
+  test("about a case whose id two holders use is told to the one whose operation it is", async () => {
+    owners = [{ ...OWNER, holderId: "mer_8" }, OWNER];
+    expect(await tell(operation())).toBe(200);
+    expect(reports.map(({ told }) => told.holderId)).toEqual(["mer_7"]);
   });
 
   test("that comes twice is told once", async () => {
@@ -199,10 +205,10 @@ describe("nothing is told, and nobody is asked, of a webhook", () => {
     expect([asked, counted]).toEqual([0, ["cardco not_ours"]]);
   });
 
-  test("about a case that is not there, or that two holders have: 200, since it cannot be told to anybody", async () => {
+  test("about a case that is not there, or that is another holder's of the same id: 200, and nobody is told", async () => {
     expect(await tell(operation({ key: "pay_01JD3Z7Q6R8W2V5K9T0M4N1B7X/auth/1" }))).toBe(200);
     expect(await tell(operation({ key: "no case/auth/1" }))).toBe(200);
-    owners = [OWNER, { ...OWNER, holderId: "mer_8" }];
+    owners = [{ ...OWNER, holderId: "mer_8" }];
     expect(await tell(operation())).toBe(200);
     expect([reports, asked]).toEqual([[], 0]);
     expect(counted).toEqual(["cardco no_case", "cardco no_case", "cardco no_case"]);

@@ -80,7 +80,8 @@ export class Caller {
       if (fault === null) return exchanged as Answered;
       const asked = exchanged?.kind === "answered" ? exchanged.retryAfterMs : null;
       const pauseMs = this.#pauseMs(repeat, asked);
-      const isWorthIt = repeat < REPEATS_MAX && REPEATED[fault] && this.#settings.mayRepeat;
+      const isWorthIt =
+        repeat < REPEATS_MAX && REPEATED[fault] && this.#settings.mayRepeat && (asked ?? 0) <= PAUSE_MS_MAX;
       if (!isWorthIt || this.#settings.nowMs() + pauseMs + LEAST_MS > lastMs || !this.#budget.spend())
         return { kind: "unknown", why: fault };
       await sleep(pauseMs);

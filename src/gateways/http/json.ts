@@ -16,9 +16,9 @@ export function asObject(value: unknown): Json | null {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : null;
 }
 
-/** A text of at most `max` characters, or null. */
+/** A text of at most `max` characters, none of which controls anything, or null. */
 export function asText(value: unknown, max = 256): string | null {
-  return typeof value === "string" && value !== "" && value.length <= max ? value : null;
+  return typeof value === "string" && value !== "" && value.length <= max && !/\p{Cc}/u.test(value) ? value : null;
 }
 
 /** One of the words, or null. */

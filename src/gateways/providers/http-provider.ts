@@ -16,7 +16,13 @@ export type Heard =
   | { readonly kind: "ours"; readonly eventId: string; readonly about: Operation };
 
 /** An operation of ours at a provider, by what the provider gives back of our names. */
-export type Operation = { readonly caseId: string; readonly op: string; readonly idempotencyKey: string };
+export type Operation = {
+  readonly caseId: string;
+  readonly op: string;
+  readonly idempotencyKey: string;
+  /** whether the holder is whose operation it is: two holders may have cases of one id, and so the same keys */
+  readonly isOf: (holderId: string) => boolean;
+};
 
 export interface HttpProvider extends Provider {
   readonly callsMax: number;

@@ -102,9 +102,8 @@ export function keyOfOperation(command: CommandMessage): string | null {
 export function requestOf(command: CommandMessage, descriptor: Descriptor): Posted | readonly Answer[] | null {
   const row = BY_OP.get(command.op);
   if (row === undefined || command.op !== row.ops[0]) return null;
-  const { payload, caseId, idempotencyKey } = command;
-  // An authorization bears its payment's name, and a refund, which is a case of its own, goes to that of its parent.
-  const reference = payload["parent"] ?? caseId;
+  const { payload, idempotencyKey } = command;
+  const reference = referenceOf(command);
   const { amount: minor, currency = "" } = payload;
   const wire = minor === undefined ? null : toWire(descriptor, currency, minor);
   if (minor !== undefined && wire === null) return [refusal(command, row, "currency_unsupported", false)];
@@ -119,6 +118,12 @@ export function requestOf(command: CommandMessage, descriptor: Descriptor): Post
   };
 }
 
+/** An authorization bears its payment's name, and a refund, which is a case of its own, that of its parent. The holder is part
+ *  of it: two may have a case of one id, whose keys are the same, and what cardco did for one is nothing to the other. */
+function referenceOf({ holderId, caseId, payload }: CommandMessage): string {
+  return `${holderId}.${payload["parent"] ?? caseId}`;
+}
+
 /** @returns null when it cannot be read, or is not about this command's operation: then nothing is known */
 export function answersOf(
   command: CommandMessage,
@@ -130,6 +135,7 @@ export function answersOf(
   if (row === undefined || json === null) return null;
   if (status !== 200 && status !== 201) return refusedOf(command, row, status, json);
   const operation = operationOf(json, keyOf(command, row.key), descriptor);
+  if (!isHolders(json["reference"], command.holderId)) return null;
   if (operation === null || contradicts(command, operation)) return null;
   return [answerOf(command, row, operation)];
 }
@@ -204,6 +210,12 @@ function answerOf(command: CommandMessage, row: Row, said: Said): Answer {
   return tell(command, result, `${tail}/${result}:${minor}`, { [row.amountAs]: minor, currency });
 }
 
+function isHolders(reference: unknown, holderId: string): boolean {
+  const text = asText(reference);
+  // No case id has a dot.
+  return text !== null && text.slice(0, text.lastIndexOf(".")) === holderId;
+}
+
 /** Which operation a webhook is about.
  *  @returns null when it is none of ours */
 export function operationOfWebhook(body: Buffer): { eventId: string; about: Operation } | null {
@@ -213,5 +225,6 @@ export function operationOfWebhook(body: Buffer): { eventId: string; about: Oper
   const [caseId = ""] = key?.split("/") ?? [];
   const row = OPS.find((one) => key !== null && isKeyOf(one.key, key));
   if (eventId === null || key === null || row === undefined) return null;
-  return { eventId, about: { caseId, op: row.ops[0], idempotencyKey: key } };
+  const isOf = (holderId: string): boolean => isHolders(asObject(json?.["operation"])?.["reference"], holderId);
+  return { eventId, about: { caseId, op: row.ops[0], idempotencyKey: key, isOf } };
 }

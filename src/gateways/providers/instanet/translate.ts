@@ -158,7 +158,7 @@ function keyAt(command: CommandMessage, { key, does }: Row): string {
 }
 
 function placeOf(command: CommandMessage, row: Row): string | null {
-  const txid = txidOf(keyAt(command, row));
+  const txid = txidOf(keyAt(command, row), command.holderId);
   return txid === null ? null : `/instanet/v1/${row.kind}/${txid}`;
 }
 
@@ -199,7 +199,8 @@ export function answersOf(
   if (row === undefined || json === null) return null;
   if (status !== 200 && status !== 201) return refusedOf(command, row, status, json);
   const said = transactionOf(json, descriptor);
-  if (said === null || said.kind !== row.kind || said.txid !== txidOf(keyAt(command, row))) return null;
+  if (said === null || said.kind !== row.kind || said.txid !== txidOf(keyAt(command, row), command.holderId))
+    return null;
   const { currency = said.currency } = command.payload;
   return said.currency === currency ? answers(command, row, said) : null;
 }
@@ -312,9 +313,9 @@ export function operationOfCallback(body: Buffer): { eventId: string; about: Ope
   const eventId = asText(json?.["notification_id"]);
   const kind = asWord(json?.["kind"], KINDS);
   const txid = asText(json?.["txid"], 64);
-  const key = txid === null ? null : keyOfTxid(txid);
-  const [caseId = ""] = key?.split("/") ?? [];
-  const row = OPS.find((one) => one.kind === kind && one.does === "make" && key !== null && isKeyOf(one.key, key));
-  if (eventId === null || key === null || row === undefined) return null;
-  return { eventId, about: { caseId, op: row.op, idempotencyKey: key } };
+  const found = txid === null ? null : keyOfTxid(txid);
+  const row = OPS.find((one) => one.kind === kind && one.does === "make" && isKeyOf(one.key, found?.key ?? ""));
+  if (eventId === null || found === null || row === undefined) return null;
+  const [caseId = ""] = found.key.split("/");
+  return { eventId, about: { caseId, op: row.op, idempotencyKey: found.key, isOf: found.isOf } };
 }
