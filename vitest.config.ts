@@ -9,7 +9,19 @@ const ALONE = [
   "test/integration/sandbox.test.ts",
 ];
 
-// Integration, fault and e2e tests share one machine's two cores with a broker and a database, so files run one after
+// Wait most of their time: for halts, leases, timers and what they start. Two run at a time, on a stack of their own.
+const WAITING = [
+  "test/faults/positions.test.ts",
+  "test/faults/topics.test.ts",
+  "test/integration/cli.test.ts",
+  "test/integration/doctor-verb.test.ts",
+  "test/integration/lane-verbs.test.ts",
+  "test/integration/timers.test.ts",
+];
+
+const STACK = { globalSetup: ["test/support/global-setup.ts"] };
+
+// Other integration, fault and e2e tests share one machine's two cores with a broker and a database, so files run one after
 // another; a test that waits names what it waited for, so the timeout here is only the last resort. Files that run alone do
 // little but compute: they run before, two at a time.
 export default defineConfig({
@@ -19,14 +31,10 @@ export default defineConfig({
     hookTimeout: 180_000,
     projects: [
       { extends: true, test: { name: "alone", include: ALONE, fileParallelism: true, maxWorkers: 2 } },
+      { extends: true, test: { ...STACK, name: "waiting", include: WAITING, fileParallelism: true, maxWorkers: 2 } },
       {
         extends: true,
-        test: {
-          name: "stack",
-          include: ["test/**/*.test.ts"],
-          exclude: ALONE,
-          globalSetup: ["test/support/global-setup.ts"],
-        },
+        test: { ...STACK, name: "stack", include: ["test/**/*.test.ts"], exclude: [...ALONE, ...WAITING] },
       },
     ],
   },
