@@ -28,6 +28,31 @@ export const BANK_FAMILIES: readonly Family[] = [
     ],
   },
   {
+    name: "transfer",
+    ops: ["charge.create bank_transfer", "charge.status bank_transfer"],
+    smooth: { weight: 1, tells: [{ says: "ok" }, unasked("paid")], asked: ["open"] },
+    stories: [
+      tells(8, "rejected"),
+      // Nobody pays.
+      tells(12, "ok", ["open"]),
+      { weight: 8, tells: [late("ok"), { says: "paid", isUnasked: true }], asked: ["paid"] },
+      { weight: 8, tells: [{ says: "unknown" }, unasked("paid")], asked: ["unknown", "open"] },
+      tells(6, "unknown", ["not_found"]),
+      // Failed for us, and paid after all.
+      { weight: 4, tells: [{ says: "rejected" }, unasked("paid")], asked: ["paid"] },
+      // In parts, in one part only, too much, twice.
+      { weight: 10, tells: [{ says: "ok" }, unasked("paid:half"), unasked("paid:rest")], asked: ["open"] },
+      { weight: 8, tells: [{ says: "ok" }, unasked("paid:half")], asked: ["open"] },
+      { weight: 8, tells: [{ says: "ok" }, unasked("paid:more")], asked: ["open"] },
+      { weight: 8, tells: [{ says: "ok" }, unasked("paid"), unasked("paid:again")], asked: ["open"] },
+      // Without the reference, and beside one that bears it.
+      { weight: 14, tells: [{ says: "ok" }, unasked("unmatched")], asked: ["open"] },
+      { weight: 6, tells: [{ says: "ok" }, unasked("unmatched:less"), unasked("paid")], asked: ["open"] },
+      // Nobody ever learns: a person decides.
+      tells(4, "unknown"),
+    ],
+  },
+  {
     name: "close",
     ops: ["charge.close"],
     smooth: tells(1, "closed"),

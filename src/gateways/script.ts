@@ -24,6 +24,11 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map(
   [...CARD_FAMILIES, ...BANK_FAMILIES, ...DEBIT_FAMILIES].flatMap((family) => family.ops.map((op) => [op, family])),
 );
 
+/** What is asked for under one word in several ways says which: a charge that is a bank transfer has stories of its own. */
+function familyOf({ op, payload }: CommandMessage): Family | undefined {
+  return FAMILIES.get(`${op} ${payload["as"] ?? ""}`) ?? FAMILIES.get(op);
+}
+
 export class ScriptProvider implements Provider {
   readonly name = "script";
   readonly #settings: ScriptSettings;
@@ -33,7 +38,7 @@ export class ScriptProvider implements Provider {
   }
 
   execute(command: CommandMessage): readonly Answer[] {
-    const family = FAMILIES.get(command.op);
+    const family = familyOf(command);
     if (family === undefined) return [unknownAnswer(command)];
     const { story, lateMs } = this.#storyOf(command, family);
     return story.tells.map((tell) => answerOf(command, family, tell, lateMs));
@@ -42,7 +47,7 @@ export class ScriptProvider implements Provider {
   /** What a status query is told by its attempt; the last of the list for ever. Of an operation that is asked about
    *  because it came too late nothing is known: it may have been done before. */
   ask(command: CommandMessage): readonly Answer[] {
-    const family = FAMILIES.get(command.op);
+    const family = familyOf(command);
     if (family === undefined || !command.readOnly) return [unknownAnswer(command)];
     const { asked } = this.#storyOf(command, family).story;
     const told = asked[Math.min(command.attempt, asked.length) - 1] as string;
@@ -85,7 +90,7 @@ function answerOf(command: CommandMessage, family: Family, tell: Tell, lateMs: n
   };
 }
 
-/** @param detail of the result: `half` of an approval, `less` or `more` of what was captured or paid, `again` for a second
+/** @param detail of the result: `half` of an approval, `less`, `more`, `half` or the `rest` of what was captured or paid, `again` for a second
  *    payment, else the reason */
 function payloadOf(command: CommandMessage, result: string, detail: string): Record<string, string> {
   const { amount = "0", seq = "0" } = command.payload;
@@ -98,7 +103,8 @@ function payloadOf(command: CommandMessage, result: string, detail: string): Rec
     case "settled":
       return { seq, amount: amountBy(detail, amount) };
     case "paid":
-      return { seq, amount: amountBy(detail, amount), e2e_id: `${command.caseId}/${detail === "" ? "paid" : detail}` };
+    case "unmatched":
+      return { seq, amount: amountBy(detail, amount), e2e_id: `${command.caseId}/${detail === "" ? result : detail}` };
     case "declined":
       return { seq, code: detail === "" ? "do_not_honor" : detail, retriable: String(detail === "issuer_unavailable") };
     case "rejected":
@@ -111,6 +117,8 @@ function payloadOf(command: CommandMessage, result: string, detail: string): Rec
 }
 
 function amountBy(detail: string, amount: string): string {
+  if (detail === "half") return String((BigInt(amount) + 1n) / 2n);
+  if (detail === "rest") return String(BigInt(amount) / 2n);
   if (detail === "less") return String(BigInt(amount) - 1n);
   return detail === "more" ? String(BigInt(amount) + 1n) : amount;
 }

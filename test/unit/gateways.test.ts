@@ -1,13 +1,7 @@
 // The gateways without a broker: what the scripted provider says, and what a lane's gateway makes of it.
 
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { parseExpression } from "../../src/declared/cel.ts";
-import { readLocatedYaml } from "../../src/declared/yaml.ts";
-import type { Flow } from "../../src/domain/flow/flow.ts";
-import { parseFlow } from "../../src/domain/flow/parse/parse.ts";
-import type { Located } from "../../src/domain/located.ts";
 import type { Provider } from "../../src/gateways/contract.ts";
 import { Gateways, type GatewaysParts } from "../../src/gateways/gateways.ts";
 import { LaneGateway, NOT_SERVED, type ProviderFigures } from "../../src/gateways/lane-gateway.ts";
@@ -16,6 +10,7 @@ import { Slots } from "../../src/gateways/slots.ts";
 import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
 import type { GroupOffset, InputRecord, RawRecord, TopicAdmin } from "../../src/kafka/port.ts";
 import { CardLane } from "../support/card-lane.ts";
+import { DECLARED } from "../support/ledger.ts";
 import { intent } from "../support/unchecked.ts";
 import { codecWith, MemoryRegistry, SCHEMAS } from "./codec-fixtures.ts";
 
@@ -42,14 +37,6 @@ function command(change: Partial<CommandMessage> = {}): CommandMessage {
     readOnly: false,
     ...change,
   };
-}
-
-function flowOf(name: string): Flow {
-  const text = readFileSync(new URL(`../../schemas/flows/${name}.flow.yaml`, import.meta.url), "utf8");
-  const file = readLocatedYaml(name, text);
-  const { flow, faults } = parseFlow(file.root as Located, parseExpression);
-  expect([...file.faults, ...faults]).toEqual([]);
-  return flow as Flow;
 }
 
 const TROUBLED = { seed: "s", troublePercent: 100, lateMs: 1000 };
@@ -88,9 +75,7 @@ describe("the scripted provider", () => {
   });
 
   test("answers only what the flows take, with every field that they read", () => {
-    for (const flow of ["card", "refund", "instant_push", "bank_return", "bank_refund", "payout", "bank_debit"].map(
-      flowOf,
-    )) {
+    for (const flow of DECLARED.flows.filter(({ calls }) => calls.some(({ to }) => to.kind === "gateway"))) {
       for (const { name, to, results } of flow.calls) {
         if (to.kind !== "gateway") throw new Error(`${name} goes to another holder`);
         const seen = new Set<string>();
