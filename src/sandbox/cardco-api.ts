@@ -121,10 +121,12 @@ export class CardcoApi {
     const key = request.query.get("key");
     if (key === null || key === "") throw new Refused(400, "field_missing", "key: missing");
     const operation = this.#desk.memory.find("cardco", key);
-    await this.#desk.settled();
     if (operation === null) return errorReply(404, "not_found", "no operation has this key");
     if (this.#lines.isBlind(operation.behaviour.line, operation.id)) return BLIND;
-    return this.#shown(operation, operation.turns.length - 1);
+    // What happens while this is flushed is not on disk, so nobody is told of it yet.
+    const index = operation.turns.length - 1;
+    await this.#desk.settled();
+    return this.#shown(operation, index);
   }
 
   async #post(request: HttpRequest, group: string, kind: string): Promise<HttpReply> {

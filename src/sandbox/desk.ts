@@ -156,15 +156,17 @@ export class Desk {
     if (step === undefined) return null;
     const { soonMs, lateMs } = this.times;
     const begunAt = (operation.turns[0] as Turn).at;
-    if (step.when !== "closed") return { step, index, dueAt: begunAt + (step.when === "late" ? lateMs : soonMs) };
+    const delays = { now: 0, soon: soonMs, twice_soon: 2 * soonMs, late: lateMs };
+    if (step.when !== "closed") return { step, index, dueAt: begunAt + delays[step.when] };
     const { status, at } = lastTurn(operation);
     return status === "closed" ? { step, index, dueAt: at + lateMs } : null;
   }
 }
 
-/** When its time is over; never for what has come to its end already. */
+/** When its time is over; never for what has come to its end already, nor for a deposit that is seen on its chain. */
 function endOf(operation: Operation): number {
-  const isOpen = ["active", "processing"].includes(lastTurn(operation).status);
+  const open = operation.kind === "deposits" ? ["active"] : ["active", "processing"];
+  const isOpen = open.includes(lastTurn(operation).status);
   return isOpen ? (operation.expiresAt ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
 }
 

@@ -109,7 +109,6 @@ export class InstanetApi {
     this.#authorize(request);
     const { key } = placeOf(request);
     const operation = this.#desk.memory.find("instanet", key);
-    await this.#desk.settled();
     if (operation === null) return errorReply(404, "not_found", "there is nothing with this kind and id");
     if (this.#lines.isBlind(operation.behaviour.line, operation.id)) return BLIND;
     return this.#shown(operation);
@@ -133,14 +132,13 @@ export class InstanetApi {
       throw new Refused(422, behaviour.code ?? "not_supported", "this cannot be done here");
     }
     const operation = this.#begin({ ...asked, ...named, behaviour });
-    await this.#desk.settled();
+    const answer = await this.#shown(operation);
     if (behaviour.post === "early") await this.#desk.toldFirst(operation);
-    return this.#lines.replyAfter(behaviour.line, request, this.#shown(operation));
+    return this.#lines.replyAfter(behaviour.line, request, answer);
   }
 
   /** The same id: how it stands. */
   async #again(known: Operation, print: string): Promise<HttpReply> {
-    await this.#desk.settled();
     if (known.print !== print) throw new Refused(409, "conflict", "the id was used for another request");
     return this.#shown(known);
   }
@@ -162,12 +160,14 @@ export class InstanetApi {
     const operation = this.#desk.memory.find("instanet", placeOf(request).key);
     if (operation === null) throw new Refused(404, "not_found", "there is nothing with this kind and id");
     if (isClosable(operation)) this.#desk.turn(operation, closedTurn(Date.now(), null));
-    await this.#desk.settled();
     return this.#shown(operation);
   }
 
-  #shown(operation: Operation): HttpReply {
-    return jsonReply(200, instanetView(operation, operation.turns.length - 1, this.#settings.address()));
+  /** How it stands now: what happens while that is flushed is not on disk, so nobody is told of it yet. */
+  async #shown(operation: Operation): Promise<HttpReply> {
+    const index = operation.turns.length - 1;
+    await this.#desk.settled();
+    return jsonReply(200, instanetView(operation, index, this.#settings.address()));
   }
 
   #authorize({ headers }: HttpRequest): void {

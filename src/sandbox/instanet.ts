@@ -2,7 +2,7 @@
 // shows. Pure.
 
 import type { TurnBody } from "./cardco.ts";
-import { type Effected, lastTurn, type Operation, paymentId, statusOf, type Turn } from "./memory.ts";
+import { type Effected, type Operation, paymentId, statusOf, type Turn } from "./memory.ts";
 import type { Sort, Step } from "./plan.ts";
 import { idOf } from "./signatures.ts";
 
@@ -10,7 +10,7 @@ export type InstanetKind = "charges" | "payouts" | "debits" | "returns" | "manda
 
 export const SORTS: Readonly<Record<InstanetKind, Sort>> = {
   charges: "collect",
-  deposits: "collect",
+  deposits: "chain",
   payouts: "push",
   debits: "push",
   returns: "push",
@@ -48,6 +48,8 @@ export function instanetTurn(
       return turn("failed", { code: code ?? step.code ?? "account_blocked" });
     case "undo":
       return undone(operation, code ?? step.code, turn);
+    case "drop":
+      return turn("returned");
     case "pay_half":
       return turn("active", { minor: half(minor), effect: "done" });
     case "pay_more":
@@ -157,8 +159,12 @@ export function instanetEvent(operation: Operation, index: number): TxView {
   };
 }
 
-/** Whether a close ends it: it still waits for its payer, or is a mandate in force. */
-export function isClosable(operation: Operation): boolean {
-  const isOpenKind = operation.kind === "charges" || operation.kind === "deposits" || operation.kind === "mandates";
-  return isOpenKind && ["active", "processing"].includes(lastTurn(operation).status);
+/** Whether a close ends it: it still waits for its payer, or is a mandate in force. What is seen on a chain comes. */
+export function isClosable({ kind, turns }: Operation): boolean {
+  const status = turns.at(-1)?.status;
+  return status === "active"
+    ? SORTS[kind as InstanetKind] !== "push"
+    : status === "processing" && CLOSED_EARLY.has(kind);
 }
+
+const CLOSED_EARLY: ReadonlySet<string> = new Set(["charges", "mandates"]);

@@ -3,9 +3,9 @@
 
 import type { Fate } from "./behaviour.ts";
 
-/** How operations of one sort go: at cardco all alike; at instanet money that is collected from a payer, money that is
- *  sent, and mandates. */
-export type Sort = "card" | "collect" | "push" | "mandate";
+/** How operations of one sort go: at cardco all alike; at instanet money that is collected from a payer, the same over a
+ *  chain, where it is seen before it is final, money that is sent, and mandates. */
+export type Sort = "card" | "collect" | "chain" | "push" | "mandate";
 
 export type Does =
   | "succeed"
@@ -17,6 +17,8 @@ export type Does =
   | "wait"
   /** what succeeded fails after all */
   | "undo"
+  /** what was seen on the chain is not there any more */
+  | "drop"
   | "dispute"
   /** collect: the payer pays */
   | "pay"
@@ -26,7 +28,7 @@ export type Does =
 export type Step = {
   readonly does: Does;
   /** counted from the beginning; `closed`: late after the operation was closed or expired */
-  readonly when: "now" | "soon" | "late" | "closed";
+  readonly when: "now" | "soon" | "twice_soon" | "late" | "closed";
   readonly code: string | null;
 };
 
@@ -77,6 +79,22 @@ const COLLECT: Plans = {
   refused: REFUSED,
 };
 
+const SEEN: readonly Step[] = [now("ask"), soon("wait")];
+const then = (does: Does): Step => ({ does, when: "twice_soon", code: null });
+
+const CHAIN: Plans = {
+  ...COLLECT,
+  done: [...SEEN, then("pay")],
+  partial: [...SEEN, then("pay_half")],
+  overpaid: [...SEEN, then("pay_more")],
+  paid_twice: [...SEEN, then("pay"), late("pay")],
+  pending_done: [...SEEN, late("pay")],
+  pending_failed: [...SEEN, late("drop")],
+  pending_waits: SEEN,
+  done_failed: [...SEEN, then("pay"), late("undo")],
+  disputed: [...SEEN, then("pay")],
+};
+
 const PUSH: Plans = {
   done: [now("wait"), soon("succeed")],
   declined: [now("decline")],
@@ -103,7 +121,13 @@ const MANDATE: Plans = {
   disputed: [now("wait"), soon("succeed"), late("undo", "mandate_revoked")],
 };
 
-const PLANS: Readonly<Record<Sort, Plans>> = { card: CARD, collect: COLLECT, push: PUSH, mandate: MANDATE };
+const PLANS: Readonly<Record<Sort, Plans>> = {
+  card: CARD,
+  collect: COLLECT,
+  chain: CHAIN,
+  push: PUSH,
+  mandate: MANDATE,
+};
 
 /** The steps that an operation takes unless something from outside comes between. */
 export function planOf(sort: Sort, fate: Fate): readonly Step[] {

@@ -195,7 +195,10 @@ describe("where fates lead at instanet", () => {
     ["charges", "overpaid", "active completed(done 1002)"],
     ["charges", "paid_twice", "active completed(done 1001) completed(done 1001)"],
     ["charges", "action_abandoned", "active failed"],
-    ["deposits", "disputed", "active completed(done 1001) returned(undone 1001)"],
+    ["deposits", "done", "active processing completed(done 1001)"],
+    ["deposits", "pending_failed", "active processing returned"],
+    ["deposits", "done_failed", "active processing completed(done 1001) returned(undone 1001)"],
+    ["charges", "disputed", "active completed(done 1001) returned(undone 1001)"],
     ["payouts", "done", "processing completed(done 1001)"],
     ["payouts", "declined", "failed"],
     ["payouts", "pending_failed", "processing failed"],
@@ -211,6 +214,7 @@ describe("where fates lead at instanet", () => {
   test("what is closed stays so, and money that comes all the same is written down", () => {
     expect(told(walkInstanet("charges", "done", 1))).toBe("active closed");
     expect(told(walkInstanet("charges", "paid_late", 1))).toBe("active closed closed(done 1001)");
+    expect(told(walkInstanet("deposits", "done", 2))).toBe("active processing completed(done 1001)");
     expect(told(walkInstanet("payouts", "done", 1))).toBe("processing completed(done 1001)");
   });
 
