@@ -193,4 +193,22 @@ describe("chance", () => {
     expect(first / (counts.get(1) ?? 1)).toBeLessThan(2.2);
     expect(Math.max(...counts.keys())).toBeLessThan(1_000);
   });
+
+  test("a payout asks for no more than its merchant was given, and a few are canceled", async () => {
+    const intents = decodable(await generate("payouts"));
+    const left = new Map<string, bigint>();
+    const created = new Set<string>();
+    for (const { type, holderId, caseId, amount } of intents) {
+      const minor = BigInt(amount?.minor ?? 0);
+      if (type === "transfer_create") left.set(holderId, minor);
+      if (type === "payout_cancel") expect(created).toContain(caseId);
+      if (type !== "payout_create") continue;
+      created.add(String(caseId));
+      left.set(holderId, (left.get(holderId) ?? 0n) - minor);
+      expect(left.get(holderId)).toBeGreaterThanOrEqual(0n);
+    }
+    expect(new Set(intents.map(({ type }) => type))).toEqual(
+      new Set(["transfer_create", "payout_create", "payout_cancel"]),
+    );
+  });
 });

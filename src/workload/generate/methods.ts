@@ -109,3 +109,21 @@ export const BANK_DEBITS: MethodOptions = {
     { currency: "USD", scale: 2, usual: 8_000n },
   ],
 };
+
+export const INSTANT_PUSHES: MethodOptions = {
+  method: "instant_push",
+  kind: "psh",
+  monies: [
+    { currency: "EUR", scale: 2, usual: 4_000n },
+    { currency: "BRL", scale: 2, usual: 20_000n },
+  ],
+};
+
+export const BANK_TRANSFERS: MethodOptions = {
+  method: "bank_transfer",
+  kind: "btr",
+  monies: [
+    { currency: "EUR", scale: 2, usual: 90_000n },
+    { currency: "USD", scale: 2, usual: 120_000n },
+  ],
+};

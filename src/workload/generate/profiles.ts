@@ -4,9 +4,10 @@ import { assert } from "../../domain/assert.ts";
 import type { Source } from "../load/pump.ts";
 import { Cards } from "./cards.ts";
 import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
-import { BANK_DEBITS, MethodPayments } from "./methods.ts";
+import { BANK_DEBITS, BANK_TRANSFERS, INSTANT_PUSHES, MethodPayments } from "./methods.ts";
 import { Mixed } from "./mixed.ts";
 import { PeerTransfers } from "./p2p.ts";
+import { Payouts } from "./payouts.ts";
 import { WalletPayments } from "./wallets.ts";
 
 type Open = (plan: GeneratePlan, parts: GenerateParts) => Source;
@@ -17,6 +18,9 @@ const OPEN: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["cards", (plan, parts) => new Cards(plan, parts)],
   ["wallets", (plan, parts) => new WalletPayments(plan, parts)],
   ["debits", (plan, parts) => new MethodPayments(plan, parts, BANK_DEBITS)],
+  ["pushes", (plan, parts) => new MethodPayments(plan, parts, INSTANT_PUSHES)],
+  ["bank-transfers", (plan, parts) => new MethodPayments(plan, parts, BANK_TRANSFERS)],
+  ["payouts", (plan, parts) => new Payouts(plan, parts)],
   ["mixed", (plan, parts) => new Mixed(plan, parts)],
 ]);
 
