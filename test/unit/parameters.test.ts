@@ -234,5 +234,11 @@ test("the schema for editors knows the shipped files, and refuses what is misspe
 });
 
 test("the shipped overlays fit the shipped flows", () => {
-  expect([...loadDeclared(SHIPPED_SCHEMAS).overlays.keys()]).toEqual(["bank_debit", "card"]);
+  expect([...loadDeclared(SHIPPED_SCHEMAS).overlays.keys()]).toEqual([
+    "bank_debit",
+    "bank_transfer",
+    "card",
+    "instant_push",
+    "payout",
+  ]);
 });
