@@ -10,6 +10,7 @@ import { type Answer, type Provider, unknownAnswer } from "./contract.ts";
 import type { Family, Story, Tell } from "./script-stories.ts";
 import { BANK_FAMILIES } from "./script-stories-bank.ts";
 import { CARD_FAMILIES } from "./script-stories-card.ts";
+import { CRYPTO_FAMILIES } from "./script-stories-crypto.ts";
 import { DEBIT_FAMILIES } from "./script-stories-debit.ts";
 
 export type ScriptSettings = {
@@ -21,7 +22,9 @@ export type ScriptSettings = {
 };
 
 const FAMILIES: ReadonlyMap<string, Family> = new Map(
-  [...CARD_FAMILIES, ...BANK_FAMILIES, ...DEBIT_FAMILIES].flatMap((family) => family.ops.map((op) => [op, family])),
+  [...CARD_FAMILIES, ...BANK_FAMILIES, ...DEBIT_FAMILIES, ...CRYPTO_FAMILIES].flatMap((family) =>
+    family.ops.map((op) => [op, family]),
+  ),
 );
 
 /** What is asked for under one word in several ways says which: a charge that is a bank transfer has stories of its own. */

@@ -66,6 +66,9 @@ const NUMBERS = [
   "289 suspense:recon:script",
   "545 suspense:recon:cardco",
   "801 suspense:recon:instanet",
+  "290 asset:crypto_custody:script",
+  "546 asset:crypto_custody:cardco",
+  "802 asset:crypto_custody:instanet",
 ];
 
 describe("the shipped chart", () => {

@@ -131,7 +131,14 @@ describe("the rules of all flows", () => {
     expect(opensOf("account_open")).toEqual(["account_open"]);
     expect(opensOf("transfer_create")).toEqual(["transfer"]);
     expect(opensOf("hold_place")).toEqual(["hold"]);
-    expect(opensOf("payment_create")).toEqual(["bank_debit", "card", "instant_push", "wallet"]);
+    expect(opensOf("payment_create")).toEqual([
+      "bank_debit",
+      "bank_transfer",
+      "card",
+      "crypto",
+      "instant_push",
+      "wallet",
+    ]);
     for (const type of ["hold_capture", "hold_release", "payment_capture", "case_decide"])
       expect(opensOf(type)).toEqual([]);
     expect(RULES.intents.get("case_decide")).toMatchObject({ needs: ["decision", "principal", "reason"] });

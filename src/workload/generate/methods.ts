@@ -127,3 +127,13 @@ export const BANK_TRANSFERS: MethodOptions = {
     { currency: "USD", scale: 2, usual: 120_000n },
   ],
 };
+
+/** Paid in coins of eighteen decimals and of six. */
+export const COINS: MethodOptions = {
+  method: "crypto",
+  kind: "cry",
+  monies: [
+    { currency: "ETH", scale: 18, usual: 20_000_000_000_000_000n, settlementCurrency: "EUR" },
+    { currency: "USDC@eip155:1", scale: 6, usual: 60_000_000n, settlementCurrency: "EUR" },
+  ],
+};

@@ -4,7 +4,7 @@ import { assert } from "../../domain/assert.ts";
 import type { Source } from "../load/pump.ts";
 import { Cards } from "./cards.ts";
 import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
-import { BANK_DEBITS, BANK_TRANSFERS, INSTANT_PUSHES, MethodPayments } from "./methods.ts";
+import { BANK_DEBITS, BANK_TRANSFERS, COINS, INSTANT_PUSHES, MethodPayments } from "./methods.ts";
 import { Mixed } from "./mixed.ts";
 import { PeerTransfers } from "./p2p.ts";
 import { Payouts } from "./payouts.ts";
@@ -21,6 +21,7 @@ const OPEN: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["pushes", (plan, parts) => new MethodPayments(plan, parts, INSTANT_PUSHES)],
   ["bank-transfers", (plan, parts) => new MethodPayments(plan, parts, BANK_TRANSFERS)],
   ["payouts", (plan, parts) => new Payouts(plan, parts)],
+  ["coins", (plan, parts) => new MethodPayments(plan, parts, COINS)],
   ["mixed", (plan, parts) => new Mixed(plan, parts)],
 ]);
 
