@@ -73,6 +73,8 @@ function expectSound(world: ProviderWorld): void {
   const paid = payouts.filter(({ state }) => state === "paid").reduce((sum, one) => sum + kept(one, "amount"), 0n);
   const funds = BigInt(MERCHANTS * FUNDS_MINOR);
   expect(world.lane.balance("asset:bank:main"), "asset:bank:main").toBe(funds - paid);
+  const sentBack = payouts.filter(({ data, state }) => data.values["sent_back"] === true && state !== "ended");
+  expect(sentBack.map(idOf), "what came back before it was told as paid is not paid").toEqual([]);
   for (const [key] of world.keysOf("submit")) expect(key, "one key a payout").toMatch(/^pyo_[0-9A-Z]+\/payout$/);
 }
 
