@@ -44,6 +44,7 @@ const BY_NAME: ReadonlyMap<string, ExitCode> = new Map([
   ["HealthServerFailed", EXIT.usage],
   ["CannotListen", EXIT.usage],
   ["JournalDamaged", EXIT.failed],
+  ["SideMissing", EXIT.failed],
   ["ProviderMissing", EXIT.usage],
   ["SecretUnreadable", EXIT.usage],
   ["AnswersLost", EXIT.unreachable],

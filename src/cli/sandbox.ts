@@ -123,14 +123,14 @@ function readOptions(options: SandboxOptions, workingDir: string) {
     cardco: {
       key: KEYS.cardcoKey,
       webhookSecret: KEYS.cardcoWebhookSecret,
-      webhookUrl: readUrl(usage, "--cardco-webhook", options.cardcoWebhook),
+      webhookUrl: usage.url("--cardco-webhook", options.cardcoWebhook),
     },
     instanet: {
       clientId: KEYS.instanetClientId,
       clientSecret: KEYS.instanetClientSecret,
       keyId: KEYS.instanetKeyId,
       callbackSecret: KEYS.instanetCallbackSecret,
-      callbackUrl: readUrl(usage, "--instanet-callback", options.instanetCallback),
+      callbackUrl: usage.url("--instanet-callback", options.instanetCallback),
       tokenSeconds: usage.wholeNumber("--token-seconds", options.tokenSeconds, { default: 3_600, min: 1, max: 86_400 }),
     },
   };
@@ -163,12 +163,5 @@ function readShare(usage: UsageCheck, text: string | undefined): number {
 function readSeed(usage: UsageCheck, text = "0"): string {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(text))
     usage.fault(`--seed: found "${text}", expected 1 to 64 letters, digits, dots, dashes or underscores`);
-  return text;
-}
-
-function readUrl(usage: UsageCheck, flag: string, text: string | undefined): string | null {
-  if (text === undefined) return null;
-  const isUrl = URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol);
-  if (!isUrl) usage.fault(`${flag}: found "${text}", expected a URL such as http://127.0.0.1:9600/webhooks`);
   return text;
 }

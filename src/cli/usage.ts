@@ -13,6 +13,8 @@ export type UsageCheck = {
   /** @param text the option's text, undefined when it was not given */
   wholeNumber(flag: string, text: string | undefined, range: NumberRange): number;
   oneOf(flag: string, text: string | undefined, choice: Choice): string;
+  /** @returns null when it was not given */
+  url(flag: string, text: string | undefined): string | null;
   /** @throws CommandFailed 2 with every fault, if there is one */
   done(): void;
 };
@@ -38,6 +40,12 @@ export function usageCheck(): UsageCheck {
       if (text === undefined || choice.names.includes(text)) return text ?? choice.default;
       fault(`${flag}: found "${text}", expected one of ${choice.names.join(", ")}${suggest(text, choice.names)}`);
       return choice.default;
+    },
+    url: (flag, text) => {
+      if (text === undefined) return null;
+      const isUrl = URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol);
+      if (!isUrl) fault(`${flag}: found "${text}", expected a URL such as http://127.0.0.1:9600`);
+      return text;
     },
     done: () => {
       if (faults.length > 0) throw usageFailed(faults);

@@ -1,20 +1,25 @@
 // millrace verify: the auditor over database and topics.
 
+import { setTimeout } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
 import type { Config } from "../config/config.ts";
 import type { Connection } from "../store/database.ts";
+import type { Finding } from "../workload/audit/findings.ts";
 import type { Given } from "../workload/audit/given.ts";
 import type { AuditDepth, AuditReport } from "../workload/audit/parts.ts";
+import type { SidesTally } from "../workload/audit/sides.ts";
 import type { Addresses } from "./addresses.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import { startProgress } from "./progress.ts";
 import { usageCheck } from "./usage.ts";
 
-type VerifyOptions = { readonly deep?: boolean; readonly wait?: string };
+type VerifyOptions = { readonly deep?: boolean; readonly wait?: string; readonly sandbox?: string };
 
 const WAIT_MAX_SECONDS = 3_600;
+const RECORD_TIMEOUT_MS = 60_000;
+const COMPARE_AGAIN_MS = 1_000;
 /** By how much the heap may grow over what is alive before old garbage is collected; V8's own answer is a multiple. */
 const HEAP_GROWTH_PERCENT = 100;
 
@@ -29,14 +34,24 @@ export function register(program: Command, context: CliContext): void {
     )
     .option("--deep", "also decide every intent anew in a second ledger, and hold what is written against it (slower)")
     .option("--wait <SECONDS>", "wait for the relay to publish what is committed, and fail when it does not")
+    .option(
+      "--sandbox <URL>",
+      "also hold what was asked for and booked against what the sandbox at this address says that its providers did",
+    )
     .action((options: VerifyOptions) => verify(context, options));
-  withExamples(verb, "millrace verify", "millrace verify --deep --wait 10 --json");
+  withExamples(
+    verb,
+    "millrace verify",
+    "millrace verify --deep --wait 10 --json",
+    "millrace verify --sandbox http://127.0.0.1:9500 --wait 30",
+  );
 }
 
 async function verify(context: CliContext, options: VerifyOptions): Promise<void> {
   const usage = usageCheck();
   const range = { default: 0, min: 0, max: WAIT_MAX_SECONDS };
   const waitSeconds = usage.wholeNumber("--wait", options.wait, range);
+  const sandboxUrl = usage.url("--sandbox", options.sandbox);
   const config = await context.config([], usage);
   const addresses = await context.addresses(config);
   const { withDatabase } = await import("./database.ts");
@@ -46,7 +61,7 @@ async function verify(context: CliContext, options: VerifyOptions): Promise<void
   const began = performance.now();
   const report = await withDatabase(access, (rows) =>
     withDatabase(access, (snapshots) =>
-      auditAll(context, config, addresses, { rows, snapshots, depth, waitMs: waitSeconds * 1_000 }),
+      auditAll(context, config, addresses, { rows, snapshots, depth, waitMs: waitSeconds * 1_000, sandboxUrl }),
     ),
   );
   await print(context, report, performance.now() - began);
@@ -57,9 +72,14 @@ type Asked = {
   readonly snapshots: Connection;
   readonly depth: AuditDepth;
   readonly waitMs: number;
+  /** null: both sides are not compared */
+  readonly sandboxUrl: string | null;
 };
 
-async function auditAll(context: CliContext, config: Config, addresses: Addresses, asked: Asked): Promise<AuditReport> {
+/** `sides` null: they were not compared. */
+type Report = AuditReport & { readonly sides: SidesTally | null };
+
+async function auditAll(context: CliContext, config: Config, addresses: Addresses, asked: Asked): Promise<Report> {
   const { openAdmin } = await import("../kafka/admin.ts");
   const { quietKafka } = await import("./kafka-settings.ts");
   const { audit } = await import("../workload/audit/audit.ts");
@@ -68,10 +88,39 @@ async function auditAll(context: CliContext, config: Config, addresses: Addresse
   const bar = await startProgress(context.out, context.io.stderr, { title: "verify", total: 1, unit: "blocks" });
   try {
     const given = await auditGiven(config, addresses, asked);
-    return await audit({ ...given, ...asked, kafka, admin, progress: (done, total) => bar.update(done, total) });
+    const report = await audit({
+      ...given,
+      ...asked,
+      kafka,
+      admin,
+      progress: (done, total) => bar.update(done, total),
+    });
+    const compared = await compareBothSides(given, asked);
+    return { ...report, findings: [...report.findings, ...(compared?.findings ?? [])], sides: compared?.sides ?? null };
   } finally {
     bar.stop();
     await admin.close();
+  }
+}
+
+/** Providers go on while they are looked at, so what differs is looked at again for as long as `--wait` says.
+ *  @returns null when nobody asked */
+async function compareBothSides(
+  { decoders, chart }: Given,
+  { rows, waitMs, sandboxUrl: url }: Asked,
+): Promise<{ readonly findings: readonly Finding[]; readonly sides: SidesTally } | null> {
+  if (url === null) return null;
+  const { compareSides } = await import("../workload/audit/sides.ts");
+  const { readSides } = await import("../workload/audit/sides-read.ts");
+  const { Findings, SIDES_INVARIANTS } = await import("../workload/audit/findings.ts");
+  const until = performance.now() + waitMs;
+  for (;;) {
+    const found = new Findings();
+    const from = { rows, chart, command: decoders.command, url, timeoutMs: RECORD_TIMEOUT_MS };
+    const sides = compareSides(found, await readSides(from));
+    const findings = found.list((invariant) => SIDES_INVARIANTS.has(invariant));
+    if (findings.every(({ ok }) => ok) || performance.now() > until) return { findings, sides };
+    await setTimeout(COMPARE_AGAIN_MS);
   }
 }
 
@@ -97,9 +146,10 @@ async function auditGiven(config: Config, addresses: Addresses, { rows, depth }:
   });
 }
 
-async function print({ out }: CliContext, report: AuditReport, tookMs: number): Promise<void> {
+async function print({ out }: CliContext, report: Report, tookMs: number): Promise<void> {
   const { INVARIANTS } = await import("../workload/audit/findings.ts");
-  const { findings, ...counts } = report;
+  const { findings, sides, ...audited } = report;
+  const counts = { ...audited, ...(sides === null ? {} : { sides }) };
   for (const { invariant, ok, checked, problems, problemCount } of findings) {
     const verdict = ok ? out.paint("green", "ok    ") : out.paint("red", "FAILED");
     const more = problemCount > problems.length ? [`… and ${problemCount - problems.length} more`] : [];
@@ -117,7 +167,7 @@ async function print({ out }: CliContext, report: AuditReport, tookMs: number): 
     throw new CommandFailed(EXIT.failed, `${failed.length} invariants do not hold: ${failed.join(", ")}`);
 }
 
-function summary(report: AuditReport, failed: number, seconds: number): string {
+function summary(report: Report, failed: number, seconds: number): string {
   const count = (value: bigint, what: string): string => `${value.toLocaleString("en")} ${what}`;
   const seen = [
     count(BigInt(report.lanes), "lanes"),
@@ -162,7 +212,25 @@ function summary(report: AuditReport, failed: number, seconds: number): string {
           "balances are older than the blocks that are there: only what came since was added up",
         )
       : "",
+    ...sidesNotes(report.sides),
   ].filter((note) => note !== "");
   const verdict = failed === 0 ? "every invariant holds" : "not every invariant holds";
   return [`${verdict}: ${seen.join(", ")} in ${seconds} s`, ...notes].join("\n");
+}
+
+const NAMED_MAX = 5;
+
+/** Payments that differ and are no problem, told apart by why. */
+function sidesNotes(sides: SidesTally | null): string[] {
+  const note = (cases: readonly string[], what: string): string => {
+    if (cases.length === 0) return "";
+    const more = cases.length > NAMED_MAX ? ", …" : "";
+    return `${cases.length.toLocaleString("en")} payments ${what}: ${cases.slice(0, NAMED_MAX).join(", ")}${more}`;
+  };
+  if (sides === null) return [];
+  return [
+    note(sides.withPerson, "differ from what providers did and wait for a named person"),
+    note(sides.underWay, "differ from what providers did and are under way"),
+    note(sides.disputed, "are disputed by their payers, which no flow books yet"),
+  ];
 }

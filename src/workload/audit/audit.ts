@@ -19,7 +19,7 @@ import {
 } from "../../store/audit.ts";
 import { awaitPublished } from "./backlog.ts";
 import { Crossings } from "./crossings.ts";
-import { DEEP_INVARIANTS, Findings, type Invariant, PROBLEMS_MAX } from "./findings.ts";
+import { DEEP_INVARIANTS, Findings, type Invariant, PROBLEMS_MAX, SIDES_INVARIANTS } from "./findings.ts";
 import { auditLane } from "./lane.ts";
 import { readOpening } from "./opening.ts";
 import { type AuditParts, type AuditReport, type LaneWork, newTally } from "./parts.ts";
@@ -49,7 +49,8 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
     });
   }
   crossings.end(findings, seenAt(cut));
-  const wanted = (invariant: Invariant): boolean => parts.depth === "deep" || !DEEP_INVARIANTS.has(invariant);
+  const wanted = (invariant: Invariant): boolean =>
+    !SIDES_INVARIANTS.has(invariant) && (parts.depth === "deep" || !DEEP_INVARIANTS.has(invariant));
   return { findings: findings.list(wanted), lanes: cut.length, ...tally };
 }
 

@@ -30,6 +30,9 @@ export const INVARIANTS = {
   outcomes_count_lines: "each outcome counts the lines that were booked for its case in its block",
   cases_equal_outcomes: "each event that a case remembers is what its outcome told, field by field",
   ...SECOND_INVARIANTS,
+  effects_asked_for: "each effect at a provider was asked for by a command, in its amount and currency",
+  effects_once: "a provider did once what it was asked for under one key, and no more came back",
+  bookings_equal_effects: "what a payment has booked at banks and providers is what they did for it",
 } as const;
 
 export type Invariant = keyof typeof INVARIANTS;
@@ -40,6 +43,13 @@ export const DEEP_INVARIANTS: ReadonlySet<Invariant> = new Set([
   "outcomes_count_lines",
   "cases_equal_outcomes",
   ...(Object.keys(SECOND_INVARIANTS) as SecondInvariant[]),
+]);
+
+/** Looked at only where the record of the providers is given. */
+export const SIDES_INVARIANTS: ReadonlySet<Invariant> = new Set([
+  "effects_asked_for",
+  "effects_once",
+  "bookings_equal_effects",
 ]);
 
 const INVARIANT_NAMES = Object.keys(INVARIANTS) as readonly Invariant[];
