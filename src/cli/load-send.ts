@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Config } from "../config/config.ts";
 import { loadDeclared } from "../declared/load.ts";
+import { type ExpressionNode, nodesOf } from "../domain/flow/expression.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
 import { openProducer } from "../kafka/producer.ts";
@@ -61,11 +62,18 @@ async function checkLines(file: string, config: Config): Promise<number | null> 
 }
 
 function lineRules({ currencies, flows }: ToolMessages["declared"], runAtMs: number): IntentLineRules {
-  // Of several flows for one intent the first gives the kind: it is a label, and the core goes by the bytes behind it.
-  const kinds = flows.flatMap(({ start, caseKind }) =>
-    start.kind === "intent" ? [[start.type, caseKind] as const] : [],
-  );
+  // Of several flows for one intent that whose guard names the method gives the kind, else the first: it is a label, and the
+  // core goes by the bytes behind it.
+  const kinds = flows.flatMap(({ start, caseKind }) => {
+    if (start.kind !== "intent") return [];
+    const words = start.when === null ? [] : nodesOf(start.when.root).flatMap((node) => wordOf(node));
+    return [start.type, ...words.map((word) => `${start.type} ${word}`)].map((opens) => [opens, caseKind] as const);
+  });
   return { currencies, caseKinds: new Map(kinds.reverse()), runAtMs };
+}
+
+function wordOf(node: ExpressionNode): string[] {
+  return node.kind === "literal" && typeof node.value === "string" ? [node.value] : [];
 }
 
 async function countPartitions(kafka: KafkaSettings, topic: string): Promise<number> {

@@ -12,7 +12,8 @@ import { parseTime } from "./intents-time.ts";
 
 export type IntentLineRules = {
   readonly currencies: Currencies;
-  /** kind of the case ids by the intent type that opens a case */
+  /** kind of the case ids by the intent type that opens a case, and by type and method where that decides:
+   *  `payment_create card` */
   readonly caseKinds: ReadonlyMap<string, string>;
   /** the time of the case ids that are derived here, milliseconds since the epoch */
   readonly runAtMs: number;
@@ -109,7 +110,7 @@ function readObject(text: string, faults: LineFault[]): Json | null {
 /** A create without a case id gets one that the same line gets again in the same run. A type that no flow starts on is
  *  sent without: what it means is for the service to say. */
 function caseIdOf(intent: IntentMessage, rules: IntentLineRules, faults: LineFault[]): string | null {
-  const kind = rules.caseKinds.get(intent.type);
+  const kind = rules.caseKinds.get(`${intent.type} ${intent.method}`) ?? rules.caseKinds.get(intent.type);
   if (intent.caseId !== null || kind === undefined) return intent.caseId;
   if (intent.sourceId === null) {
     faults.push({ field: "caseId", found: "neither caseId nor sourceId", expected: "one of them in a create" });

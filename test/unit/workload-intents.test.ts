@@ -129,6 +129,17 @@ describe("a case id that is left out", () => {
     expect(parsed({ ...TRANSFER, ...change }).caseId).not.toBe(parsed(TRANSFER).caseId);
   });
 
+  test("bears the kind of the flow that the method names", () => {
+    const caseKinds = new Map([
+      ["payment_create", "dbt"],
+      ["payment_create bank_debit", "dbt"],
+      ["payment_create card", "pay"],
+    ]);
+    const kindOf = (method?: string): string | undefined =>
+      parseCaseId(parsed({ ...TRANSFER, type: "payment_create", method }, { ...RULES, caseKinds }).caseId)?.kind;
+    expect([kindOf("card"), kindOf("bank_debit"), kindOf("cash"), kindOf()]).toEqual(["pay", "dbt", "dbt", "dbt"]);
+  });
+
   test("differs from run to run", () => {
     expect(parsed(TRANSFER, { ...RULES, runAtMs: RULES.runAtMs + 1 }).caseId).not.toBe(parsed(TRANSFER).caseId);
   });
