@@ -224,7 +224,7 @@ function conclude(
   const report = makeReport({ candidate, declared, against, topic: wish.topic, lanes, madeAt }, result);
   if (wish.reportFile !== null)
     writeFileSync(resolve(context.io.workingDir, wish.reportFile), `${JSON.stringify(report, null, 2)}\n`);
-  tellBacktest(context.out, `${flow.name}@${flow.version}`, result, report);
+  tellBacktest(context.out, result, report, wish.limit);
   if (result.undecidable.length > 0)
     throw new CommandFailed(EXIT.failed, `the candidate cannot decide ${result.undecidable.length} inputs`);
   if (wish.expectsNone && !(result.identical && result.notReproduced.length === 0))

@@ -1,45 +1,53 @@
 // What `millrace flows backtest` prints.
 
 import type { HashedReport } from "../workload/backtest/report.ts";
-import type { BacktestResult } from "../workload/backtest/result.ts";
+import type { BacktestResult, MoneyDifference, OutcomeDifference } from "../workload/backtest/result.ts";
 import type { Fields, Output } from "./output.ts";
 
-export function tellBacktest(out: Output, candidate: string, result: BacktestResult, report: HashedReport): void {
-  for (const one of result.outcomes) {
-    const { flow, change, recorded, candidate: now, amounts, count, examples } = one;
-    const what =
-      change === "changed" && recorded === now ? `${recorded}: amounts` : `${recorded ?? "-"} -> ${now ?? "-"}`;
-    tell(out, "outcomes", one, `${change} ${count}: ${flow}: ${what}${amounts ? " (amounts differ)" : ""}`, examples);
+/** @param limit rows of each kind; null for all */
+export function tellBacktest(out: Output, result: BacktestResult, report: HashedReport, limit: number | null): void {
+  const some = <One>(kind: string, all: readonly One[]): readonly One[] => {
+    if (limit === null || all.length <= limit) return all;
+    out.note(`${all.length - limit} more of ${TITLES[kind] ?? kind} are not shown`);
+    return all.slice(0, limit);
+  };
+  for (const one of some("outcomes", result.outcomes)) tell(out, "outcomes", one, outcomeText(one), one.examples);
+  for (const one of some("states", result.states)) {
+    const { flow, recorded, candidate, count, examples } = one;
+    tell(out, "states", one, `${count}: ${flow}: ${recorded ?? "no case"} -> ${candidate ?? "no case"}`, examples);
   }
-  for (const one of result.states) {
-    const { flow, recorded, candidate: now, count, examples } = one;
-    tell(out, "states", one, `${count}: ${flow}: ${recorded ?? "no case"} -> ${now ?? "no case"}`, examples);
-  }
-  for (const one of result.lines) {
+  for (const one of some("lines", result.lines)) {
     const { flow, posting, currency, recordedMinor, candidateMinor, count, examples } = one;
     const sums = `${recordedMinor} -> ${candidateMinor} ${currency}`;
     tell(out, "lines", one, `${count} cases: ${flow}: ${posting}: ${sums} (minor units)`, examples);
   }
-  for (const one of result.money) {
-    const { account, currency, debitsLessCreditsMinor: minor } = one;
-    tell(
-      out,
-      "money",
-      one,
-      `${account} ${currency}: ${minor > 0n ? "+" : ""}${minor} (debits less credits, minor units)`,
-    );
+  for (const one of some("money", limit === null ? result.money : result.money.toSorted(bySize))) {
+    const { account, currency, differenceMinor: minor } = one;
+    tell(out, "money", one, `${account} ${currency}: ${minor > 0n ? "+" : ""}${minor} (minor units)`);
   }
-  for (const one of result.undecidable) {
+  for (const one of some("undecidable", result.undecidable)) {
     const { caseId, topic, partition, offset, what, why } = one;
     const place = topic === null ? `partition ${partition}` : `${topic} ${partition}:${offset}`;
     tell(out, "undecidable", one, `${caseId}: ${what} at ${place}: ${why}`);
   }
-  for (const one of result.unanswered)
+  for (const one of some("unanswered", result.unanswered))
     tell(out, "unanswered", one, `${one.count}: ${one.call} (${one.op}): ${one.why}`, one.examples);
-  for (const one of result.unasked)
+  for (const one of some("unasked", result.unasked))
     tell(out, "unasked", one, `${one.count}: ${one.answer}, for which the candidate does not ask`, one.examples);
-  for (const one of result.notReproduced) tell(out, "notReproduced", one, `partition ${one.partition}: ${one.why}`);
-  summarize(out, candidate, result, report);
+  for (const one of some("notReproduced", result.notReproduced))
+    tell(out, "notReproduced", one, `partition ${one.partition}: ${one.why}`);
+  summarize(out, result, report);
+}
+
+function outcomeText({ flow, change, recorded, candidate, amounts, count }: OutcomeDifference): string {
+  if (change === "changed" && recorded === candidate) return `changed ${count}: ${flow}: ${recorded}: amounts`;
+  const also = amounts ? " (amounts differ too)" : "";
+  return `${change} ${count}: ${flow}: ${recorded ?? "none"} -> ${candidate ?? "none"}${also}`;
+}
+
+function bySize({ differenceMinor: one }: MoneyDifference, { differenceMinor: other }: MoneyDifference): number {
+  const size = (minor: bigint): bigint => (minor < 0n ? -minor : minor);
+  return size(one) === size(other) ? 0 : size(one) > size(other) ? -1 : 1;
 }
 
 function tell(out: Output, kind: string, fields: Fields, text: string, examples: readonly string[] = []): void {
@@ -58,7 +66,8 @@ const TITLES: Readonly<Record<string, string>> = {
   notReproduced: "not reproduced",
 };
 
-function summarize(out: Output, candidate: string, result: BacktestResult, report: HashedReport): void {
+function summarize(out: Output, result: BacktestResult, report: HashedReport): void {
+  const candidate = `${report.candidate.flow}@${report.candidate.version}`;
   const { identical, inputs, cases, casesThatDiffer, casesUnknown, undecidable, notReproduced } = result;
   const { against, lanes, hash } = report;
   const counts = Object.entries({

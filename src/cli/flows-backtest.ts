@@ -13,7 +13,10 @@ type BacktestOptions = {
   readonly to?: string;
   readonly report?: string;
   readonly expectNone?: true;
+  readonly limit?: string;
 };
+
+const LIMIT_MAX = 1_000_000;
 
 export type BacktestWish = {
   readonly candidate: string;
@@ -22,6 +25,8 @@ export type BacktestWish = {
   readonly to: Place;
   readonly reportFile: string | null;
   readonly expectsNone: boolean;
+  /** rows of each kind that are shown; null: all */
+  readonly limit: number | null;
 };
 
 export function registerBacktest(flows: Command, context: CliContext): void {
@@ -46,6 +51,7 @@ export function registerBacktest(flows: Command, context: CliContext): void {
       "--expect-none",
       "end with 1 when anything differs, waits for an answer that nobody recorded, or is no more known",
     )
+    .option("--limit <N>", "at most N rows of each kind, of money the largest (default: all)")
     .action((candidate: string, options: BacktestOptions) => run(context, candidate, options));
   withExamples(
     verb,
@@ -60,10 +66,19 @@ async function run(context: CliContext, candidate: string, options: BacktestOpti
   // Said before the work, which may take minutes.
   const folder = options.report === undefined ? null : dirname(resolve(context.io.workingDir, options.report));
   if (folder !== null && !existsSync(folder)) usage.fault(`--report: ${folder} does not exist`);
+  const limit = usage.wholeNumber("--limit", options.limit, { default: 0, min: 1, max: LIMIT_MAX });
   const config = await context.config([], usage);
   const { runBacktest } = await import("./flows-backtest-run.ts");
   const { fromTopic: topic, report = null, expectNone = false } = options;
-  await runBacktest(context, config, { candidate, topic, from, to, reportFile: report, expectsNone: expectNone });
+  await runBacktest(context, config, {
+    candidate,
+    topic,
+    from,
+    to,
+    reportFile: report,
+    expectsNone: expectNone,
+    limit: options.limit === undefined ? null : limit,
+  });
 }
 
 function readPlaces(usage: UsageCheck, options: BacktestOptions): readonly [Place, Place] {

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { BacktestResult } from "../../src/workload/backtest/result.ts";
 import { backtestDay } from "../support/backtest.ts";
 import { replaceOnce } from "../support/faulty.ts";
+import { RULES } from "../support/ledger.ts";
 import type { MemoryProduction } from "../support/memory-lane.ts";
 import { WholeDay } from "../support/whole-day.ts";
 import { type Change, wholeRules } from "../support/whole-flows.ts";
@@ -235,7 +236,7 @@ function toldOf({ money, states, outcomes }: BacktestResult): Told {
     outcomes.reduce((sum, { change, count: more }) => sum + (isIn(change) ? more : 0), 0);
   return {
     money: Object.fromEntries(
-      money.map(({ account, currency, debitsLessCreditsMinor }) => [`${account} ${currency}`, debitsLessCreditsMinor]),
+      money.map(({ account, currency, differenceMinor }) => [`${account} ${currency}`, differenceMinor]),
     ),
     states: Object.fromEntries(
       states.map(({ recorded, candidate, count: cases }) => [`${recorded} -> ${candidate}`, cases]),
@@ -267,7 +268,8 @@ function factsOf(day: WholeDay) {
   for (const lane of day.lanes.values()) {
     for (const { path, currency, debits, credits } of lane.standing().balances) {
       const account = `${path} ${currency}`;
-      money.set(account, (money.get(account) ?? 0n) + debits - credits);
+      const natural = RULES.chart.resolve(path)?.side === "credit" ? credits - debits : debits - credits;
+      money.set(account, (money.get(account) ?? 0n) + natural);
     }
     for (const { caseId, state } of lane.cases()) states.set(caseId, state);
     outcomes.push(...outcomesOf(lane));

@@ -96,10 +96,10 @@ class Backtest {
   }
 
   end(): Backtested {
-    const { recording } = this.#parts;
+    const { recording, flows } = this.#parts;
     this.#findings.unasked(this.#answers.unasked, (lane, uuid) => this.#nameOf(lane, uuid));
     const of = { runs: this.#runs, comparison: this.#comparison, findings: this.#findings, cases: recording.cases };
-    return { result: resultOf(of), against: [...this.#rules.against].sort() };
+    return { result: resultOf({ ...of, chart: flows.chart }), against: [...this.#rules.against].sort() };
   }
 
   #takeAccounts({ recorded: { rules } }: Blocks): void {

@@ -1,6 +1,7 @@
 // What differs between the two runs, put together: outcomes, lines and final states by what is alike about them, and money by
 // account and currency.
 
+import type { Chart } from "../../domain/accounts.ts";
 import { parseHistory } from "../../domain/history.ts";
 import { type Apart, type CaseApart, type Comparison, type LineFact, type OutcomeFact, printed } from "./comparison.ts";
 import {
@@ -44,12 +45,11 @@ export type StateDifference = Counted & {
   readonly candidate: string | null;
 };
 
-/** By how much an account moves in each run, debits less credits, as far as the runs differ. */
 export type MoneyDifference = {
   readonly account: string;
   readonly currency: string;
-  /** debits less credits with the candidate, less those of the recording */
-  readonly debitsLessCreditsMinor: bigint;
+  /** by how much its balance would be higher with the candidate, in the account's normal sign */
+  readonly differenceMinor: bigint;
 };
 
 export type BacktestResult = {
@@ -76,15 +76,17 @@ export type ResultOf = {
   readonly comparison: Comparison;
   readonly findings: Findings;
   readonly cases: RecordedCases;
+  readonly chart: Chart;
 };
 
-export function resultOf({ runs, comparison, findings, cases }: ResultOf): BacktestResult {
+export function resultOf({ runs, comparison, findings, cases, chart }: ResultOf): BacktestResult {
   const outcomes = new Map<string, OutcomeDifference>();
   const lines = new Map<string, LineDifference>();
-  const money = new Map<string, MoneyDifference>();
+  const moved = new Map<string, Moved>();
   const differing = new Set<string>();
   for (const [key, apart] of comparison.apart()) {
-    const found = tellOutcomes(outcomes, apart) + tellLines(lines, apart) + tellMoney(money, apart.lines);
+    const found = tellOutcomes(outcomes, apart) + tellLines(lines, apart);
+    move(moved, apart.lines);
     if (found > 0) differing.add(key);
   }
   const states = compareStates(runs, comparison, differing);
@@ -100,9 +102,7 @@ export function resultOf({ runs, comparison, findings, cases }: ResultOf): Backt
     outcomes: mostFirst(outcomes),
     lines: mostFirst(lines),
     states,
-    money: [...money.values()]
-      .filter((one) => one.debitsLessCreditsMinor !== 0n)
-      .sort((a, b) => (`${a.account} ${a.currency}` < `${b.account} ${b.currency}` ? -1 : 1)),
+    money: moneyOf(moved, chart),
     undecidable: undecided,
     unanswered: unansweredCalls,
     unasked: unaskedAnswers,
@@ -211,20 +211,30 @@ function tellLines(all: Map<string, LineDifference>, { caseId, flow, lines }: Ca
   return differing.length;
 }
 
-/** @returns 0: what it tells, the lines have told */
-function tellMoney(all: Map<string, MoneyDifference>, { recorded, candidate }: Apart<LineFact>): 0 {
-  const move = (account: string, currency: string, by: bigint): void => {
+/** `minor`: debits less credits with the candidate, less those of the recording. */
+type Moved = { readonly account: string; readonly currency: string; minor: bigint };
+
+function move(all: Map<string, Moved>, { recorded, candidate }: Apart<LineFact>): void {
+  const add = (account: string, currency: string, by: bigint): void => {
     const key = `${account} ${currency}`;
-    const before = all.get(key)?.debitsLessCreditsMinor ?? 0n;
-    all.set(key, { account, currency, debitsLessCreditsMinor: before + by });
+    const known = all.get(key) ?? { account, currency, minor: 0n };
+    known.minor += by;
+    all.set(key, known);
   };
-  const add = ({ debit, credit, currency, minor }: LineFact, sign: bigint): void => {
-    move(debit, currency, sign * minor);
-    move(credit, currency, -sign * minor);
+  const book = ({ debit, credit, currency, minor }: LineFact, sign: bigint): void => {
+    add(debit, currency, sign * minor);
+    add(credit, currency, -sign * minor);
   };
-  for (const line of recorded) add(line, -1n);
-  for (const line of candidate) add(line, 1n);
-  return 0;
+  for (const line of recorded) book(line, -1n);
+  for (const line of candidate) book(line, 1n);
+}
+
+function moneyOf(moved: ReadonlyMap<string, Moved>, chart: Chart): MoneyDifference[] {
+  const differing = [...moved].filter(([, { minor }]) => minor !== 0n).sort(([one], [other]) => (one < other ? -1 : 1));
+  return differing.map(([, { account, currency, minor }]) => {
+    const isCredit = chart.resolve(account)?.side === "credit";
+    return { account, currency, differenceMinor: isCredit ? -minor : minor };
+  });
 }
 
 // Cases -------------------------------------------------------------------------------------------------------------------

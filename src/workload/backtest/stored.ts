@@ -20,7 +20,7 @@ import { RecordedCases } from "./recorded-cases.ts";
 import type { LaneSpan, PriorLine, RecordedAccount, RecordedBlock } from "./recording.ts";
 
 /** More intents are refused before anything is decided: the cases of both runs are held in memory. */
-export const INTENTS_MAX = 250_000n;
+export const INTENTS_MAX = 100_000n;
 
 const ROWS_A_PAGE = 2_000;
 const FETCH = { maxBytes: 1 << 20, partitionMaxBytes: 1 << 20, aheadMaxBytes: 2 << 20 };
