@@ -149,6 +149,9 @@ describe("metrics over HTTP", () => {
   test("gateways are told by provider, where they run", async () => {
     const { metrics, base } = await start();
     metrics.watchGateways(() => [{ provider: "script", inFlight: 2, oldestSeconds: 1.5 }]);
+    metrics.watchCircuits(() => [{ provider: "cardco", state: "open" }]);
+    metrics.providerCalled("cardco", "broken", 0.2);
+    metrics.webhook("cardco", "refused", 0);
     metrics.gatewayTook("script");
     metrics.gatewayAnswered("script", "approved");
     const page = await scrape(base);
@@ -156,11 +159,16 @@ describe("metrics over HTTP", () => {
     expect(page).toContain('millrace_gateway_answers_total{provider="script",result="approved"} 1');
     expect(page).toContain('millrace_gateway_in_flight_commands{provider="script"} 2');
     expect(page).toContain('millrace_gateway_oldest_seconds{provider="script"} 1.5');
+    expect(page).toContain('millrace_provider_circuit{provider="cardco",state="open"} 1');
+    expect(page).toContain('millrace_provider_circuit{provider="cardco",state="closed"} 0');
+    expect(page).toContain('millrace_provider_calls_total{provider="cardco",result="broken"} 1');
+    expect(page).toContain('millrace_webhooks_total{provider="cardco",result="refused"} 0');
   });
 
   test("every declared metric is on the page with its meaning, and no other of ours", async () => {
     const { metrics, base } = await start();
     metrics.watchAudit(() => ({ ageSeconds: 0, seconds: 0, isGood: true, auditedTo: new Map() }));
+    metrics.watchCircuits(() => []);
     metrics.watchRates(() => 3n);
     metrics.watchGateways(() => []);
     const declared = Object.values(METRICS).map(({ name, meaning }) => `# HELP ${name} ${meaning}`);
