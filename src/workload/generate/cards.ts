@@ -35,6 +35,8 @@ const CHUNK = 500;
 export type CardsOptions = {
   /** every payment is captured at once and nothing follows: what a benchmark counts */
   readonly only: "payments" | "everything";
+  /** `script` when left out */
+  readonly provider?: string;
 };
 
 type Merchant = {
@@ -112,7 +114,7 @@ export class Cards implements Source {
       holderId: merchant.id,
       caseId,
       method: "card",
-      provider: "script",
+      provider: this.#options.provider ?? "script",
       tokenRef: `tok_${random.uint32().toString(36)}`,
       captureMode: isManual ? "manual" : "automatic",
       amount: moneyOf(money, minor),

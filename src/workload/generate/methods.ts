@@ -20,6 +20,8 @@ export type MethodOptions = {
   readonly kind: string;
   /** of merchants by turns */
   readonly monies: readonly MethodMoney[];
+  /** `script` when left out */
+  readonly provider?: string;
 };
 
 const CANCEL_SHARE = 0.05;
@@ -82,7 +84,7 @@ export class MethodPayments implements Source {
       type: "payment_create",
       caseId,
       method: this.#options.method,
-      provider: "script",
+      provider: this.#options.provider ?? "script",
       tokenRef: `tok_${random.uint32().toString(36)}`,
       amount: { currency, scale, minor: minor.toString() },
       ...(settlementCurrency === undefined ? {} : { settlementCurrency }),

@@ -20,6 +20,7 @@ type Merchant = { readonly id: string; readonly key: Buffer; readonly partition:
 export class Payouts implements Source {
   readonly #plan: GeneratePlan;
   readonly #parts: GenerateParts;
+  readonly #provider: string;
   readonly #random: Random;
   readonly #caseIds: CaseIds;
   readonly #merchants: readonly Merchant[];
@@ -27,9 +28,10 @@ export class Payouts implements Source {
   #toCancel: { readonly merchant: Merchant; readonly caseId: string } | null = null;
   #number = 0;
 
-  constructor(plan: GeneratePlan, parts: GenerateParts) {
+  constructor(plan: GeneratePlan, parts: GenerateParts, provider = "script") {
     this.#plan = plan;
     this.#parts = parts;
+    this.#provider = provider;
     this.#random = new Random(plan.seed);
     this.#caseIds = new CaseIds(this.#random);
     this.#pick = zipfPicker(plan.holders, plan.zipf);
@@ -67,7 +69,7 @@ export class Payouts implements Source {
     return this.#send(merchant, {
       type: "payout_create",
       caseId,
-      provider: "script",
+      provider: this.#provider,
       tokenRef: `tok_${random.uint32().toString(36)}`,
       amount: amountOf(BigInt(AMOUNT_MIN + random.below(AMOUNT_MAX))),
     });
