@@ -199,6 +199,8 @@ export class Gateways {
   /** What a provider told unasked.
    *  @throws when it is not among the lane's reports in time: whoever told it has to tell it again */
   async report(lane: number, record: RawRecord): Promise<void> {
+    // Nobody would close a producer that was opened now.
+    if (this.#isStopped) throw new Error("the gateways were stopped");
     this.#producer ??= openProducer(this.#parts.kafka);
     const used = this.#producer;
     try {

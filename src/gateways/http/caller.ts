@@ -92,8 +92,11 @@ export class Caller {
     const startedMs = performance.now();
     const exchanged = await this.#circuit.pass(async () => {
       const outgoing = await prepare(limits.untilMs);
-      const leftMs = limits.untilMs - this.#settings.nowMs();
-      if (outgoing === null || leftMs < LEAST_MS) return { kind: "not_sent", why: "no time or no token" };
+      const nowMs = this.#settings.nowMs();
+      const leftMs = limits.untilMs - nowMs;
+      // A token may have taken its time.
+      if (outgoing === null || leftMs < LEAST_MS || nowMs > limits.notAfterMs)
+        return { kind: "not_sent", why: "no time or no token" };
       return this.#door.exchange(outgoing, leftMs);
     });
     this.#events.called(faultOf(exchanged) ?? "answered", (performance.now() - startedMs) / 1000);
