@@ -5,7 +5,8 @@
 //   webhook ──► signature ──► name of the operation ──► case and holder ──► provider is asked ──► reports ──► 200
 //               401             200, not ours            200, no case         503                  503
 //
-// A webhook is a hint, so its order, its age and its amounts do not matter. What is answered 503 the provider sends again.
+// A webhook is a hint, so its order, its age and its amounts do not matter. What is answered 503 the provider sends again;
+// so is what it does not find itself yet, or shows as it was before: a query may lag behind the webhook, and no other comes.
 
 import { homeLane } from "../domain/holder.ts";
 import { parseCaseId } from "../domain/ids.ts";
@@ -147,7 +148,7 @@ class Desk {
     const call = callFor(owner.flow, about.op);
     if (call === null) return "not_expected";
     const told = { holderId: owner.holderId, caseId: about.caseId, call, attempt: 0 };
-    const answers = await this.#provider.look(commandAbout(about, told));
+    const answers = await this.#provider.look(commandAbout(about, told), about);
     if (answers === null) return "failed";
     const news = answers.filter(({ result }) => result !== UNKNOWN);
     const isRight = (answer: Answer): boolean =>

@@ -196,6 +196,42 @@ describe("a call", () => {
     ]);
   });
 
+  test.each<[string, number]>([
+    ["400", 400],
+    ["422", 422],
+    ["404", 404],
+  ])("that comes too late is not declined because the question about it is answered %s", async (_, status) => {
+    const late = (): HttpReply => json(410, { error: { code: "too_late" } });
+    answers(late, () => json(status, { error: { code: "bad_request" } }));
+    expect(await cardco().provider.execute(command())).toMatchObject([{ result: "unknown" }]);
+    expect(await cardco().provider.ask(command())).toMatchObject([{ result: "unknown" }]);
+    const { provider } = instanet();
+    const payout = command({ op: "payout.create", call: "submit", idempotencyKey: `${CASE}/payout` });
+    answers(
+      () => json(200, { access_token: "one", token_type: "Bearer", expires_in: 600 }),
+      () => json(status, { error: { code: "bad_request" } }),
+    );
+    expect(await provider.ask(payout)).toMatchObject([{ result: "unknown" }]);
+  });
+
+  test("is not made when its key is over by the time that there is a token", async () => {
+    let nowMs = Date.now();
+    answers(() => {
+      nowMs += 500;
+      return json(200, { access_token: "one", token_type: "Bearer", expires_in: 600 });
+    });
+    const { provider, called } = instanet({ nowMs: () => nowMs });
+    const payout = command({
+      op: "payout.create",
+      call: "submit",
+      idempotencyKey: `${CASE}/payout`,
+      notAfter: BigInt(nowMs + 100) * 1000n,
+    });
+    expect(await provider.execute(payout)).toMatchObject([{ result: "unknown" }]);
+    expect(called).toEqual(["not_sent"]);
+    expect(requests.map(({ method }) => method)).toEqual(["POST"]);
+  });
+
   test("uses one connection after the other's", async () => {
     const { provider } = cardco({ callsMax: 1 });
     const sockets = new Set<Socket>();

@@ -223,12 +223,27 @@ describe("a lane is never halted by a webhook", () => {
     expect(await tell(operation())).toBe(200);
     expect([reports, counted]).toEqual([[], ["cardco not_expected", "cardco not_expected"]]);
   });
+});
 
-  test("about an operation that the provider does not know when it is asked", async () => {
-    const unknown = operation();
+describe("a webhook of what the provider cannot show yet is answered 503, and taken when it comes again", () => {
+  test("because a query does not find it", async () => {
+    const one = operation();
     operations.clear();
-    expect(await tell(unknown)).toBe(200);
-    expect([reports, counted]).toEqual([[], ["cardco nothing_new"]]);
+    expect(await tell(one, "evt_early")).toBe(503);
+    operation();
+    expect(await tell(one, "evt_early")).toBe(200);
+    expect(counted).toEqual(["cardco failed", "cardco taken"]);
+    expect(reports).toHaveLength(1);
+  });
+
+  test("because a query shows it as it was before", async () => {
+    const one = { ...operation(), occurred_at: "2026-11-20T10:00:01.000Z" };
+    operation({ status: "pending", occurred_at: "2026-11-20T10:00:00.000Z" });
+    expect(await tell(one, "evt_behind")).toBe(503);
+    operation({ occurred_at: "2026-11-20T10:00:01.000Z" });
+    expect(await tell(one, "evt_behind")).toBe(200);
+    expect(counted).toEqual(["cardco failed", "cardco taken"]);
+    expect(reports).toHaveLength(1);
   });
 });
 

@@ -39,6 +39,7 @@ const CIRCUIT: CircuitSettings = { failuresMax: 10, openMs: 5_000 };
 
 /** The provider does nothing new under this key any more, and may have done it before. */
 const TOO_LATE = 410;
+const REFUSED_FROM = 400;
 
 export class HttpGateway implements HttpProvider {
   readonly name: string;
@@ -73,12 +74,15 @@ export class HttpGateway implements HttpProvider {
   }
 
   async ask(command: CommandMessage): Promise<readonly Answer[]> {
-    return (await this.look(command)) ?? [unknown(command)];
+    const called = await this.#ask(command);
+    return (called === null ? null : this.#readAsked(command, called)) ?? [unknown(command)];
   }
 
-  async look(command: CommandMessage): Promise<readonly Answer[] | null> {
-    const asked = this.#tongue.ask(command, limitsOfAsking(command, this.#parts.nowMs()));
-    return asked === null ? null : this.#read(command, await asked);
+  async look(command: CommandMessage, { isBehind }: Operation): Promise<readonly Answer[] | null> {
+    const called = await this.#ask(command);
+    if (called === null || called.kind === "unknown") return null;
+    if (called.status >= REFUSED_FROM || isBehind(called.body)) return null;
+    return this.#readAsked(command, called);
   }
 
   hear(headers: Readonly<Record<string, string>>, body: Buffer): Heard {
@@ -92,6 +96,15 @@ export class HttpGateway implements HttpProvider {
 
   close(): void {
     this.#door.close();
+  }
+
+  async #ask(command: CommandMessage): Promise<Called | null> {
+    return await this.#tongue.ask(command, limitsOfAsking(command, this.#parts.nowMs()));
+  }
+
+  /** What is said of a question is never said of what the command does: a question that is refused refuses no payment. */
+  #readAsked(command: CommandMessage, called: Called): readonly Answer[] | null {
+    return this.#read({ ...command, readOnly: true }, called);
   }
 
   #read(command: CommandMessage, called: Called): readonly Answer[] | null {

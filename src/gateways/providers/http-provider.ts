@@ -22,14 +22,16 @@ export type Operation = {
   readonly idempotencyKey: string;
   /** whether the holder is whose operation it is: two holders may have cases of one id, and so the same keys */
   readonly isOf: (holderId: string) => boolean;
+  /** whether an answer to a question shows it as it was before what the webhook tells of */
+  readonly isBehind: (body: Buffer) => boolean;
 };
 
 export interface HttpProvider extends Provider {
   readonly callsMax: number;
   readonly circuit: CircuitWord;
-  /** Asks about the operation of a command, whether that asks or not.
-   *  @returns null when the provider cannot be asked, or what it says cannot be read */
-  look(command: CommandMessage): Promise<readonly Answer[] | null>;
+  /** Asks about the operation that a webhook told of, by the command that did it.
+   *  @returns null when the provider cannot be asked, does not know yet what it told of, or what it says cannot be read */
+  look(command: CommandMessage, about: Operation): Promise<readonly Answer[] | null>;
   /** @param headers by name, in small letters */
   hear(headers: Readonly<Record<string, string>>, body: Buffer): Heard;
   close(): void;

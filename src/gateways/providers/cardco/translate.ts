@@ -146,7 +146,7 @@ function refusedOf(command: CommandMessage, row: Row, status: number, json: Json
   if (code === null) return null;
   const isQuery = command.readOnly || status === 404;
   if (isQuery) {
-    const isAbsent = status === 404 && code === "not_found" && command.readOnly;
+    const isAbsent = status === 404 && code === "not_found" && command.op === row.ops[1];
     return [tell(command, isAbsent ? (row.absent ?? UNKNOWN) : UNKNOWN, null)];
   }
   if (!REFUSING.has(status)) return null;
@@ -226,5 +226,12 @@ export function operationOfWebhook(body: Buffer): { eventId: string; about: Oper
   const row = OPS.find((one) => key !== null && isKeyOf(one.key, key));
   if (eventId === null || key === null || row === undefined) return null;
   const isOf = (holderId: string): boolean => isHolders(asObject(json?.["operation"])?.["reference"], holderId);
-  return { eventId, about: { caseId, op: row.ops[0], idempotencyKey: key, isOf } };
+  const toldMs = momentOf(asObject(json?.["operation"]));
+  const isBehind = (shown: Buffer): boolean => momentOf(readJson(shown)) < toldMs;
+  return { eventId, about: { caseId, op: row.ops[0], idempotencyKey: key, isOf, isBehind } };
+}
+
+/** When it came to be as it is, in milliseconds since the epoch; what is no moment is before and behind nothing. */
+function momentOf(operation: Json | null): number {
+  return Date.parse(asText(operation?.["occurred_at"]) ?? "");
 }

@@ -317,5 +317,13 @@ export function operationOfCallback(body: Buffer): { eventId: string; about: Ope
   const row = OPS.find((one) => one.kind === kind && one.does === "make" && isKeyOf(one.key, found?.key ?? ""));
   if (eventId === null || found === null || row === undefined) return null;
   const [caseId = ""] = found.key.split("/");
-  return { eventId, about: { caseId, op: row.op, idempotencyKey: found.key, isOf: found.isOf } };
+  const told = versionOf(json);
+  const isBehind = (shown: Buffer): boolean => versionOf(readJson(shown)) < told;
+  return { eventId, about: { caseId, op: row.op, idempotencyKey: found.key, isOf: found.isOf, isBehind } };
+}
+
+/** Counts how often the transaction has changed; what is no count is before and behind nothing. */
+function versionOf(json: Json | null): number {
+  const version = json?.["version"];
+  return typeof version === "number" ? version : Number.NaN;
 }
