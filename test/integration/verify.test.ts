@@ -56,7 +56,7 @@ function briefFlow(): string {
   const changes = [
     ["name: hold,", "name: brief,"],
     ["intent: hold_place", "intent: brief_place"],
-    ["case_kind: hld", "case_kind: brf"],
+    ["case_kind: hld", "case_kind: brie"],
     ["PT15M", "PT1S"],
   ] as const;
   return changes.reduce((text, [old, by]) => replaceOnce(text, old, by), hold);

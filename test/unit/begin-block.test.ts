@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { byteaArray, int4Array, int8Array } from "../../src/store/arrays.ts";
 import { beginBlock } from "../../src/store/blocks.ts";
 import type { ArrivedMessage } from "../../src/store/crossing.ts";
 import type { Connection, Result, Step } from "../../src/store/database.ts";
@@ -41,8 +42,9 @@ test("messages of other lanes are looked for with the rest, and tell which their
   const messages = [message(7n, 3_000n), message(8n, 1_000n), message(9n, 2_000n)];
   const situation = await beginBlock(asked.connection, 2, CONCERNED, messages);
   expect(asked.flights).toEqual([["begin", "lock_lane", "read_cases", "read_balances", "read_unsent"]]);
-  const hashes = messages.map(({ value }) => `"\\\\x${createHash("sha256").update(value).digest("hex")}"`);
-  expect(asked.values).toEqual([2, "{5,5,5}", "{7,8,9}", `{${hashes.join(",")}}`, 1_000n, 3_000n]);
+  const hashes = messages.map(({ value }) => createHash("sha256").update(value).digest());
+  const arrays = [int4Array([5, 5, 5]), int8Array([7n, 8n, 9n]), byteaArray(hashes)];
+  expect(asked.values).toEqual([2, ...arrays, 1_000n, 3_000n]);
   expect(situation?.unsent).toEqual(new Set([107n, 109n]));
 });
 
@@ -57,7 +59,7 @@ test("a message of a time that no block can have was not sent, and neither asks 
     message(10n, 1_000n),
   ];
   const situation = await beginBlock(asked.connection, 2, CONCERNED, messages);
-  expect([asked.values[2], ...asked.values.slice(4)]).toEqual(["{7,10}", 1_000n, 3_000n]);
+  expect([asked.values[2], ...asked.values.slice(4)]).toEqual([int8Array([7n, 10n]), 1_000n, 3_000n]);
   expect(situation?.unsent).toEqual(new Set([106n, 108n, 109n, 110n]));
 
   const edges = new Asked({});
