@@ -75,6 +75,15 @@ function noCompiler(): never {
   throw new Error("no route has a schema");
 }
 
+/** Unless told, Node looks for slow clients every 30 s, and gives a request's head a minute. */
+function slowClients(requestMs: number) {
+  return {
+    headersTimeout: requestMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: Math.ceil(requestMs / 4),
+  };
+}
+
 /** @throws CannotListen */
 export async function startHttpServer(settings: HttpServerSettings): Promise<HttpServer> {
   const { host, port, routes, bodyBytesMax, requestMs, onClose = "cut", fault } = settings;
@@ -84,6 +93,7 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
     trustProxy: false,
     bodyLimit: Math.max(1, bodyBytesMax),
     requestTimeout: requestMs,
+    http: slowClients(requestMs),
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     ...(fault === undefined ? {} : { frameworkErrors: badPath(fault) }),
     schemaController: WITHOUT_SCHEMAS,

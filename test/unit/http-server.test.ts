@@ -1,6 +1,7 @@
 // The HTTP server as its clients meet it: raw bytes, limits, and headers of which there is one reading.
 
 import { request } from "node:http";
+import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CannotListen, type HttpRequest, type HttpServer, startHttpServer } from "../../src/http/server.ts";
 
@@ -49,6 +50,22 @@ test("takes no body that is longer than it may be, and knows no path that is not
 
 test("breaks a connection when it is told to", async () => {
   await expect(fetch(at("/take/cut"), { method: "POST", body: "x" })).rejects.toThrow();
+});
+
+test.each<[string, string]>([
+  ["half a head", "POST /take/it HTTP/1.1\r\nhost: localhost\r\n"],
+  ["half a body", "POST /take/it HTTP/1.1\r\nhost: localhost\r\ncontent-length: 60\r\n\r\nhalf"],
+])("does not wait for who sends %s and no more", async (_what, text) => {
+  const before = seen.length;
+  const socket = connect(server.port, "127.0.0.1", () => socket.write(text));
+  socket.on("error", () => undefined).resume();
+  const isClosed = await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => resolve(false), 3_000);
+    socket.on("close", () => resolve((clearTimeout(timer), true)));
+  });
+  socket.destroy();
+  expect(isClosed).toBe(true);
+  expect(seen.length).toBe(before);
 });
 
 test("leaves out a header that came twice", async () => {
