@@ -59,7 +59,7 @@ const GUARDS = [
   {
     name: "what a provider says and no case could take, told to none",
     file: "src/gateways/lane-gateway.ts",
-    from: "if (this.#parts.fits(command.caseId, command.call, answer)) return answer;",
+    from: "if (this.#parts.fits(command, answer)) return answer;",
     to: 'if (answer.result !== "") return answer;',
     test: "test/unit/gateways.test.ts",
     title: "calls unknown what no case could take, and says so",
@@ -111,6 +111,22 @@ const GUARDS = [
     to: "for (const answer of news) void report(lane, told, { ...answer, isUnasked: true }).catch(() => undefined);",
     test: "test/unit/webhooks.test.ts",
     title: "a webhook that cannot be looked into or reported is answered 503, and taken when it comes again",
+  },
+  {
+    name: "query that lags behind its webhook",
+    file: "src/gateways/providers/http-gateway.ts",
+    from: "if (called.status >= REFUSED_FROM || isBehind(called.body)) return null;",
+    to: "",
+    test: "test/unit/webhooks.test.ts",
+    title: "because a query shows it as it was before",
+  },
+  {
+    name: "refusal of a question, which refuses no payment",
+    file: "src/gateways/providers/http-gateway.ts",
+    from: "return this.#read({ ...command, readOnly: true }, called);",
+    to: "return this.#read(command, called);",
+    test: "test/unit/provider-http.test.ts",
+    title: "that comes too late is not declined because the question about it is answered",
   },
   {
     name: "case of another holder under the same id, whose operation this is not",

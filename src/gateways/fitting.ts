@@ -3,6 +3,7 @@
 
 import { compileEvent, type ReadEvent } from "../domain/flow/compile/events.ts";
 import type { Flow } from "../domain/flow/flow.ts";
+import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { Answer } from "./contract.ts";
 
 type Call = {
@@ -13,10 +14,13 @@ type Call = {
   readonly results: ReadonlyMap<string, ReadEvent | null>;
 };
 
+/** Which call of which case an answer is about. */
+export type Asked = Pick<CommandMessage, "caseId" | "call" | "op">;
+
 export class Fitting {
   /** by flow */
   readonly #calls: ReadonlyMap<string, readonly Call[]>;
-  /** by kind of case and call, and by call alone: an id that is a UUID does not tell its kind */
+  /** by kind of case, call and operation, and by these two alone */
   readonly #named = new Map<string, Call[]>();
 
   /** @param flows those that new cases live by */
@@ -24,19 +28,21 @@ export class Fitting {
     this.#calls = new Map(flows.map((flow) => [flow.name, callsOf(flow)]));
     for (const { name, caseKind } of flows) {
       for (const call of this.#calls.get(name) ?? []) {
-        for (const under of [`${caseKind} ${call.name}`, ` ${call.name}`]) {
+        for (const under of [caseKind, ""].map((kind) => placeOf(kind, call))) {
           this.#named.set(under, [...(this.#named.get(under) ?? []), call]);
         }
       }
     }
   }
 
-  /** @param caseId of which only the kind is looked at: flows that share one are all asked
-   *  @returns whether the case can take it; of calls that no flow of its kind has nobody knows */
-  fits(caseId: string, callName: string, answer: Answer): boolean {
+  /** Producers name their cases as they like, so the kind in an id may be another flow's, none's, or not there: then all
+   *  flows with such a call have to take it.
+   *  @returns whether the case can take it; of calls that no flow has any more nobody knows */
+  fits({ caseId, call, op }: Asked, answer: Answer): boolean {
     const kind = caseId.slice(0, Math.max(0, caseId.indexOf("_")));
-    const named = this.#named.get(`${kind} ${callName}`);
-    return named === undefined || named.some((call) => takes(call, answer));
+    const asked = { name: call, op };
+    const named = this.#named.get(placeOf(kind, asked)) ?? this.#named.get(placeOf("", asked)) ?? [];
+    return named.every((one) => takes(one, answer));
   }
 
   /** The call of a flow that such an operation answers: what a provider tells unasked is told as its result.
@@ -44,6 +50,10 @@ export class Fitting {
   callFor(flowName: string, op: string): string | null {
     return this.#calls.get(flowName)?.find((call) => call.op === op && !call.readOnly)?.name ?? null;
   }
+}
+
+function placeOf(kind: string, { name, op }: Pick<Call, "name" | "op">): string {
+  return `${kind} ${name} ${op}`;
 }
 
 function callsOf(flow: Flow): Call[] {

@@ -7,6 +7,7 @@ import { type Codec, Undecodable } from "../kafka/codec.ts";
 import type { GroupOffset, KafkaSettings, Producer, RawRecord, Reader, TopicAdmin } from "../kafka/port.ts";
 import { openProducer } from "../kafka/producer.ts";
 import type { Answer, Provider } from "./contract.ts";
+import type { Asked } from "./fitting.ts";
 import { type GatewayEvents, LaneGateway, NOT_SERVED, type Position, type ProviderFigures } from "./lane-gateway.ts";
 import { Slots } from "./slots.ts";
 
@@ -21,7 +22,7 @@ export type GatewaysParts = {
   readonly group: string;
   readonly events: GatewayEvents;
   /** whether a case can take what a provider said of a call of it */
-  readonly fits: (caseId: string, call: string, answer: Answer) => boolean;
+  readonly fits: (asked: Asked, answer: Answer) => boolean;
   /** sequence behind the last command that the lane is known to have published; 0 when there is none */
   readonly publishedTo: (lane: number) => Promise<bigint>;
   /** Halts a lane whose commands cannot be read. */

@@ -20,6 +20,7 @@ import { type Codec, Undecodable } from "../kafka/codec.ts";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord, LaneSink, RawRecord, Run } from "../kafka/port.ts";
 import { type Answer, inTime, mayExecute, type Provider, reportOf, unknownAnswer } from "./contract.ts";
+import type { Asked } from "./fitting.ts";
 import type { Slots } from "./slots.ts";
 
 /** Everything before `offset` is done with. `sequence` is the lane's first command that is not; null while nothing says it. */
@@ -33,7 +34,7 @@ export type LaneGatewayParts = {
   /** of the providers that bound how many calls they take at once */
   readonly slots: ReadonlyMap<string, Slots>;
   /** whether the case of a command can take what is said of it */
-  readonly fits: (caseId: string, call: string, answer: Answer) => boolean;
+  readonly fits: (asked: Asked, answer: Answer) => boolean;
   /** appends to the lane's reports until they are there; rejects only when the gateway was stopped */
   readonly append: (lane: number, records: readonly RawRecord[]) => Promise<void>;
   readonly events: GatewayEvents;
@@ -319,7 +320,7 @@ export class LaneGateway implements LaneSink {
 
   /** What no case could take is a bug in the provider's adapter, and its report would halt the lane. */
   #fitting(command: CommandMessage, answer: Answer): Answer {
-    if (this.#parts.fits(command.caseId, command.call, answer)) return answer;
+    if (this.#parts.fits(command, answer)) return answer;
     const why = new Error(`${command.call} has no result ${answer.result} with what it carries`);
     this.#parts.events.failed(command.payload["provider"] ?? "", command.op, why);
     return unknownAnswer(command);

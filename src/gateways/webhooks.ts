@@ -14,6 +14,7 @@ import type { HttpReply, HttpRequest, HttpRoute } from "../http/server.ts";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { Answer, Told } from "./contract.ts";
 import { UNKNOWN } from "./contract.ts";
+import type { Asked } from "./fitting.ts";
 import type { HttpProvider, Operation } from "./providers/http-provider.ts";
 import { Slots } from "./slots.ts";
 
@@ -48,7 +49,7 @@ export type WebhookParts = {
   readonly ownersOf: (uuid: string) => Promise<readonly CaseOwner[]>;
   /** the call of a flow that such an operation answers */
   readonly callFor: (flow: string, op: string) => string | null;
-  readonly fits: (caseId: string, call: string, answer: Answer) => boolean;
+  readonly fits: (asked: Asked, answer: Answer) => boolean;
   /** resolves when it is among the lane's reports */
   readonly report: (lane: number, told: Told, answer: Answer) => Promise<void>;
   readonly events: WebhookEvents;
@@ -152,7 +153,7 @@ class Desk {
     if (answers === null) return "failed";
     const news = answers.filter(({ result }) => result !== UNKNOWN);
     const isRight = (answer: Answer): boolean =>
-      fits(about.caseId, call, answer) && isInOneOf(owner.currencies, answer.payload["currency"]);
+      fits({ ...told, op: about.op }, answer) && isInOneOf(owner.currencies, answer.payload["currency"]);
     if (!news.every(isRight)) return "not_expected";
     const lane = homeLane(owner.holderId, lanes);
     for (const answer of news) await report(lane, told, { ...answer, isUnasked: true });

@@ -89,7 +89,7 @@ async function openGateways(
       return (marks.get("commands")?.sequence ?? -1n) + 1n;
     },
     events,
-    fits: (caseId, call, answer) => fitting.fits(caseId, call, answer),
+    fits: (asked, answer) => fitting.fits(asked, answer),
     halt: (lane, evidence) => halt(lane, "commands_unreadable", evidence),
   });
 }
@@ -124,7 +124,7 @@ async function openReceiver(
     events,
     ownersOf: (uuid) => pool.lend((connection) => readOwners(connection, uuid)),
     callFor: (flow, op) => fitting.callFor(flow, op),
-    fits: (caseId, call, answer) => fitting.fits(caseId, call, answer),
+    fits: (asked, answer) => fitting.fits(asked, answer),
     report: (lane, told, answer) => {
       const value = codec.encoders.report.encode(reportOf(told, answer, Date.now()));
       return gateways.report(lane, { key: Buffer.from(told.holderId), value });

@@ -132,7 +132,7 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
     slots: new Map(
       providers.flatMap(({ name, callsMax }) => (callsMax === undefined ? [] : [[name, new Slots(callsMax)]])),
     ),
-    fits: (_caseId, _call, { result }) => result !== "nonsense",
+    fits: (_asked, { result }) => result !== "nonsense",
     append: async (_lane, records: readonly RawRecord[]) => {
       await append?.();
       for (const { value } of records) reports.push(await codec.decoders.report.read(value as Buffer));

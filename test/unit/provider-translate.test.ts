@@ -433,12 +433,23 @@ test("whatever a provider says, no case is told what it could not take", () => {
       const json = { ...said, key, kind, txid, reference: `${HOLDER}.x`, amount: { currency: "EUR", minor } };
       for (const answer of read(one, answered(json, http), by) ?? []) {
         seen.add(answer.result);
-        expect(fitting.fits(one.caseId, one.call, answer), `${one.call} ${JSON.stringify(answer)}`).toBe(true);
+        expect(fitting.fits(one, answer), `${one.call} ${JSON.stringify(answer)}`).toBe(true);
       }
     }),
     { numRuns: 3_000 },
   );
   expect(seen.size).toBeGreaterThan(6);
+});
+
+test("no case is told what it could not take, whatever kind its producer put into its id", () => {
+  const ulid = CASE.slice("pay_".length);
+  const answer = { result: "approved", observation: "auth/1/approved", payload: {}, afterMs: 0, isUnasked: false };
+  const right = { ...answer, payload: { approved: "1001", seq: "1" } };
+  for (const caseId of [CASE, `zzz_${ulid}`, `pyo_${ulid}`, "01930000-0000-7000-8000-000000000000"]) {
+    const asked = { caseId, call: "authorize", op: "card.authorize" };
+    const taken = [right, answer, { ...right, result: "nonsense" }].map((one) => fitting.fits(asked, one));
+    expect(taken, caseId).toEqual([true, false, false]);
+  }
 });
 
 const cardcoWords = ["approved", "action_required", "declined", "completed", "failed", "pending"];

@@ -66,7 +66,7 @@ beforeAll(async () => {
     lanes: LANES,
     ownersOf: async (uuid) => (uuid === parseCaseId(CASE)?.uuid ? owners : []),
     callFor: (flow, op) => fitting.callFor(flow, op),
-    fits: (caseId, call, answer) => fitting.fits(caseId, call, answer),
+    fits: (asked, answer) => fitting.fits(asked, answer),
     report: async (lane, told, answer) => {
       if (!canReport) throw new Error("no broker");
       reports.push({ lane, told, answer });
