@@ -53,7 +53,7 @@ export type MoneyDifference = {
 };
 
 export type BacktestResult = {
-  /** nothing differs, everything was decided, and every call has its answer */
+  /** nothing differs, everything was decided, every call has its answer, and every recorded answer its call */
   readonly identical: boolean;
   readonly inputs: InputCounts;
   /** that began in the span */
@@ -94,7 +94,7 @@ export function resultOf({ runs, comparison, findings, cases, chart }: ResultOf)
   const { undecided, unansweredCalls, unaskedAnswers } = findings;
   const keys = keysOf(runs);
   return {
-    identical: differing.size + undecided.length + unansweredCalls.length === 0,
+    identical: differing.size + undecided.length + unansweredCalls.length + unaskedAnswers.length === 0,
     inputs: findings.inputs,
     cases: keys.size,
     casesThatDiffer: differing.size,
