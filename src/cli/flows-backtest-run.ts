@@ -6,15 +6,17 @@ import { type Config, topicNames } from "../config/config.ts";
 import { type Declared, loadFlowText } from "../declared/load.ts";
 import { type CompiledFlow, compileFlow } from "../domain/flow/compile/compile.ts";
 import type { RateBook } from "../domain/fx/rates.ts";
-import { makeParameterBook, NO_PARAMETERS } from "../domain/parameters/parameters.ts";
+import { makeParameterBook, NO_PARAMETERS, type ParameterBook } from "../domain/parameters/parameters.ts";
 import { readOverlays } from "../domain/parameters/stored.ts";
+import { NO_ROUTES, readRoutes } from "../domain/routes/routes.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { KafkaSettings, TopicAdmin } from "../kafka/port.ts";
 import { takeIn } from "../processor/intake.ts";
 import { readReport } from "../processor/reports.ts";
-import { beginReading, readCut, readParameterTexts } from "../store/audit.ts";
+import { beginReading, readCut } from "../store/audit.ts";
 import type { Connection } from "../store/database.ts";
+import { type ParameterTexts, readParameterTexts } from "../store/parameters.ts";
 import { rateBookAt } from "../store/rates.ts";
 import { countLanes, type NumberedFlow, readFlowVersions } from "../store/setup.ts";
 import { type Backtested, backtest } from "../workload/backtest/backtest.ts";
@@ -190,13 +192,17 @@ async function parametersIn(connection: Connection, config: Config): Promise<Rec
     const known = made.get(version);
     if (known !== undefined) return known;
     const said = texts.get(version);
-    const book = said === undefined ? NO_PARAMETERS : makeParameterBook(Number(version), readOverlays(said.overlays));
+    const book = said === undefined ? NO_PARAMETERS : bookOf(version, said);
     // Of versions from before settings were written down, those of whoever asks stand for them.
     const settings = said?.settings ?? null;
     const one = { book, settings: settingsOf(settings === null ? config : (JSON.parse(settings) as SettingsText)) };
     made.set(version, one);
     return one;
   };
+}
+
+function bookOf(version: bigint, { overlays, routes }: ParameterTexts): ParameterBook {
+  return makeParameterBook(Number(version), readOverlays(overlays), routes === null ? NO_ROUTES : readRoutes(routes));
 }
 
 type SettingsText = Pick<Config, "caseWindowDays" | "caseFutureHours" | "intentBytesMax">;

@@ -15,9 +15,9 @@ export function registerCheck(flows: Command, context: CliContext): void {
   const verb = flows
     .command("check [FILES...]")
     .description(
-      "Proves flow files and files of parameters sound, as `run` does before it begins: everything that is declared, or " +
+      "Proves flow files, files of parameters and of routes sound, as `run` does before it begins: everything that is declared, or " +
         "FILES beside it, each in the place of the declared file that is called like it (NAME.flow.yaml is a flow, any other " +
-        "name parameters). Exit 1 with every fault: file, line, column.",
+        "name parameters, or routes where it says kind: Routes). Exit 1 with every fault: file, line, column.",
     )
     .option("--keep", "remember beside the flows (proven.json) that they are sound, so that nothing proves them again")
     .option(

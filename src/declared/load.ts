@@ -2,7 +2,7 @@
 // tells every fault of every file with its place.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { Chart, parseChart } from "../domain/accounts.ts";
 import { Currencies, parseCurrencies } from "../domain/currencies.ts";
 import { type CheckedFlow, readFlow, readKeptFlow, type Surroundings } from "../domain/flow/check/check.ts";
@@ -14,6 +14,8 @@ import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
 import { OutcomeCatalogue, parseOutcomes } from "../domain/outcomes.ts";
 import type { Overlays } from "../domain/parameters/parameters.ts";
 import { checkEarlierVersions, parseParameters } from "../domain/parameters/parse.ts";
+import { parseRoutes, type RouteSurroundings, readTaken, type Taken } from "../domain/routes/parse.ts";
+import { NO_ROUTES, type Routes } from "../domain/routes/routes.ts";
 import { parseExpression } from "./cel.ts";
 import { readLocatedCsv } from "./csv.ts";
 import { NOTHING_PROVEN, type Proven, type ProvenFlow, proofDigest, readProven } from "./proven.ts";
@@ -26,6 +28,8 @@ export type Declared = {
   readonly shares: ReadonlyMap<string, Shares>;
   /** what is laid over the defaults of their parameters */
   readonly overlays: Overlays;
+  /** which provider takes a payment, by method */
+  readonly routes: Routes;
   readonly chart: Chart;
   /** every type of outcome that a flow may emit */
   readonly outcomes: OutcomeCatalogue;
@@ -46,7 +50,7 @@ export class DeclaredFaults extends Error {
 }
 
 const FLOW_ENDING = ".flow.yaml";
-const PARAMETERS_ENDING = ".yaml";
+const YAML_ENDING = ".yaml";
 const MESSAGE_ENDING = ".avsc";
 
 /** @param schemasDir holds `accounts`, `outcomes`, `currencies` and `messages`
@@ -62,13 +66,14 @@ export function loadDeclared(schemasDir: string, flowsDir: string = join(schemas
   const checked = loadFlows(faults, files, { chart, outcomes }, proofs);
   const flows = checked.map(({ flow }) => flow);
   const overlays = loadParameters(faults, parametersDir(schemasDir, flowsDir), flows);
+  const routes = loadRoutes(faults, schemasDir, flowsDir, { chart, flows });
   const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
   const messageSchemas = Object.fromEntries(
     messages.map((file) => [basename(file, MESSAGE_ENDING), readText(faults, file) ?? ""]),
   );
   if (faults.length > 0) throw new DeclaredFaults(faults);
   const shares = new Map(checked.map((one) => [one.flow.name, one.shares]));
-  return { flows, shares, overlays, chart, outcomes, currencies, messageSchemas };
+  return { flows, shares, overlays, routes, chart, outcomes, currencies, messageSchemas };
 }
 
 /** `parameters` in the schemas beside the flows; flows of another folder keep theirs in `parameters` within it. */
@@ -76,6 +81,11 @@ export function parametersDir(schemasDir: string, flowsDir: string): string {
   return resolve(flowsDir) === resolve(schemasDir, "flows")
     ? join(schemasDir, "parameters")
     : join(flowsDir, "parameters");
+}
+
+/** `routes`, where `parameters` are. */
+export function routesDir(schemasDir: string, flowsDir: string): string {
+  return join(dirname(parametersDir(schemasDir, flowsDir)), "routes");
 }
 
 /** What flows are held against, for whoever checks files of their own.
@@ -183,7 +193,7 @@ function provenFlow(
 /** Judged only when every flow is there: an overlay of a flow with a fault would be called a stranger. */
 function loadParameters(faults: Fault[], dir: string, flows: readonly Flow[]): Overlays {
   if (faults.length > 0 || !existsSync(dir)) return new Map();
-  const { overlays, faults: found } = loadParameterFiles(filesIn(faults, dir, PARAMETERS_ENDING), flows);
+  const { overlays, faults: found } = loadParameterFiles(filesIn(faults, dir, YAML_ENDING), flows);
   faults.push(...found);
   return overlays;
 }
@@ -199,6 +209,47 @@ export function loadParameterFiles(
     flows,
   );
   return { overlays, faults: [...trees.flatMap((tree) => tree.faults), ...faults] };
+}
+
+/** Judged only when every flow is there, as parameters are. */
+function loadRoutes(
+  faults: Fault[],
+  schemasDir: string,
+  flowsDir: string,
+  beside: Pick<RouteSurroundings, "chart" | "flows">,
+): Routes {
+  const dir = routesDir(schemasDir, flowsDir);
+  if (faults.length > 0 || !existsSync(dir)) return NO_ROUTES;
+  const { routes, faults: found } = loadRouteFiles(filesIn(faults, dir, YAML_ENDING), schemasDir, beside);
+  faults.push(...found);
+  return routes;
+}
+
+/** Files of routes of any folder, checked against flows, chart, currencies and what providers take. */
+export function loadRouteFiles(
+  files: readonly string[],
+  schemasDir: string,
+  beside: Pick<RouteSurroundings, "chart" | "flows">,
+): { routes: Routes; faults: readonly Fault[] } {
+  const trees = files.map(loadYaml);
+  const roots = trees.flatMap(({ root }) => root ?? []);
+  const unreadable: Fault[] = [];
+  const currencies = loadCurrencies(unreadable, schemasDir);
+  const { routes, faults } = parseRoutes(roots, { ...beside, currencies, taken: loadTaken(schemasDir) });
+  return { routes, faults: [...unreadable, ...trees.flatMap((tree) => tree.faults), ...faults] };
+}
+
+/** What each provider takes, by the descriptors; what is wrong with those their own reader says. */
+function loadTaken(schemasDir: string): ReadonlyMap<string, Taken> {
+  const dir = join(schemasDir, "providers");
+  const files = existsSync(dir) ? filesIn([], dir, YAML_ENDING) : [];
+  return new Map(
+    files.flatMap((file) => {
+      const { root } = loadYaml(file);
+      const taken = root === null ? null : readTaken(root);
+      return taken === null ? [] : [[basename(file, YAML_ENDING), taken] as const];
+    }),
+  );
 }
 
 function loadYaml(file: string): LocatedFile {

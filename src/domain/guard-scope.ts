@@ -25,6 +25,7 @@ export function guardScope(intent: Intent): Scope {
     param: nothing,
     rateOf: nothing,
     scaleOf: nothing,
+    routeOf: () => nothing("a route"),
     spendable: nothing,
     placeOf: nothing,
     quoteCase: nothing,

@@ -3,7 +3,7 @@
 
 import type { Brand } from "./money.ts";
 
-export type RefusalCategory = "identity" | "amount" | "account" | "state" | "fx" | "funds" | "validation";
+export type RefusalCategory = "identity" | "amount" | "account" | "state" | "fx" | "funds" | "config" | "validation";
 
 /** Order is precedence. Codes are part of the contract with consumers: add, never rename. */
 export const REFUSAL_CODES = [
@@ -18,6 +18,7 @@ export const REFUSAL_CODES = [
   "amount_too_small",
   "amount_exceeds_authorization",
   "amount_exceeds_refundable",
+  "route_missing",
   "account_reserved",
   "unknown_account",
   "same_account",
@@ -57,6 +58,7 @@ const CATEGORIES: Record<KnownRefusal, RefusalCategory> = {
   amount_too_small: "amount",
   amount_exceeds_authorization: "amount",
   amount_exceeds_refundable: "amount",
+  route_missing: "config", // no open route for such a payment
   account_reserved: "account", // open to flows alone, and named by an intent
   unknown_account: "account",
   same_account: "account",

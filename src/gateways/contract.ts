@@ -4,7 +4,8 @@
 // of it for as long as it knows the key. That is the deadline of a command (`notAfter`), counted by its case from when the
 // key was new: a command that waited is executed within it. Behind it, and for one that only asks, nothing is executed: it
 // is asked about. A provider that cannot tell says `unknown`, which every call of a flow has among its results; an error or
-// a time-out is `unknown` too, never a decline.
+// a time-out is `unknown` too, never a decline. `unavailable` is for what certainly was not begun: the case may then ask another
+// provider.
 //
 // An answer's observation names the fact, not the message that told it: the same when a status query, a webhook and a
 // repeat tell of it, another when the provider says something new. The case absorbs what it knows.
@@ -37,6 +38,7 @@ export interface Provider {
 }
 
 export const UNKNOWN = "unknown";
+export const UNAVAILABLE = "unavailable";
 
 const PATIENCE_MS = 30_000;
 
@@ -72,6 +74,19 @@ export async function inTime(
 export function unknownAnswer(command: CommandMessage): Answer {
   const observation = `${command.call}/${command.attempt}/${UNKNOWN}`;
   return { result: UNKNOWN, observation, payload: {}, afterMs: 0, isUnasked: false };
+}
+
+/** What is said of a command of which nothing was sent. */
+export function unavailableAnswer(command: CommandMessage): Answer {
+  const { seq } = command.payload;
+  const observation = `${command.call}/${command.attempt}/${UNAVAILABLE}`;
+  return {
+    result: UNAVAILABLE,
+    observation,
+    payload: seq === undefined ? {} : { seq },
+    afterMs: 0,
+    isUnasked: false,
+  };
 }
 
 /** What a provider says in words may quote the card. Digits alone are an amount or a count, and are told as they are. */

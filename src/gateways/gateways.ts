@@ -35,6 +35,9 @@ const DRAIN_POLL_MS = 5;
 /** An outage that lasts as long is told; a leader that moves is over sooner. */
 const TROUBLE_MS = 5_000;
 
+/** Where a lane is served from, and where its log ended then. */
+type Start = Position & { readonly end: bigint };
+
 type Trouble = { readonly sinceMs: number; readonly what: string };
 
 export class Gateways {
@@ -64,9 +67,9 @@ export class Gateways {
     this.#wanted.set(lane, opening);
     while (this.#wanted.get(lane) === opening && !this.#isStopped) {
       try {
-        const from = await this.#startOf(lane);
+        const start = await this.#startOf(lane);
         this.#troubles.delete(lane);
-        if (this.#wanted.get(lane) === opening && from !== null) this.#serve(lane, from);
+        if (this.#wanted.get(lane) === opening && start !== null) this.#serve(lane, start);
         return;
       } catch (error) {
         this.#troubled(lane, `the commands of lane ${lane} cannot be read`, error);
@@ -132,19 +135,19 @@ export class Gateways {
   /** Where the log does not begin at its first record and the position is not in it, the commands' own sequences tell
    *  whether one is missing; what nothing says to be done is taken for missing.
    *  @returns null when commands have left the log before they were done with: the lane halts */
-  async #startOf(lane: number): Promise<Position | null> {
+  async #startOf(lane: number): Promise<Start | null> {
     const { admin, group, commandsTopic } = this.#parts;
     const [known, { low, end }] = await Promise.all([
       admin.groupOffset(group, commandsTopic, lane),
       admin.bounds(commandsTopic, lane),
     ]);
     const sequence = known === null ? null : sequenceIn(known);
-    if (known !== null && known.offset >= low && known.offset <= end) return { offset: known.offset, sequence };
+    if (known !== null && known.offset >= low && known.offset <= end) return { offset: known.offset, sequence, end };
     // A topic that was made anew is its writer's to judge: the lane's relay halts for it.
-    if (low === 0n) return { offset: low, sequence };
+    if (low === 0n) return { offset: low, sequence, end };
     const done = sequence ?? 0n;
     const first = await this.#firstLeft(lane);
-    if (first !== null && first <= done) return { offset: low, sequence: done };
+    if (first !== null && first <= done) return { offset: low, sequence: done, end };
     const gone = first === null ? "what is left is no command" : `commands ${done} to ${first - 1n} are gone`;
     this.#halt(lane, known?.offset ?? low, `the log begins at ${low}: ${gone}, and nothing says that they are done`);
     return null;
@@ -166,12 +169,13 @@ export class Gateways {
     }
   }
 
-  #serve(lane: number, from: Position): void {
+  #serve(lane: number, { end: freshFrom, ...from }: Start): void {
     const { reader, codec, events, fits, commandsTopic } = this.#parts;
     const gateway = new LaneGateway({
       fits,
       lane,
       from,
+      freshFrom,
       codec,
       events,
       providers: this.#providers,

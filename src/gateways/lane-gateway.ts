@@ -19,7 +19,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Codec, Undecodable } from "../kafka/codec.ts";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { InputRecord, LaneSink, RawRecord, Run } from "../kafka/port.ts";
-import { type Answer, inTime, mayExecute, type Provider, reportOf, unknownAnswer } from "./contract.ts";
+import {
+  type Answer,
+  inTime,
+  mayExecute,
+  type Provider,
+  reportOf,
+  UNAVAILABLE,
+  unavailableAnswer,
+  unknownAnswer,
+} from "./contract.ts";
 import type { Asked } from "./fitting.ts";
 import type { Slots } from "./slots.ts";
 
@@ -29,6 +38,8 @@ export type Position = { readonly offset: bigint; readonly sequence: bigint | nu
 export type LaneGatewayParts = {
   readonly lane: number;
   readonly from: Position;
+  /** offset of the first command that was put to no provider before this lane was opened here */
+  readonly freshFrom: bigint;
   readonly codec: Codec;
   readonly providers: ReadonlyMap<string, Provider>;
   /** of the providers that bound how many calls they take at once */
@@ -257,7 +268,7 @@ export class LaneGateway implements LaneSink {
     const answered = this.#put(command, open);
     const tell = (answers: readonly Answer[]): null => {
       open.left += answers.length;
-      for (const answer of answers) this.#tell(command, this.#fitting(command, answer), open);
+      for (const answer of answers) this.#tell(command, this.#fitting(command, answer, open), open);
       this.#settle(open);
       return null;
     };
@@ -304,7 +315,7 @@ export class LaneGateway implements LaneSink {
     this.#parts.events.taken(open.provider);
     if (provider === undefined) {
       this.#parts.events.notServed(name);
-      return [unknownAnswer(command)];
+      return [unavailableAnswer(command)];
     }
     const failed = (error: unknown): readonly Answer[] => {
       this.#parts.events.failed(name, command.op, error);
@@ -319,11 +330,18 @@ export class LaneGateway implements LaneSink {
   }
 
   /** What no case could take is a bug in the provider's adapter, and its report would halt the lane. */
-  #fitting(command: CommandMessage, answer: Answer): Answer {
+  #fitting(command: CommandMessage, answer: Answer, open: Open): Answer {
+    if (answer.result === UNAVAILABLE && !this.#mayBeUnavailable(command, open)) return unknownAnswer(command);
     if (this.#parts.fits(command, answer)) return answer;
     const why = new Error(`${command.call} has no result ${answer.result} with what it carries`);
     this.#parts.events.failed(command.payload["provider"] ?? "", command.op, why);
     return unknownAnswer(command);
+  }
+
+  /** A command that comes again may have reached its provider the first time, whatever is sent of it now. And only a case whose
+   *  call says which choice it is knows the result: one of an earlier version would halt its lane. */
+  #mayBeUnavailable({ payload, readOnly }: CommandMessage, { offset }: Open): boolean {
+    return !readOnly && offset >= this.#parts.freshFrom && payload["route"] !== undefined;
   }
 
   #tell(command: CommandMessage, answer: Answer, open: Open): void {

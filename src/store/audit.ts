@@ -7,7 +7,6 @@ import { plainArray, readTimestampMs } from "./literals.ts";
 import { auditCut, auditHead, auditNext, auditPartitions, auditStanding } from "./sql/audit-cut.ts";
 import * as pages from "./sql/audit-pages.ts";
 import * as strays from "./sql/audit-strays.ts";
-import { readParameters } from "./sql/parameters.ts";
 import { readFlows } from "./sql/setup.ts";
 
 export type LaneCut = {
@@ -220,19 +219,6 @@ export function ratePages(
       after === null ? [versions.after + 1n, "", "", ""] : [after.version, after.feed, after.base, after.quote];
     return connection.run(pages.auditRates, [...key, versions.until, limit]);
   });
-}
-
-/** What a version of the parameters says, both as JSON; of one that was registered before settings were, those are null. */
-export type ParameterTexts = { readonly overlays: string; readonly settings: string | null };
-
-export async function readParameterTexts(connection: Connection): Promise<Map<bigint, ParameterTexts>> {
-  const { rows } = await connection.run(readParameters, []);
-  return new Map(
-    rows.map((row) => [
-      BigInt(String(row["version"])),
-      { overlays: row["source"] as string, settings: row["settings"] as string | null },
-    ]),
-  );
 }
 
 /** A time as `recordedAt` has it, in milliseconds. */

@@ -5,9 +5,10 @@
 import { expect, test } from "vitest";
 import type { CaseRecord, Command, TimerKey } from "../../src/domain/books.ts";
 import { formatCaseId } from "../../src/domain/ids.ts";
-import { reportOf } from "../../src/gateways/contract.ts";
+import { NO_ROUTES, type Routes } from "../../src/domain/routes/routes.ts";
+import { type Answer, reportOf, UNAVAILABLE, unavailableAnswer } from "../../src/gateways/contract.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
-import type { NewIntent } from "../../src/kafka/codec-messages.ts";
+import type { CommandMessage, NewIntent } from "../../src/kafka/codec-messages.ts";
 import { CaseIds } from "../../src/workload/generate/generate.ts";
 import { Random } from "../../src/workload/generate/random.ts";
 import { CardLane } from "../support/card-lane.ts";
@@ -17,6 +18,7 @@ const PAYMENTS = Number(process.env["MILLRACE_TEST_PAYMENTS"] ?? 80);
 const SEEDS = [1, 2, 3];
 const RESTING = ["captured", "ended", "closed", "rejected", "completed", "cancelled"];
 const HUMAN = ["attention", "fx_attention"];
+const PROVIDERS = ["script", "cardco"];
 const MERCHANTS = 5;
 const DAY_MS = 86_400_000;
 
@@ -43,11 +45,15 @@ class World {
   readonly seed: number;
   readonly random: Random;
   readonly provider: ScriptProvider;
+  /** what was said of authorizations: by which provider, in their order, by case */
+  readonly authorizing = new Map<string, { readonly provider: string; readonly results: readonly string[] }[]>();
   nowMs = NOW_MS;
   readonly #queue: Due[] = [];
   #commandsSeen = 0;
 
-  constructor(seed: number) {
+  /** @param routes who takes payments that name no provider; all name one when left out */
+  constructor(seed: number, routes: Routes = NO_ROUTES) {
+    this.lane.routes = routes;
     this.seed = seed;
     this.random = new Random(seed);
     this.provider = new ScriptProvider({ seed: String(seed), troublePercent: 60, lateMs: 20_000 });
@@ -88,12 +94,25 @@ class World {
     return [...this.lane.timers].sort((a, b) => a.dueMs - b.dueMs || (a.name < b.name ? -1 : 1))[0];
   }
 
+  #put(message: CommandMessage): readonly Answer[] {
+    if (message.readOnly) return this.provider.ask(message);
+    const provider = message.payload["provider"] ?? "";
+    const isAway = provider === "cardco" && Math.floor(this.nowMs / SPELL_MS) % 2 === 0;
+    const mayBe = message.payload["route"] !== undefined;
+    const answers = isAway && mayBe ? [unavailableAnswer(message)] : this.provider.execute(message);
+    if (message.call === "authorize") {
+      const said = this.authorizing.get(message.caseId) ?? [];
+      this.authorizing.set(message.caseId, [...said, { provider, results: answers.map(({ result }) => result) }]);
+    }
+    return answers;
+  }
+
   /** What the cases have asked since the last time goes to the provider, and its answers come back. */
   #dispatch(): void {
     for (; this.#commandsSeen < this.lane.commands.length; this.#commandsSeen++) {
       const command = this.lane.commands[this.#commandsSeen] as Command;
       const message = { ...command, lane: 1, block: 0n, notAfter: command.notAfterMicros };
-      const answers = command.readOnly ? this.provider.ask(message) : this.provider.execute(message);
+      const answers = this.#put(message);
       for (const answer of answers) {
         // An answer takes a moment, and now and then it comes twice.
         const times = this.random.happens(0.1) ? 2 : 1;
@@ -108,6 +127,12 @@ class World {
     }
   }
 }
+
+/** Two providers alike, of which the one is not there for half a minute of each. */
+const SPELL_MS = 30_000;
+const ROUTES: Routes = new Map([
+  ["card", ["cardco", "script"].map((provider) => ({ provider, currencies: null, min: null, max: null, weight: 1n }))],
+]);
 
 /** A merchant's payments with all that may follow upon them. */
 function plan(world: World): void {
@@ -132,7 +157,7 @@ function plan(world: World): void {
         holderId,
         caseId: id,
         method: "card",
-        provider: "script",
+        ...(world.lane.routes.size > 0 ? {} : { provider: "script" }),
         tokenRef: "tok_1",
         captureMode: random.happens(0.4) ? "automatic" : "manual",
         amount: amount(1),
@@ -172,11 +197,14 @@ function expectSound(world: World): void {
     sums.set(currency, (sums.get(currency) ?? 0n) + debits - credits);
   for (const [currency, sum] of sums) expect(sum, currency).toBe(0n);
   for (const currency of ["EUR", "USD"]) {
-    const of = (kind: string, name: string): bigint =>
+    const of = (kind: string, name: string, provider?: string): bigint =>
       cases(world)
         .filter((one) => one.kind === kind && one.data.currencies["S"] === currency)
+        .filter((one) => provider === undefined || one.data.values["provider"] === provider)
         .reduce((sum, one) => sum + numberOf(one, name), 0n);
-    expect(world.lane.balance("memo:auth_exposure:script", currency), "exposure").toBe(of("pay", "held"));
+    const held = PROVIDERS.map((provider) => world.lane.balance(`memo:auth_exposure:${provider}`, currency));
+    for (const [at, provider] of PROVIDERS.entries())
+      expect(held[at], `exposure at ${provider}`).toBe(of("pay", "held", provider));
     expect(world.lane.balance("clearing:refund", currency), "clearing:refund").toBe(of("rfd", "open"));
     expect(world.lane.balance("clearing:payment", currency), "clearing:payment").toBe(0n);
   }
@@ -192,7 +220,33 @@ function expectSound(world: World): void {
 }
 
 test.each(SEEDS)("payments of seed %i come to rest whatever the provider says", (seed) => {
-  const world = new World(seed);
+  comeToRest(new World(seed));
+});
+
+test.each(SEEDS)(
+  "payments of seed %i are tried at another provider only where the first certainly did nothing",
+  (seed) => {
+    const world = new World(seed, ROUTES);
+    comeToRest(world);
+    const tried = [...world.authorizing.values()];
+    const moved = tried.filter((said) => new Set(said.map(({ provider }) => provider)).size > 1);
+    expect(moved.length, "a spell that met a payment").toBeGreaterThan(PAYMENTS / 10);
+    for (const said of tried) {
+      for (const [at, { provider }] of said.entries()) {
+        const before = said.slice(0, at).filter((one) => one.provider !== provider);
+        for (const { results } of before) expect(results).toEqual([UNAVAILABLE]);
+      }
+    }
+    for (const one of cases(world).filter(({ kind }) => kind === "rfd")) {
+      const payment = cases(world).find(({ id }) => id === one.data.parent?.uuid);
+      expect(one.data.values["provider"], "a refund is the provider's that captured").toBe(
+        payment?.data.values["provider"],
+      );
+    }
+  },
+);
+
+function comeToRest(world: World): void {
   plan(world);
   settle(world, NOW_MS + 14 * DAY_MS - 1);
   expectSound(world);
@@ -219,4 +273,4 @@ test.each(SEEDS)("payments of seed %i come to rest whatever the provider says", 
   expect(cases(world).filter(({ state }) => !RESTING.includes(state))).toEqual([]);
   expect(world.lane.balance("memo:auth_exposure:script", "EUR")).toBe(0n);
   expect(world.lane.balance("clearing:refund", "USD")).toBe(0n);
-});
+}

@@ -102,7 +102,7 @@ async function authorized(
   reported: Partial<ReportMessage> = {},
 ): Promise<string> {
   const caseId = make.caseId("pay");
-  const card = { method: "card", tokenRef: "tok_1", captureMode: "manual", amount: euros(MOST) };
+  const card = { method: "card", provider: "script", tokenRef: "tok_1", captureMode: "manual", amount: euros(MOST) };
   expect(await lane.intent({ type: "payment_create", caseId, ...card, ...over })).toEqual(["payment.received"]);
   const payload = { approved: MOST, seq: "1" };
   expect(await lane.report({ caseId, call: "authorize", result: "approved", payload, ...reported })).toEqual([

@@ -8,6 +8,7 @@ import { loadFlowText } from "../../src/declared/load.ts";
 import { Chart } from "../../src/domain/accounts.ts";
 import { type CompiledFlow, compileFlow } from "../../src/domain/flow/compile/compile.ts";
 import { NO_RATES } from "../../src/domain/fx/rates.ts";
+import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
 import { makeRules, type Rules } from "../../src/domain/rules.ts";
 import type { SecondBlock } from "../../src/workload/audit/second.ts";
 import { ledgerAt, takeOverCase } from "../../src/workload/second-ledger/taken-over.ts";
@@ -281,7 +282,7 @@ describe("a core that decides otherwise is found, and what is wrong is named:", 
 
 test("settings that changed meanwhile: each block is decided anew by those of its version", async () => {
   let version = 1;
-  const parameters = () => ({ version, overlay: () => null });
+  const parameters = () => ({ ...NO_PARAMETERS, version });
   const lane = new MemoryProduction("ann", RULES, undefined, { rates: () => NO_RATES, parameters });
   const old = new Producing(() => NOW_MS - 10 * DAY_MS);
   const early = new Producing(() => NOW_MS + DAY_MS / 2);
@@ -306,7 +307,7 @@ test("settings that changed meanwhile: each block is decided anew by those of it
   const settings = (caseWindowDays: number, caseFutureHours: number): string =>
     JSON.stringify({ caseWindowDays, caseFutureHours, intentBytesMax: 65_536 });
   const foundWith = async (...said: readonly (string | null)[]) => {
-    const texts = said.map((one, at) => [BigInt(at + 1), { overlays: "{}", settings: one }] as const);
+    const texts = said.map((one, at) => [BigInt(at + 1), { overlays: "{}", settings: one, routes: null }] as const);
     const versions = { rates: async () => [], parameters: async () => new Map(texts) };
     return (await auditMemory(lane, { versions })).found;
   };

@@ -281,7 +281,7 @@ describe("a core that decides otherwise is found, and what is wrong is named:", 
   });
 
   test("parameters that are not laid over", async () => {
-    const parameters = () => ({ version: 1, overlay: () => null });
+    const parameters = () => ({ ...NO_PARAMETERS, version: 1 });
     const said = /decided anew/;
     expect(await foundOf("any", said, { versions: { parameters } })).toMatch(said);
   });

@@ -17,6 +17,7 @@ const CREATE = {
   to: null,
   amount: EUROS,
   method: "card",
+  provider: "script",
   captureMode: "manual",
   tokenRef: "tok_9f2c",
   settlementCurrency: "USD",

@@ -7,6 +7,7 @@ import { parsePrice, type Rate, reverse } from "../../src/domain/fx/fx.ts";
 import type { RateBook } from "../../src/domain/fx/rates.ts";
 import { formatCaseId, parseCaseId } from "../../src/domain/ids.ts";
 import type { ParameterBook, ParamValue } from "../../src/domain/parameters/parameters.ts";
+import { NO_ROUTES, type Routes } from "../../src/domain/routes/routes.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { MemoryLane, NOW_MS } from "./ledger.ts";
 
@@ -26,8 +27,8 @@ export function fixedRates(prices: Prices, version = 1n): RateBook {
 
 export type Parameters = Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 
-export function fixedParameters(parameters: Parameters): ParameterBook {
-  return { version: 1, overlay: (flow) => parameters[flow] ?? null };
+export function fixedParameters(parameters: Parameters, routes: Routes = NO_ROUTES): ParameterBook {
+  return { version: 1, overlay: (flow) => parameters[flow] ?? null, routes };
 }
 
 /** debit, credit, currency, minor units */
@@ -44,6 +45,7 @@ export type Told = {
 export class CardLane extends MemoryLane {
   prices: Prices = {};
   parameters: Parameters = {};
+  routes: Routes = NO_ROUTES;
   readonly commands: Command[] = [];
   #reports = 0n;
   #commandsNext = 0n;
@@ -51,7 +53,12 @@ export class CardLane extends MemoryLane {
   override open(nowMs = NOW_MS): Books {
     const books = super.open(nowMs);
     const rates = fixedRates(this.prices);
-    return { ...books, rates, parameters: fixedParameters(this.parameters), commandsNext: this.#commandsNext };
+    return {
+      ...books,
+      rates,
+      parameters: fixedParameters(this.parameters, this.routes),
+      commandsNext: this.#commandsNext,
+    };
   }
 
   override block<T>(work: (books: Books) => T, nowMs = NOW_MS): T {

@@ -182,7 +182,8 @@ export class MethodWorld {
     }));
     return {
       rates: async (after) => (after < 1n ? rows : []),
-      parameters: async () => new Map([[1n, { overlays: writeOverlays(this.#overlays), settings: null }]]),
+      parameters: async () =>
+        new Map([[1n, { overlays: writeOverlays(this.#overlays), settings: null, routes: null }]]),
     };
   }
 

@@ -7,6 +7,7 @@ import { homeLane } from "../../src/domain/holder.ts";
 import { formatCaseId, newCaseId } from "../../src/domain/ids.ts";
 import { makeParameterBook, type Overlays } from "../../src/domain/parameters/parameters.ts";
 import { writeOverlays } from "../../src/domain/parameters/stored.ts";
+import { type Routes, writeRoutes } from "../../src/domain/routes/routes.ts";
 import type { Rules } from "../../src/domain/rules.ts";
 import type { MoneyMessage, NewIntent, ReportMessage } from "../../src/kafka/codec-messages.ts";
 import type { VersionSources } from "../../src/workload/audit/versions.ts";
@@ -40,6 +41,17 @@ const OVERLAYS: Overlays = new Map([
   ],
 ]);
 
+/** Cards that name no provider go to one of two, small ones and euros to one alone. */
+const ROUTES: Routes = new Map([
+  [
+    "card",
+    [
+      { provider: "script", currencies: null, min: null, max: null, weight: 2n },
+      { provider: "cardco", currencies: ["USD", "JPY", "EUR"], min: 1_000n, max: null, weight: 3n },
+    ],
+  ],
+]);
+
 const RULES = wholeRules();
 
 type Making = () => NewIntent;
@@ -55,7 +67,7 @@ export class WholeDay {
   readonly #provider: ScriptedProvider;
   readonly #rateRows: RateRow[] = [];
   #rates = RateSnapshot.EMPTY;
-  readonly #parameters = makeParameterBook(1, OVERLAYS);
+  readonly #parameters = makeParameterBook(1, OVERLAYS, ROUTES);
 
   /** @param over what the core goes by, where it is not what the second ledger does */
   constructor(seed: number, over: { readonly rules?: Rules; readonly versions?: Partial<Versions> } = {}) {
@@ -82,7 +94,8 @@ export class WholeDay {
             mid: mid === "" ? null : mid,
             life: life.map((span) => [span.untilMs, span.quality, Number(span.extraBps), span.lockMaxMs] as const),
           })),
-      parameters: async () => new Map([[1n, { overlays: writeOverlays(OVERLAYS), settings: null }]]),
+      parameters: async () =>
+        new Map([[1n, { overlays: writeOverlays(OVERLAYS), settings: null, routes: writeRoutes(ROUTES) }]]),
     };
   }
 

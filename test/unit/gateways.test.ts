@@ -119,7 +119,7 @@ type Made = {
   give(...commands: readonly CommandMessage[]): void;
 };
 
-function makeGateway(providers: readonly Provider[], append?: () => Promise<void>, by = codec): Made {
+function makeGateway(providers: readonly Provider[], append?: () => Promise<void>, by = codec, freshFrom = 0n): Made {
   const reports: ReportMessage[] = [];
   const said: string[] = [];
   const answered: string[] = [];
@@ -127,6 +127,7 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
   const gateway = new LaneGateway({
     lane: 3,
     from: { offset: next, sequence: null },
+    freshFrom,
     codec: by,
     providers: new Map(providers.map((provider) => [provider.name, provider])),
     slots: new Map(
@@ -411,6 +412,28 @@ describe("a lane's gateway", () => {
     expect(reports.map(({ result }) => result)).toEqual(["unknown", "unknown", "unknown"]);
     expect(said).toEqual(["not served script", "failed failing card.authorize", "failed failing card.authorize"]);
     expect(gateway.position.offset).toBe(43n);
+  });
+
+  test("calls unavailable what certainly was not begun, where the case knows the word and the command is new", async () => {
+    const away = answering("away", { result: "unavailable", afterMs: 0 });
+    const routed = (provider: string) => ({ amount: "1001", currency: "EUR", provider, seq: "1", route: "1" });
+    const asked = [
+      command({ payload: routed("away") }),
+      command({ payload: routed("nobody") }),
+      // a case of an earlier version does not say which choice it is; a question is no operation
+      command({ payload: { provider: "away", seq: "1" } }),
+      command({ payload: routed("away"), readOnly: true }),
+    ];
+    const { reports, give } = makeGateway([away]);
+    give(...asked);
+    await sleep(20);
+    expect(reports.map(({ result }) => result)).toEqual(["unavailable", "unavailable", "unknown", "asked"]);
+    expect(reports[1]).toMatchObject({ payload: { seq: "1" }, observation: "authorize/1/unavailable" });
+    // The lane was opened behind these: whoever served it before may have put them to the provider.
+    const again = makeGateway([away], undefined, codec, 1_000n);
+    again.give(...asked);
+    await sleep(20);
+    expect(again.reports.map(({ result }) => result)).toEqual(["unknown", "unknown", "unknown", "asked"]);
   });
 
   test("tells all that came before what cannot be read, late answers too, and halts its lane then", async () => {

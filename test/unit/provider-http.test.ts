@@ -161,9 +161,11 @@ describe("a call", () => {
     expect(called).toEqual(["broken"]);
   });
 
-  test("that nobody listens to is unknown, and told as not sent", async () => {
+  test("that nobody listens to is unavailable, and told as not sent", async () => {
     const { provider, called } = cardco({ baseUrl: "http://127.0.0.1:1" });
-    expect(await provider.execute(command({ timeoutMs: 1_000 }))).toMatchObject([{ result: "unknown" }]);
+    expect(await provider.execute(command({ timeoutMs: 1_000 }))).toMatchObject([
+      { result: "unavailable", payload: { seq: "1" } },
+    ]);
     expect(new Set(called)).toEqual(new Set(["not_sent"]));
   });
 
@@ -227,9 +229,24 @@ describe("a call", () => {
       idempotencyKey: `${CASE}/payout`,
       notAfter: BigInt(nowMs + 100) * 1000n,
     });
-    expect(await provider.execute(payout)).toMatchObject([{ result: "unknown" }]);
+    expect(await provider.execute(payout)).toMatchObject([{ result: "unavailable" }]);
     expect(called).toEqual(["not_sent"]);
     expect(requests.map(({ method }) => method)).toEqual(["POST"]);
+  });
+
+  test("that may have been sent once is unknown, though nobody listens when it is sent again", async () => {
+    const raw = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.on("data", () => {
+        raw.close();
+        socket.destroy();
+      });
+    });
+    await new Promise<void>((resolve) => raw.listen(0, "127.0.0.1", resolve));
+    const { port } = raw.address() as { port: number };
+    const { provider, called } = cardco({ baseUrl: `http://127.0.0.1:${port}` });
+    expect(await provider.execute(command({ timeoutMs: 1_500 }))).toMatchObject([{ result: "unknown" }]);
+    expect(called.slice(0, 2)).toEqual(["broken", "not_sent"]);
   });
 
   test("uses one connection after the other's", async () => {
@@ -280,7 +297,7 @@ describe("a circuit", () => {
     expect(provider.circuit).toBe("open");
     const sent = requests.length;
     const startedMs = performance.now();
-    expect(await provider.execute(command())).toMatchObject([{ result: "unknown" }]);
+    expect(await provider.execute(command())).toMatchObject([{ result: "unavailable" }]);
     expect(performance.now() - startedMs).toBeLessThan(100);
     expect([requests.length, called.at(-1)]).toEqual([sent, "circuit_open"]);
     answers(approved);
@@ -363,10 +380,10 @@ describe("a token", () => {
     ["of a form that no header may have", token("a\r\nx-evil: 1")],
     ["without an end", () => json(200, { access_token: "x" })],
     ["in a page", () => ({ status: 200, headers: { "content-type": "text/html" }, body: "<h1>Login</h1>" })],
-  ])("that is %s makes the call unknown, which was not sent", async (_, wrong) => {
+  ])("that is %s makes the call unavailable, which was not sent", async (_, wrong) => {
     answers(wrong);
     const { provider, called } = instanet();
-    expect(await provider.execute({ ...charge, timeoutMs: 600 })).toMatchObject([{ result: "unknown" }]);
+    expect(await provider.execute({ ...charge, timeoutMs: 600 })).toMatchObject([{ result: "unavailable" }]);
     expect(new Set(called)).toEqual(new Set(["not_sent"]));
     expect(paths().every((path) => path.startsWith("token"))).toBe(true);
   });

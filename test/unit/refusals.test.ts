@@ -22,7 +22,7 @@ describe("refusals", () => {
 
   test("go category by category", () => {
     const categories = REFUSAL_CODES.map((code) => REFUSALS[code].category);
-    expect([...new Set(categories)]).toEqual(["identity", "amount", "account", "state", "fx", "funds"]);
+    expect([...new Set(categories)]).toEqual(["identity", "amount", "config", "account", "state", "fx", "funds"]);
     const order = categories.map((category) => [...new Set(categories)].indexOf(category));
     expect(order).toEqual([...order].sort((one, other) => one - other));
   });

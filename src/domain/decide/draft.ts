@@ -31,6 +31,7 @@ import { fitsLedger } from "../money.ts";
 import type { ParamValue } from "../parameters/parameters.ts";
 import { type Reason, reasonOf } from "../reasons.ts";
 import { firstRefusal, type RefusalCode } from "../refusals.ts";
+import { nthProvider, type Payment } from "../routes/routes.ts";
 import {
   accountAt,
   apply,
@@ -202,6 +203,10 @@ export class Draft implements Scope {
 
   rateOf(from: string, to: string): Rate | null {
     return this.books.rates.usable(from, to, this.books.nowMs);
+  }
+
+  routeOf(payment: Omit<Payment, "caseUuid">, n: bigint): string | null {
+    return nthProvider(this.books.parameters.routes, { ...payment, caseUuid: this.known.id }, n);
   }
 
   scaleOf(currency: string): number {

@@ -85,6 +85,13 @@ const PAIR = [
   { name: "to", kind: "to" },
 ] as const;
 
+const NTH_ROUTE = [
+  { name: "method", kind: "text" },
+  { name: "n", kind: "int" },
+  { name: "x", kind: "amount" },
+  { name: "currency", kind: "from" },
+] as const;
+
 export const FUNCTIONS: Readonly<Record<string, FunctionSignature>> = {
   min: {
     arguments: [
@@ -167,6 +174,9 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSignature>> = {
     requires: [notNegative("x")],
     laws: [...results(["net", "mid", "spread"]), { kind: "sum", whole: "mid", parts: ["net", "spread"] }],
   },
+  // of the case and what they are given alone, so that every repeat chooses the same
+  "route.has": { arguments: NTH_ROUTE, result: "bool", laws: [] },
+  "route.provider": { arguments: NTH_ROUTE, result: "text", laws: [] },
   spendable: { arguments: [{ name: "account", kind: "alias" }], result: "alias", laws: [result()] },
   home: { arguments: [{ name: "path", kind: "text" }], result: "bool", laws: [] },
   "holder.of": { arguments: [{ name: "path", kind: "text" }], result: "text", laws: [] },

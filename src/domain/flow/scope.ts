@@ -30,6 +30,11 @@ export interface Scope {
   /** Null: none that is good enough now. */
   rateOf(from: string, to: string): Rate | null;
   scaleOf(currency: string): number;
+  /** Null: there are fewer than `n` choices for such a payment of this case. */
+  routeOf(
+    payment: { readonly method: string; readonly currency: string; readonly minor: bigint },
+    n: bigint,
+  ): string | null;
   spendable(path: string): bigint;
   placeOf(path: string): HouseAccount | HolderAccount | null;
   /** 32 hex digits */

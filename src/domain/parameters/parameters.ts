@@ -2,6 +2,7 @@
 // holder. They change values, never types. A block records the version that it decided by.
 
 import type { Value } from "../flow/expression.ts";
+import { NO_ROUTES, type Routes } from "../routes/routes.ts";
 
 /** A table has a whole number by word: a fixed fee by currency, a spread by pair. */
 export type ParamValue = Value | Readonly<Record<string, bigint>>;
@@ -14,9 +15,11 @@ export interface ParameterBook {
   readonly version: number;
   /** What is laid over a flow's defaults for a case; a holder's before a tenant's before a provider's. Null: nothing. */
   overlay(flow: string, who: Who): ParamValues | null;
+  /** versioned with them: which provider takes a payment */
+  readonly routes: Routes;
 }
 
-export const NO_PARAMETERS: ParameterBook = { version: 0, overlay: () => null };
+export const NO_PARAMETERS: ParameterBook = { version: 0, overlay: () => null, routes: NO_ROUTES };
 
 /** Whom an overlay is for, from the weakest to the strongest. */
 export const WHOSE = ["provider", "tenant", "holder"] as const;
@@ -28,10 +31,11 @@ export type Overlays = ReadonlyMap<string, FlowOverlays>;
 
 /** A book that looks each case's overlay up by its tenant, provider and holder. Who has no values of their own share one
  *  answer, so that the answers kept are as many as the files' entries combine to, however many holders there are. */
-export function makeParameterBook(version: number, overlays: Overlays): ParameterBook {
+export function makeParameterBook(version: number, overlays: Overlays, routes: Routes = NO_ROUTES): ParameterBook {
   const kept = new Map([...overlays].map(([flow, one]) => [flow, { overlays: one, merged: new Map() as Merged }]));
   return {
     version,
+    routes,
     overlay(flow, who) {
       const known = kept.get(flow);
       return known === undefined ? null : lookUp(known.overlays, known.merged, who);

@@ -17,7 +17,10 @@ export type { Answered } from "./exchange.ts";
 export type Limits = { readonly untilMs: number; readonly notAfterMs: number };
 
 /** An answer that says something; or why there is none, which is never a refusal. */
-export type Called = Answered | { readonly kind: "unknown"; readonly why: CallFault };
+export type Called =
+  | Answered
+  /** `isSent`: some try may have left this machine, so it may have been done */
+  | { readonly kind: "unknown"; readonly why: CallFault; readonly isSent: boolean };
 
 /** For metrics: why a call has no answer that says something. */
 export const CALL_FAULTS = [
@@ -74,8 +77,10 @@ export class Caller {
   async call(prepare: (untilMs: number) => Promise<Outgoing | null>, limits: Limits): Promise<Called> {
     this.#budget.earn();
     const lastMs = Math.min(limits.untilMs, limits.notAfterMs);
+    let isSent = false;
     for (let repeat = 0; ; repeat++) {
       const exchanged = await this.#once(prepare, limits);
+      isSent ||= exchanged !== null && exchanged.kind !== "not_sent";
       const fault = faultOf(exchanged);
       if (fault === null) return exchanged as Answered;
       const asked = exchanged?.kind === "answered" ? exchanged.retryAfterMs : null;
@@ -83,7 +88,7 @@ export class Caller {
       const isWorthIt =
         repeat < REPEATS_MAX && REPEATED[fault] && this.#settings.mayRepeat && (asked ?? 0) <= PAUSE_MS_MAX;
       if (!isWorthIt || this.#settings.nowMs() + pauseMs + LEAST_MS > lastMs || !this.#budget.spend())
-        return { kind: "unknown", why: fault };
+        return { kind: "unknown", why: fault, isSent };
       await sleep(pauseMs);
     }
   }

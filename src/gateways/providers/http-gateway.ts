@@ -2,7 +2,7 @@
 // answer that says nothing becomes. What differs is a provider's tongue.
 
 import type { CommandMessage } from "../../kafka/codec-messages.ts";
-import type { Answer } from "../contract.ts";
+import { type Answer, unavailableAnswer } from "../contract.ts";
 import { type Answered, type Called, Caller, type CircuitSettings } from "../http/caller.ts";
 import type { CircuitWord } from "../http/circuit.ts";
 import { type Door, openDoor } from "../http/exchange.ts";
@@ -70,6 +70,7 @@ export class HttpGateway implements HttpProvider {
     if (!(told instanceof Promise)) return told;
     const called = await told;
     if (called.kind === "answered" && called.status === TOO_LATE) return this.ask(command);
+    if (called.kind === "unknown" && !called.isSent) return [unavailableAnswer(command)];
     return this.#read(command, called) ?? [unknown(command)];
   }
 

@@ -4,7 +4,7 @@ import { statement } from "../statement.ts";
 // conflict takes a number all the same. Safe to repeat, and from several instances at once.
 export const insertParameters = statement(
   "insert_parameters",
-  `insert into parameter_version (content_hash, source, settings) values ($1, $2, $3) on conflict (content_hash) do nothing`,
+  `insert into parameter_version (content_hash, source, settings, routes) values ($1, $2, $3, $4) on conflict (content_hash) do nothing`,
 );
 export const findParameters = statement(
   "find_parameters",
@@ -13,5 +13,5 @@ export const findParameters = statement(
 // Every version that ever was, for whoever decides a block again. Rows: one a change of files or settings.
 export const readParameters = statement(
   "read_parameters",
-  `select version, source, settings from parameter_version order by version`,
+  `select version, source, settings, routes from parameter_version order by version`,
 );

@@ -1,10 +1,12 @@
-// Rates, parameters and settings as they stood for a block, read when a block first wants them and kept from then on.
+// Rates, parameters, routes and settings as they stood for a block, read when a block first wants them and kept from then on.
 
-import { type ParameterTexts, type RateRow, ratePages, readParameterTexts } from "../../store/audit.ts";
+import { type RateRow, ratePages } from "../../store/audit.ts";
 import type { Connection } from "../../store/database.ts";
+import { type ParameterTexts, readParameterTexts } from "../../store/parameters.ts";
 import type { SecondFlow } from "../second-ledger/flows.ts";
 import { overlaysOf } from "../second-ledger/parameters.ts";
 import { SecondRates } from "../second-ledger/rates.ts";
+import { routesOf } from "../second-ledger/routes.ts";
 import { readSettings, type SecondSettings } from "../second-ledger/rules.ts";
 import type { Tree } from "../second-ledger/tree.ts";
 import type { AskRate, WorldOf } from "../second-ledger/world.ts";
@@ -33,9 +35,13 @@ export function sourcesIn(connection: Connection): VersionSources {
   };
 }
 
-type Said = { readonly overlays: Tree | null; readonly settings: SecondSettings | null };
+type Said = {
+  readonly overlays: Tree | null;
+  readonly settings: SecondSettings | null;
+  readonly routes: Tree | null;
+};
 
-const NOTHING_SAID: Said = { overlays: null, settings: null };
+const NOTHING_SAID: Said = { overlays: null, settings: null, routes: null };
 
 export class Versions {
   readonly #sources: VersionSources;
@@ -53,7 +59,8 @@ export class Versions {
     flows: readonly SecondFlow[],
   ): Promise<WorldOf["asks"]> {
     const rate = of.ratesVersion > 0n && flows.some(asksForRates) ? await this.#ratesAt(of.ratesVersion) : NO_RATE;
-    return { rate, overlay: overlaysOf((await this.#parametersAt(of.parametersVersion)).overlays) };
+    const { overlays, routes } = await this.#parametersAt(of.parametersVersion);
+    return { rate, overlay: overlaysOf(overlays), route: routesOf(routes) };
   }
 
   /** @returns null when the settings of then were not written down
@@ -78,7 +85,8 @@ export class Versions {
     if (texts === undefined)
       throw new Error(`there is no version ${version} of the parameters, by which a block was decided`);
     const settings = texts.settings === null ? null : readSettings(JSON.parse(texts.settings) as Tree);
-    const said = { overlays: JSON.parse(texts.overlays) as Tree, settings };
+    const routes = texts.routes === null ? null : (JSON.parse(texts.routes) as Tree);
+    const said = { overlays: JSON.parse(texts.overlays) as Tree, settings, routes };
     this.#said.set(version, said);
     return said;
   }

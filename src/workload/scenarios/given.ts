@@ -6,7 +6,8 @@ import { parsePrice, type Rate, reverse } from "../../domain/fx/fx.ts";
 import { NO_RATES, type RateBook } from "../../domain/fx/rates.ts";
 import type { Fault } from "../../domain/located.ts";
 import { NO_PARAMETERS, type ParameterBook, type ParamValue } from "../../domain/parameters/parameters.ts";
-import type { GivenParameter, GivenRate, GivenValue } from "./scenario.ts";
+import type { Route, Routes } from "../../domain/routes/routes.ts";
+import type { GivenParameter, GivenRate, GivenRoutes, GivenValue } from "./scenario.ts";
 
 /** Rates that are good for ever. Those of a pair serve both ways. */
 export function ratesOf(given: readonly GivenRate[], faults: Fault[]): RateBook {
@@ -25,9 +26,30 @@ export function ratesOf(given: readonly GivenRate[], faults: Fault[]): RateBook 
   return { version: 1n, usable };
 }
 
+/** What a later scenario of a chain says of a method takes the place of what an earlier one said. */
+export function routesOf(given: readonly GivenRoutes[]): Routes {
+  const routes = new Map<string, readonly Route[]>();
+  for (const { method, providers } of given) {
+    const open = providers.map((provider) => ({ provider, currencies: null, min: null, max: null }));
+    // Each far above the next, so that they are chosen in this order whatever the case.
+    routes.set(
+      method,
+      open.map((one, at) => ({ ...one, weight: IN_ORDER ** BigInt(open.length - 1 - at) })),
+    );
+  }
+  return routes;
+}
+
+const IN_ORDER = 100_000n;
+
 /** Values laid over the flow's defaults, for whoever the case belongs to. */
-export function parametersOf(flow: Flow, given: readonly GivenParameter[], faults: Fault[]): ParameterBook {
-  if (given.length === 0) return NO_PARAMETERS;
+export function parametersOf(
+  flow: Flow,
+  given: readonly GivenParameter[],
+  routes: Routes,
+  faults: Fault[],
+): ParameterBook {
+  if (given.length === 0 && routes.size === 0) return NO_PARAMETERS;
   const values: Record<string, ParamValue> = {};
   for (const { place, name, value } of given) {
     const param = flow.params.find((one) => one.name === name);
@@ -36,7 +58,7 @@ export function parametersOf(flow: Flow, given: readonly GivenParameter[], fault
     else if (read === undefined) faults.push({ place, message: `"${name}" must be of the type ${param.type.kind}` });
     else values[name] = read;
   }
-  return { version: 1, overlay: (name) => (name === flow.name ? values : null) };
+  return { version: 1, overlay: (name) => (name === flow.name ? values : null), routes };
 }
 
 /** @returns undefined when the value is not of the parameter's type */

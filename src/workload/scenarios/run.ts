@@ -7,10 +7,20 @@ import { type CaseId, deriveCaseId, formatCaseId } from "../../domain/ids.ts";
 import type { Fault } from "../../domain/located.ts";
 import type { Rules } from "../../domain/rules.ts";
 import { commandFacts, compareLists, lineFacts, outcomeFacts } from "./compare.ts";
-import { parametersOf, ratesOf } from "./given.ts";
+import { parametersOf, ratesOf, routesOf } from "./given.ts";
 import { intentOf } from "./intent.ts";
 import { type Caused, ScenarioLane } from "./lane.ts";
-import type { Expected, Fields, GivenParameter, GivenRate, GivenValue, Scenario, Step, StepEvent } from "./scenario.ts";
+import type {
+  Expected,
+  Fields,
+  GivenParameter,
+  GivenRate,
+  GivenRoutes,
+  GivenValue,
+  Scenario,
+  Step,
+  StepEvent,
+} from "./scenario.ts";
 
 export type ScenarioWorld = {
   readonly rules: Rules;
@@ -34,12 +44,14 @@ export function runScenario(
   const run = new Run(world, lane, chain[0] ?? scenario);
   const rates: GivenRate[] = [];
   const parameters: GivenParameter[] = [];
+  const routes: GivenRoutes[] = [];
   for (const [index, { name, given, steps }] of chain.entries()) {
     const faults = [...(unopened[index] ?? [])];
     rates.push(...given.rates);
     parameters.push(...given.parameters);
+    routes.push(...given.routes);
     lane.rates = ratesOf(rates, faults);
-    lane.parameters = parametersOf(flow, parameters, faults);
+    lane.parameters = parametersOf(flow, parameters, routesOf(routes), faults);
     for (const step of steps) if (faults.length === 0) faults.push(...run.step(step));
     if (faults.length > 0) return faults.map(({ place, message }) => ({ place, message: `${name}: ${message}` }));
   }

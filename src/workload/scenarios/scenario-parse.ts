@@ -11,6 +11,7 @@ import type {
   GivenAccount,
   GivenParameter,
   GivenRate,
+  GivenRoutes,
   GivenValue,
   Scenario,
   ScenarioFile,
@@ -71,7 +72,7 @@ class ScenarioReading extends Reading {
   // Given -------------------------------------------------------------------------------------------------------------
 
   #given(node: Located | undefined): Given {
-    const optional = ["now", "holder", "accounts", "rates", "parameters"];
+    const optional = ["now", "holder", "accounts", "rates", "parameters", "routes"];
     const row = node === undefined ? null : this.fields(node, "given", { required: [], optional });
     const now = this.text(row?.get("now"), "now");
     const nowMs = now === null ? MONDAY_MORNING : Date.parse(now);
@@ -84,6 +85,10 @@ class ScenarioReading extends Reading {
       rates: this.#named(row?.get("rates"), "rates").flatMap(([pair, value, place]) => this.#rate(pair, value, place)),
       parameters: this.#named(row?.get("parameters"), "parameters").map(([name, value, place]): GivenParameter => {
         return { place, name, value: this.#value(value) };
+      }),
+      routes: this.#named(row?.get("routes"), "routes").map(([method, node, place]): GivenRoutes => {
+        const providers = this.items(node, "routes") ?? [];
+        return { place, method, providers: providers.flatMap((one) => this.text(one, "a provider") ?? []) };
       }),
     };
   }

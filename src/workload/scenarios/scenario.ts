@@ -28,7 +28,11 @@ export type Given = {
   readonly rates: readonly GivenRate[];
   /** over the flow's defaults; one that goes on from another changes them from there on */
   readonly parameters: readonly GivenParameter[];
+  readonly routes: readonly GivenRoutes[];
 };
+
+/** The providers of a method, in the order in which they are chosen. */
+export type GivenRoutes = { readonly place: Place; readonly method: string; readonly providers: readonly string[] };
 
 export type GivenAccount = {
   readonly place: Place;

@@ -5,6 +5,7 @@ const IN_ORDER: readonly (readonly [category: string, codes: readonly string[]])
   ["identity", ["malformed_case_id", "case_id_in_future", "intent_expired", "idempotency_conflict"]],
   ["amount", ["amount_not_positive", "amount_too_large", "unknown_currency", "currency_unsupported"]],
   ["amount", ["amount_too_small", "amount_exceeds_authorization", "amount_exceeds_refundable"]],
+  ["config", ["route_missing"]],
   ["account", ["account_reserved"]],
   ["account", ["unknown_account", "same_account", "not_home", "currency_mismatch", "account_closed", "account_frozen"]],
   ["state", ["case_not_found", "invalid_state", "account_not_empty", "still_held"]],

@@ -8,6 +8,7 @@ import { converted, costOf, lockOf, type SecondRate } from "./exchange.ts";
 import type { SecondFlow } from "./flows.ts";
 import type { SecondIntent } from "./intent.ts";
 import { pieceOf, quoteUuid, whyNotQuote } from "./quotes.ts";
+import type { AskRoute } from "./routes.ts";
 import type { SecondRules } from "./rules.ts";
 import { at } from "./tree.ts";
 import { plainValue } from "./values.ts";
@@ -28,7 +29,7 @@ export type AskRate = (from: string, to: string, nowMs: number) => SecondRate | 
 export type AskOverlay = (one: SecondCase, name: string) => Value | undefined;
 
 export type WorldOf = {
-  readonly asks: { readonly rate: AskRate; readonly overlay: AskOverlay };
+  readonly asks: { readonly rate: AskRate; readonly overlay: AskOverlay; readonly route: AskRoute };
   readonly flows: readonly number[];
   readonly nowMs: number;
 };
@@ -39,6 +40,7 @@ export class World {
   readonly #flows: readonly number[];
   readonly #rate: AskRate;
   readonly #overlay: AskOverlay;
+  readonly #route: AskRoute;
   readonly #nowMs: number;
 
   constructor(rules: SecondRules, of: WorldOf) {
@@ -47,6 +49,7 @@ export class World {
     this.#flows = flows;
     this.#rate = asks.rate;
     this.#overlay = asks.overlay;
+    this.#route = asks.route;
     this.#nowMs = nowMs;
   }
 
@@ -69,6 +72,10 @@ export class World {
         return this.#isHome(wordOf(given[0]), asker.one.holderId);
       case "holder.of":
         return this.#holderOf(wordOf(given[0]), asker.bookings);
+      case "route.has":
+        return this.#routed(given, asker) !== null;
+      case "route.provider":
+        return this.#routed(given, asker) ?? unrouted(asker);
       case "fx.usable":
         return this.#isUsable(wordOf(given[0]), wordOf(given[1]));
       case "fx.lock":
@@ -95,6 +102,11 @@ export class World {
     const place = placeOf(this.rules.chart, path);
     if (place === null) bookings.refusals.add("unknown_account");
     return place?.holderId ?? "house";
+  }
+
+  #routed(given: readonly Value[], { one }: Asker): string | null {
+    const [method, n, minor, currency] = [wordOf(given[0]), whole(given[1]), whole(given[2]), wordOf(given[3])];
+    return this.#route({ uuid: one.uuid, method, minor, currency }, n);
   }
 
   // Conversions ---------------------------------------------------------------------------------------------------------
@@ -134,6 +146,11 @@ function useOf(given: readonly Value[], { one, look }: Asker): Parameters<typeof
   const [id, minor, from, to] = [wordOf(given[0]), whole(given[1]), wordOf(given[2]), wordOf(given[3])];
   const uuid = quoteUuid(id);
   return [uuid === null ? undefined : look(uuid), { holderId: one.holderId, by: one.uuid, minor, from, to }];
+}
+
+function unrouted({ bookings }: Asker): string {
+  bookings.refusals.add("route_missing");
+  return "";
 }
 
 function refused({ bookings }: Asker, code: string): Value {

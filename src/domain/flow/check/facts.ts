@@ -40,7 +40,7 @@ function checkRefused(proof: Proof, subject: Subject, passage: Passage): void {
       `${way.event} is a fact and cannot be refused (${way.refuse})`,
     );
   }
-  const needs = { rate: "fx.usable", quote: "quote.usable", holder: "home", divisor: "" } as const;
+  const needs = { rate: "fx.usable", quote: "quote.usable", holder: "home", route: "route.has", divisor: "" } as const;
   for (const { needs: need, what, isMet, place } of way.demands) {
     if (isMet || need === "divisor") continue;
     proof.fails(

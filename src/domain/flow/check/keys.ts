@@ -24,7 +24,7 @@ export function checkKeys(proof: Proof, subject: Subject, call: FlowCall): void 
   if (call.to.kind === "message" || call.to.key === null) return;
   const passages = donePassages(subject);
   const standings = new Map<Node, Set<Standing>>();
-  const tracking: Tracking = { proof, subject, call, variables: variablesOf(call) };
+  const tracking: Tracking = { proof, subject, call, variables: variablesOf(call), provider: providerOf(call) };
   for (let isNew = true; isNew; ) {
     isNew = false;
     for (const passage of passages) {
@@ -47,6 +47,8 @@ type Tracking = {
   readonly call: FlowCall;
   /** of the case, that the key is made of */
   readonly variables: ReadonlySet<string>;
+  /** of the case, that names whom the call asks; null: the same always */
+  readonly provider: string | null;
 };
 
 function variablesOf({ to }: FlowCall): ReadonlySet<string> {
@@ -57,6 +59,11 @@ function variablesOf({ to }: FlowCall): ReadonlySet<string> {
       return root?.kind === "name" && root.path[0] === "data" ? [root.path[1] ?? ""] : [];
     }),
   );
+}
+
+function providerOf({ payload }: FlowCall): string | null {
+  const root = payload.find(({ name }) => name === "provider")?.value.root;
+  return root?.kind === "name" && root.path[0] === "data" ? (root.path[1] ?? "") : null;
 }
 
 function pass(tracking: Tracking, passage: Passage, before: Standing): Standing {
@@ -80,13 +87,18 @@ function settled({ subject, call }: Tracking, { way }: Passage, standing: Standi
 }
 
 function take(
-  { proof, subject, call, variables }: Tracking,
+  { proof, subject, call, variables, provider }: Tracking,
   passage: Passage,
   step: Step,
   standing: Standing,
 ): Standing {
   const { action } = step;
   if (action.kind === "set") {
+    if (action.values.some(({ name }) => name === provider) && (standing === "open" || standing === "changed")) {
+      const where = { place: action.place, part: `calls.${call.name}`, path: pathOfWay(passage) };
+      const claim = `not proven: ${call.name} has one effect only: another provider is asked while the first has not answered`;
+      proof.fails({ property: "calls", ...where }, claim);
+    }
     const kinds = action.values.flatMap(({ name }) => (variables.has(name) ? [changeAt(passage, step, name)] : []));
     if (kinds.length === 0) return standing;
     if (standing === "loose" || kinds.includes("anything")) return "loose";

@@ -86,6 +86,18 @@ const MAKERS: Readonly<Record<string, (making: Making, given: Arguments) => Get>
     const [from, to] = pair(making, given.slice(2));
     return (scope) => typeof quoteAt(scope, id(scope), x(scope), from(scope), to(scope)) !== "string";
   },
+  "route.has": (making, given) => {
+    const route = routeOf(making, given);
+    return (scope) => route(scope) !== null;
+  },
+  "route.provider": (making, given) => {
+    const route = routeOf(making, given);
+    return (scope) => {
+      const provider = route(scope);
+      if (provider === null) scope.refuse("route_missing");
+      return provider ?? "";
+    };
+  },
   spendable: (making, given) => {
     const path = accountOf(making, given[0]);
     return (scope) => scope.spendable(path(scope));
@@ -179,6 +191,15 @@ function quoteAt(scope: Scope, id: string, minor: bigint, from: string, to: stri
 /** Basis points for a pair: `EURUSD`, else `USDEUR`, else `*`; none without any of them. */
 function spreadOf(table: Readonly<Record<string, bigint>>, from: string, to: string): bigint {
   return entryOf(table, from + to) ?? entryOf(table, to + from) ?? entryOf(table, "*") ?? 0n;
+}
+
+/** The n-th choice for a payment of this case; null when there are fewer. */
+function routeOf(making: Making, given: Arguments): (scope: Scope) => string | null {
+  const method = text(making, given[0]);
+  const n = number(making, given[1]);
+  const minor = number(making, given[2]);
+  const currency = text(making, given[3]);
+  return (scope) => scope.routeOf({ method: method(scope), currency: currency(scope), minor: minor(scope) }, n(scope));
 }
 
 // Arguments ---------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 
 import { type Expression, namesIn } from "../expression.ts";
 import type { Flow } from "../flow.ts";
-import { actionsOf, alternativesOf, expressionsOf } from "../walk.ts";
+import { actionsOf, alternativesOf, expressionsOf, placeholdersIn } from "../walk.ts";
 import { clausesOf } from "./formula.ts";
 import { atom, constant, type Linear, minus, plus, printLinear, times } from "./linear.ts";
 import { Situation } from "./situation.ts";
@@ -22,8 +22,8 @@ export function balanceName({ path, symbol }: Balance): string {
 /** Money on its way to another holder. */
 export const TRANSIT = "clearing:transit";
 
-/** Balances that anything is claimed of: those of invariants and draining accounts, money on its way, and what the case
- *  has set aside on accounts of its holder. @param isSetAside tells those accounts by their path */
+/** Balances that anything is claimed of: those of invariants and draining accounts, money on its way, what the case has set
+ *  aside on accounts of its holder, and accounts whose path hangs on a variable that changes. @param isSetAside tells those accounts by their path */
 export function balancesOf(flow: Flow, isSetAside: (path: string) => boolean): Balance[] {
   const found = new Map<string, Balance>();
   const add = (path: string, symbol: string): void => {
@@ -36,11 +36,20 @@ export function balancesOf(flow: Flow, isSetAside: (path: string) => boolean): B
         const drains = flow.accounts.some((account) => account.path === path && account.drains);
         // What a flow only puts somewhere it takes from nobody.
         const isTaken = isSetAside(path) && path === pathOf(flow, debit);
-        if (drains || path === TRANSIT || isTaken) add(path, currency);
+        if (drains || path === TRANSIT || isTaken || moves(flow, path)) add(path, currency);
       }
     }
   }
   return [...found.values()];
+}
+
+/** Whether the path of an account is another one once the case has changed a variable. */
+export function moves(flow: Flow, path: string): boolean {
+  const names = placeholdersIn(path);
+  return actionsOf(flow).some(({ kind, ...action }) => {
+    const values = kind === "set" && "values" in action ? action.values : [];
+    return values.some(({ name }) => names.includes(name));
+  });
 }
 
 /** Each is zero or more where it holds. */

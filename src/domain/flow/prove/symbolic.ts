@@ -40,7 +40,7 @@ export type Spendable = {
 
 /** What an expression needs, in the situation that it was evaluated in. */
 export type Demand = {
-  readonly needs: "divisor" | "rate" | "quote" | "holder";
+  readonly needs: "divisor" | "rate" | "quote" | "holder" | "route";
   readonly what: string;
   readonly isMet: boolean;
   readonly place: Place;
@@ -395,6 +395,8 @@ function demandOf(scope: Scope, name: string, values: readonly Symbolic[], text:
       return demand(scope, "rate", text, oneOf(`fx.usable(${named(1)}, ${named(2)})`, "true"));
     case "quote.convert":
       return demand(scope, "quote", text, oneOf(`quote.usable(${[0, 1, 2, 3].map(named).join(", ")})`, "true"));
+    case "route.provider":
+      return demand(scope, "route", text, oneOf(`route.has(${[0, 1, 2, 3].map(named).join(", ")})`, "true"));
     case "holder.of":
       return demand(scope, "holder", text, oneOf(`home(${named(0)})`, "true"));
   }

@@ -120,6 +120,41 @@ export const CALLS: readonly Wrong[] = [
     says: /its key may be one that was used before/,
   },
   {
+    property: "calls",
+    what: "another provider while the answer of the first is unknown",
+    base: "card",
+    change: [
+      [
+        '          - when: "data.absent >= 1"\n            do:\n              - { end: failed, code: abandoned_or_lost }\n            to: ended',
+        '          - when: "data.absent >= 1"\n            do:\n              - { set: { provider: "\'script\'", attempt: "data.attempt + 1", absent: 0 } }\n            to: authorizing',
+      ],
+    ],
+    also: ["retries"],
+    at: "set: { provider: \"'script'\"",
+    says: /another provider is asked while the first has not answered/,
+  },
+  {
+    property: "calls",
+    what: "another provider while something is held at the first",
+    base: "card",
+    change: [
+      [
+        "              - { emit: payment.cancel_requested }\n              - { set: { want: cancel } }",
+        "              - { emit: payment.cancel_requested }\n              - { set: { want: cancel, provider: \"'script'\" } }",
+      ],
+    ],
+    at: "provider: \"'script'\"",
+    says: /nothing is on exposure in S when provider, which its path names, changes/,
+  },
+  {
+    property: "calls",
+    what: "a call that may be unavailable and does not say so to the gateway",
+    base: "card",
+    change: [[", route: data.choice }", " }"]],
+    at: "authorize:\n      op",
+    says: /authorize may be answered "unavailable" and does not say which choice it is/,
+  },
+  {
     property: "messages",
     what: "money that leaves with less than was taken",
     base: "transfer",
