@@ -5,7 +5,7 @@
 //     int4 dimensions (0: no element, else 1) · int4 flags (1: has nulls) · int4 oid of the elements
 //     [int4 count · int4 lower bound] · for each element int4 bytes (-1: null) and the bytes
 
-import { assert } from "../domain/assert.ts";
+import { assert, failed } from "../domain/assert.ts";
 import { UTF8_BYTES_MAX, writeUtf8 } from "../domain/utf8.ts";
 
 const OID = {
@@ -67,6 +67,8 @@ export function int2Array(values: readonly number[]): Buffer {
   begin(OID.int2, values.length);
   reserve(6 * values.length);
   for (const value of values) {
+    // Written as it is, it would become another number without a word.
+    if ((value << 16) >> 16 !== value) failed(`${value} is no integer of two bytes`);
     view.setInt32(at, 2);
     view.setInt16(at + 4, value);
     at += 6;
@@ -78,6 +80,7 @@ export function int4Array(values: readonly number[]): Buffer {
   begin(OID.int4, values.length);
   reserve(8 * values.length);
   for (const value of values) {
+    if ((value | 0) !== value) failed(`${value} is no integer of four bytes`);
     view.setInt32(at, 4);
     view.setInt32(at + 4, value);
     at += 8;

@@ -1,6 +1,6 @@
 // Array parameters in Postgres' binary form; test/integration/arrays.test.ts asks a database.
 import { describe, expect, test } from "vitest";
-import { int8Array, numericArray, textArray, uuidArray } from "../../src/store/arrays.ts";
+import { int2Array, int4Array, int8Array, numericArray, textArray, uuidArray } from "../../src/store/arrays.ts";
 
 const hex = (bytes: Buffer): string => bytes.toString("hex");
 
@@ -23,6 +23,12 @@ describe("array parameters", () => {
     const before = hex(first);
     int8Array([2n]);
     expect(hex(first)).toBe(before);
+  });
+
+  test("of integers hold no other number than they were given", () => {
+    for (const value of [32_768, -32_769, 0.5, Number.NaN]) expect(() => int2Array([value])).toThrow("two bytes");
+    for (const value of [2 ** 31, -(2 ** 31) - 1, 0.5, Number.NaN])
+      expect(() => int4Array([value])).toThrow("four bytes");
   });
 
   test("of uuids are their digits in pairs", () => {
