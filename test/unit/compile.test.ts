@@ -134,6 +134,7 @@ describe("the rules of all flows", () => {
     expect(opensOf("payment_create")).toEqual([
       "bank_debit",
       "bank_transfer",
+      "bnpl",
       "card",
       "crypto",
       "instant_push",

@@ -237,6 +237,7 @@ test("the shipped overlays fit the shipped flows", () => {
   expect([...loadDeclared(SHIPPED_SCHEMAS).overlays.keys()]).toEqual([
     "bank_debit",
     "bank_transfer",
+    "bnpl",
     "card",
     "instant_push",
     "payout",
