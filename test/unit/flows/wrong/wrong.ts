@@ -1,6 +1,7 @@
 // A sound flow, made wrong at one place: which property must refuse it, where, and by which events a case comes there.
 
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { SHIPPED_SCHEMAS, TEST_FLOWS, textOf } from "../../../support/faulty.ts";
 
 const shipped = (name: string): string => textOf(join(SHIPPED_SCHEMAS, "flows", `${name}.flow.yaml`));
@@ -14,7 +15,7 @@ export const BASES = {
   open: shipped("account_open"),
   update: shipped("account_update"),
   quote: shipped("fx_quote"),
-  push: own("instant_push"),
+  push: textOf(fileURLToPath(new URL("push.flow.yaml", import.meta.url))),
   hold: own("hold"),
 } as const;
 
