@@ -173,6 +173,11 @@ function withNote(from: string): void {
     ["version: 1.1.0", "version: 1.2.0"],
     ["account: intent.to, amount", "account: intent.to, seq: 1, amount"],
   );
+  change(
+    "wallet_refund",
+    ["version: 1.0.0", "version: 1.1.0"],
+    ["{ account: data.to, amount", "{ account: data.to, seq: 1, amount"],
+  );
 }
 
 test("a release that cases of an older version cannot live with does not start, and leaves nothing behind", async () => {
