@@ -1,11 +1,12 @@
-// Card payments at the provider `script`: authorization, increment, capture, void, refund.
+// Card payments at the provider `script`: authorization, increment, capture, void, refund; and orders that are paid later,
+// of which the same can become.
 
 import { type Family, late, tells, unasked } from "./script-stories.ts";
 
 export const CARD_FAMILIES: readonly Family[] = [
   {
     name: "auth",
-    ops: ["card.authorize", "card.auth_status"],
+    ops: ["card.authorize", "card.auth_status", "order.approve", "order.status"],
     smooth: tells(1, "approved"),
     stories: [
       tells(20, "declined:insufficient_funds"),
@@ -34,8 +35,14 @@ export const CARD_FAMILIES: readonly Family[] = [
     ],
   },
   {
+    name: "extend",
+    ops: ["order.extend"],
+    smooth: tells(1, "ok"),
+    stories: [tells(2, "ok"), tells(1, "rejected"), tells(1, "unknown")],
+  },
+  {
     name: "cap",
-    ops: ["card.capture", "card.capture_status"],
+    ops: ["card.capture", "card.capture_status", "order.capture", "order.capture_status"],
     smooth: tells(1, "ok"),
     stories: [
       tells(20, "rejected"),
@@ -52,7 +59,7 @@ export const CARD_FAMILIES: readonly Family[] = [
   },
   {
     name: "void",
-    ops: ["card.void", "card.void_status"],
+    ops: ["card.void", "card.void_status", "order.cancel", "order.cancel_status"],
     smooth: tells(1, "ok"),
     stories: [
       tells(30, "unknown", ["unknown", "ok"]),
@@ -64,7 +71,7 @@ export const CARD_FAMILIES: readonly Family[] = [
   },
   {
     name: "refund",
-    ops: ["card.refund", "card.refund_status"],
+    ops: ["card.refund", "card.refund_status", "order.refund", "order.refund_status"],
     smooth: tells(1, "completed"),
     stories: [
       { weight: 30, tells: [{ says: "accepted" }, unasked("completed")], asked: ["completed"] },

@@ -1,6 +1,6 @@
 // Card payments through cardco over real HTTP, with trouble in a third of all operations, and the service killed in between:
 // the provider has done nothing twice, and what the ledger says was captured and given back is what it did.
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,28 +62,56 @@ test("what the ledger books is what cardco did, once for each key, whatever the 
   expect(new Set(done).size).toBe(done.length);
   const known = await casesIn(world, "kind = 'pay' and state in ('captured', 'ended', 'closed')");
   expect(known.length).toBeGreaterThan(PAYMENTS / 2);
-  for (const { id, captured: minor } of known) {
-    const made = effects.filter(({ payment, kind }) => payment.endsWith(`.${id}`) && kind === "capture");
-    expect([id, sumOf(made)]).toEqual([id, minor]);
-  }
-  await expectRefunds(world, effects);
+  await untilBothAgree(world, sandbox, join(folder, "sandbox", "journal.jsonl"));
   expect(await instance.total("millrace_webhooks_total")).toBeGreaterThan(0);
   await instance.stop();
   const verified = await runVerb(world, ["verify", "--deep"]);
   expect(verified.code).toBe(0);
 }, 300_000);
 
-/** Of refunds that came to their end; what one says that is in the hands of a person nobody knows. */
-async function expectRefunds(world: World, effects: readonly Effect[]): Promise<void> {
-  const ended = await world.query("select case_id, state, data from case_state where kind = 'rfd'");
+/** A webhook that tells of a later turn may still be on its way; one that is never sent leaves it to the provider's statement,
+ *  which nobody reads yet: operations of that kind may differ, and no others. */
+async function untilBothAgree(world: World, sandbox: Sandbox, journal: string): Promise<void> {
+  const untold = readFileSync(journal, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { e: string; key: string; behaviour?: { post: string } })
+    .filter(({ e, behaviour }) => e === "begun" && behaviour?.post === "unsent")
+    .map(({ key }) => key);
+  let differing: (readonly [string, bigint, bigint])[] = [];
+  const agree = async (): Promise<boolean> => {
+    const both = await bothSides(world, await recordOf(sandbox));
+    differing = both.filter(([id, booked, done]) => booked !== done && !untold.some((key) => key.startsWith(`${id}/`)));
+    await sleep(300);
+    return both.length > PAYMENTS / 2 && differing.length === 0;
+  };
+  await waitFor(() => `the ledger to say what cardco did, not ${differing.join("; ")}`, agree, 30_000);
+}
+
+/** Of payments and refunds that came to their end, what is booked and what was done; of one that is in the hands of a person
+ *  nobody knows it. */
+async function bothSides(world: World, effects: readonly Effect[]): Promise<(readonly [string, bigint, bigint])[]> {
+  const payments = (await casesIn(world, "kind = 'pay' and state in ('captured', 'ended', 'closed')")).map(
+    ({ id, captured }) => {
+      const made = effects.filter(({ payment, kind }) => payment.endsWith(`.${id}`) && kind === "capture");
+      return [id, captured, sumOf(made)] as const;
+    },
+  );
+  const ended = await world.query(
+    "select case_id, state, data from case_state where kind = 'rfd' and state in ('completed', 'ended')",
+  );
   expect(ended.length).toBeGreaterThan(10);
-  for (const { case_id: uuid, state, data } of ended) {
+  const refunds = ended.map(({ case_id: uuid, state, data }) => {
     const id = printCaseId(String(uuid), "rfd");
-    const made = sumOf(effects.filter(({ key, kind }) => kind === "refund" && key.startsWith(`${id}/`)));
     const { v } = data as { v: Record<string, string> };
-    if (state === "completed") expect([id, made]).toEqual([id, BigInt(v["amount"] ?? "0")]);
-    if (state === "ended") expect([id, made]).toEqual([id, 0n]);
-  }
+    const booked = state === "completed" ? BigInt(v["amount"] ?? "0") : 0n;
+    return [
+      id,
+      booked,
+      sumOf(effects.filter(({ key, kind }) => kind === "refund" && key.startsWith(`${id}/`))),
+    ] as const;
+  });
+  return [...payments, ...refunds];
 }
 
 function sumOf(effects: readonly Effect[]): bigint {

@@ -57,13 +57,19 @@ describe("the same flow differs in nothing", () => {
   test("in a span that begins in the middle of it; cases from before go their recorded way", async () => {
     let reproduced = 0;
     for (const seed of SEEDS) {
-      const { result } = await backtestDay(await dayOf(seed), "card", undefined, { from: 9n });
+      const day = await dayOf(seed);
+      const { result } = await backtestDay(day, "card", undefined, { from: 9n });
       expect(result.inputs.prior, again(seed)).toBeGreaterThan(0);
       expect({ ...result, notReproduced: [] }, again(seed)).toMatchObject(NO_DIFFERENCE);
-      // An account that was frozen within the span seems frozen from its beginning: what that changes is named.
-      if (result.notReproduced.length === 0) reproduced += 1;
+      // An account that was frozen within the span seems frozen from its beginning: what that changes is named, and nothing
+      // else is.
+      for (const lane of day.lanes.values()) {
+        if (lane.standing().balances.some(({ status }) => status !== "open")) continue;
+        expect(result.notReproduced.filter(({ partition }) => partition === lane.lane)).toEqual([]);
+        reproduced += 1;
+      }
     }
-    expect(reproduced).toBeGreaterThan(SEEDS.length / 2);
+    expect(reproduced).toBeGreaterThan(0);
   });
 });
 

@@ -2,14 +2,10 @@
 // late, in part or not at all, extended or not, captured in parts, lapsed, given back and refunded, told late, twice and in the
 // wrong order. Whatever it says, every case comes to rest or waits for a named person, whose decisions bring the rest to rest.
 
-import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import type { Answer } from "../../src/gateways/contract.ts";
-import type { ScriptProvider } from "../../src/gateways/script.ts";
-import type { CommandMessage } from "../../src/kafka/codec-messages.ts";
 import { euros } from "../support/intents.ts";
 import { LANES, NOW_MS } from "../support/ledger.ts";
-import { amountOf, holdersOf, MethodWorld, type WorldCase, type WorldProvider } from "../support/method-world.ts";
+import { amountOf, holdersOf, MethodWorld, type WorldCase } from "../support/method-world.ts";
 
 const SEEDS = process.env["SEED"] === undefined ? [1, 2] : [Number(process.env["SEED"])];
 const PAYMENTS = 60;
@@ -36,35 +32,6 @@ const TOLD = [
   "ops.escalated",
 ];
 const seen = new Set<string>();
-
-/** The script knows nothing of orders. For its trouble they are the same as authorizations, captures, voids and refunds. */
-const AS_CARD: Readonly<Record<string, string>> = {
-  "order.approve": "card.authorize",
-  "order.status": "card.auth_status",
-  "order.capture": "card.capture",
-  "order.capture_status": "card.capture_status",
-  "order.cancel": "card.void",
-  "order.cancel_status": "card.void_status",
-  "order.refund": "card.refund",
-  "order.refund_status": "card.refund_status",
-};
-
-/** And nothing of extensions: three in four are given, as the key says. */
-function extension({ idempotencyKey, attempt, payload }: CommandMessage): Answer {
-  const { seq = "0" } = payload;
-  const drawn = createHash("sha256").update(idempotencyKey).digest().readUInt32BE(0) % 8;
-  const result = drawn < 6 ? "ok" : drawn === 6 ? "rejected" : "unknown";
-  const observation = result === "unknown" ? `extend/${attempt}/unknown` : `extend/${seq}/${result}`;
-  return { result, observation, payload: { seq }, afterMs: 0, isUnasked: false };
-}
-
-function ordersOf(script: ScriptProvider): WorldProvider {
-  const asCard = (command: CommandMessage): CommandMessage => ({ ...command, op: AS_CARD[command.op] ?? command.op });
-  return {
-    execute: (command) => (command.op === "order.extend" ? [extension(command)] : script.execute(asCard(command))),
-    ask: (command) => script.ask(asCard(command)),
-  };
-}
 
 function plan(world: MethodWorld): void {
   const { random } = world;
@@ -129,7 +96,7 @@ test.each(SEEDS)(
   async (seed) => {
     const extended = { max_extensions: 3n, attention_sla: BigInt(DAY_MS) };
     const parameters = { bnpl: Object.fromEntries(MERCHANTS.slice(0, 1).map((holder) => [holder, extended])) };
-    const world = new MethodWorld({ seed, parameters, providerOf: ordersOf });
+    const world = new MethodWorld({ seed, parameters });
     plan(world);
     await world.settle(NOW_MS + 40 * DAY_MS);
     await expectBooked(world);

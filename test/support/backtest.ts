@@ -3,6 +3,7 @@
 import { RateSnapshot } from "../../src/domain/fx/rates.ts";
 import { makeParameterBook } from "../../src/domain/parameters/parameters.ts";
 import { readOverlays } from "../../src/domain/parameters/stored.ts";
+import { NO_ROUTES, readRoutes } from "../../src/domain/routes/routes.ts";
 import { takeIn } from "../../src/processor/intake.ts";
 import { readReport } from "../../src/processor/reports.ts";
 import type { Backtested, BacktestParts } from "../../src/workload/backtest/backtest.ts";
@@ -70,8 +71,9 @@ function recordingOf(day: WholeDay, from: bigint): Recording {
     next: async (lane) => waiting.get(lane)?.shift() ?? null,
     rates: async (version) => ratesAt(day, version),
     parameters: async (version) => {
-      const text = (await day.versions.parameters()).get(version)?.overlays ?? "{}";
-      return { book: makeParameterBook(Number(version), readOverlays(text)), settings: SETTINGS };
+      const { overlays = "{}", routes = null } = (await day.versions.parameters()).get(version) ?? {};
+      const known = routes === null ? NO_ROUTES : readRoutes(routes);
+      return { book: makeParameterBook(Number(version), readOverlays(overlays), known), settings: SETTINGS };
     },
   };
 }

@@ -43,12 +43,7 @@ export type MethodWorldOptions = {
   /** by flow and holder */
   readonly parameters?: Readonly<Record<string, Readonly<Record<string, ParamValues>>>>;
   readonly lateMs?: number;
-  /** who answers to the name `script` in its place */
-  readonly providerOf?: (script: ScriptProvider) => WorldProvider;
 };
-
-/** One that answers in process. */
-export type WorldProvider = Pick<ScriptProvider, "execute" | "ask">;
 
 type Due = { readonly atMs: number; readonly run: () => void };
 
@@ -56,24 +51,18 @@ export class MethodWorld {
   readonly random: Random;
   readonly ids: CaseIds;
   readonly lanes: ReadonlyMap<number, MemoryProduction>;
-  readonly provider: WorldProvider;
+  readonly provider: ScriptProvider;
   nowMs = NOW_MS;
   readonly #seed: number;
   readonly #queue: Due[] = [];
   readonly #rates: readonly RateRow[];
   readonly #overlays: Overlays;
 
-  constructor({
-    seed,
-    prices = [],
-    parameters = {},
-    lateMs = 20_000,
-    providerOf = (script) => script,
-  }: MethodWorldOptions) {
+  constructor({ seed, prices = [], parameters = {}, lateMs = 20_000 }: MethodWorldOptions) {
     this.#seed = seed;
     this.random = new Random(seed);
     this.ids = new CaseIds(this.random);
-    this.provider = providerOf(new ScriptProvider({ seed: String(seed), troublePercent: 60, lateMs }));
+    this.provider = new ScriptProvider({ seed: String(seed), troublePercent: 60, lateMs });
     this.#rates = prices.map(([base, quote, mid]) => rateOf(base, quote, mid));
     const none = { provider: new Map(), tenant: new Map() };
     this.#overlays = new Map(

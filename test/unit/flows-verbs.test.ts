@@ -17,7 +17,15 @@ import { SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { DECLARED } from "../support/ledger.ts";
 
 const SHIPPED = flowNames(join(SHIPPED_SCHEMAS, "flows"));
-const OPENED_BY_FLOWS = ["bank_refund", "bank_return", "refund", "transfer_in", "wallet_in", "wallet_refund"];
+const OPENED_BY_FLOWS = [
+  "bank_refund",
+  "bank_return",
+  "bnpl_refund",
+  "refund",
+  "transfer_in",
+  "wallet_in",
+  "wallet_refund",
+];
 let schemas: string;
 let flows: string;
 

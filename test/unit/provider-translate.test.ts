@@ -71,6 +71,23 @@ describe("cardco: a command", () => {
     });
   });
 
+  test("of an order goes to the orders, with the customer's plan, and its webhook is known by its key", () => {
+    const payload = { amount: "60", currency: "EUR", plan: "plan_3", seq: "1" };
+    expect(cardco.requestOf(command({ op: "order.approve", payload }), CARDCO)).toMatchObject({
+      path: "/cardco/v1/orders",
+      body: JSON.stringify({
+        reference: `${HOLDER}.${CASE}`,
+        amount: { currency: "EUR", minor: "60" },
+        plan: "plan_3",
+      }),
+    });
+    expect(cardco.requestOf(command({ op: "order.capture", payload }), CARDCO)).toMatchObject({
+      path: `/cardco/v1/orders/${HOLDER}.${CASE}/captures`,
+    });
+    const told = { id: "evt_1", operation: operation({ key: `${CASE}/order_cap/1`, kind: "capture" }) };
+    expect(cardco.operationOfWebhook(Buffer.from(JSON.stringify(told)))?.about.op).toBe("order.capture");
+  });
+
   test("of a capture says whether it is the last, and a void no amount", () => {
     const payload = { amount: "60", currency: "EUR", final: "true", seq: "2" };
     expect(cardco.requestOf(command({ op: "card.capture", payload }), CARDCO)).toMatchObject({

@@ -1,5 +1,5 @@
 // Cardco's words and ours. Pure: a command becomes a request, an answer becomes what is told to the case, a webhook becomes
-// the name of the operation that it is about. A new operation is a row of OPS.
+// the name of the operation that it is about. A new operation is a row of CARD_OPS.
 
 import type { CommandMessage } from "../../../kafka/codec-messages.ts";
 import { type Answer, UNKNOWN } from "../../contract.ts";
@@ -18,7 +18,9 @@ type Row = {
   readonly ops: readonly [does: string, asks: string];
   /** what flows put behind `{case}/` in its key */
   readonly key: string;
-  /** behind the authorization's reference; null for the authorization itself */
+  /** what the reference is of */
+  readonly at: "authorizations" | "orders";
+  /** behind the reference; null for what bears it itself */
   readonly under: string | null;
   /** result of the call by what cardco says of the operation */
   readonly says: Readonly<Record<Status, string>>;
@@ -35,10 +37,11 @@ type Row = {
 const approves = { approved: "approved", completed: "approved", pending: UNKNOWN } as const;
 const does = { approved: "ok", completed: "ok", pending: UNKNOWN, action_required: UNKNOWN } as const;
 
-const OPS: readonly Row[] = [
+const CARD_OPS: readonly Row[] = [
   {
     ops: ["card.authorize", "card.auth_status"],
     key: "auth/{seq}",
+    at: "authorizations",
     under: null,
     says: { ...approves, action_required: "action", declined: "declined", failed: "declined" },
     asked: { action_required: UNKNOWN },
@@ -49,6 +52,7 @@ const OPS: readonly Row[] = [
   {
     ops: ["card.increment", "card.increment_status"],
     key: "inc/{seq}",
+    at: "authorizations",
     under: "increments",
     says: { ...approves, action_required: UNKNOWN, declined: "declined", failed: "declined" },
     refused: "declined",
@@ -57,6 +61,7 @@ const OPS: readonly Row[] = [
   {
     ops: ["card.capture", "card.capture_status"],
     key: "cap/{seq}",
+    at: "authorizations",
     under: "captures",
     says: { ...does, declined: "rejected", failed: "rejected" },
     refused: "rejected",
@@ -65,6 +70,7 @@ const OPS: readonly Row[] = [
   {
     ops: ["card.void", "card.void_status"],
     key: "void/{seq}",
+    at: "authorizations",
     under: "voids",
     says: { ...does, declined: "rejected", failed: "rejected" },
     refused: "rejected",
@@ -73,6 +79,7 @@ const OPS: readonly Row[] = [
   {
     ops: ["card.refund", "card.refund_status"],
     key: "refund/{seq}",
+    at: "authorizations",
     under: "refunds",
     says: {
       approved: "accepted",
@@ -86,6 +93,22 @@ const OPS: readonly Row[] = [
     amountAs: "amount",
   },
 ];
+
+/** Orders that are paid later: they are approved, captured, given back and refunded as authorizations are, under keys of their
+ *  own, by which a webhook is known. */
+const ORDER_KEYS: Readonly<Record<string, readonly [does: string, asks: string, key: string]>> = {
+  "card.authorize": ["order.approve", "order.status", "order"],
+  "card.capture": ["order.capture", "order.capture_status", "order_cap/{seq}"],
+  "card.void": ["order.cancel", "order.cancel_status", "order_cancel/{seq}"],
+  "card.refund": ["order.refund", "order.refund_status", "order_refund/{seq}"],
+};
+
+const OPS: readonly Row[] = CARD_OPS.flatMap((row) => {
+  const own = ORDER_KEYS[row.ops[0]];
+  if (own === undefined) return [row];
+  const [does, asks, key] = own;
+  return [row, { ...row, ops: [does, asks], key, at: "orders" }];
+});
 
 const BY_OP: ReadonlyMap<string, Row> = new Map(OPS.flatMap((row) => row.ops.map((op) => [op, row] as const)));
 
@@ -109,8 +132,10 @@ export function requestOf(command: CommandMessage, descriptor: Descriptor): Post
   if (minor !== undefined && wire === null) return [refusal(command, row, "currency_unsupported", false)];
   const amount = wire === null ? {} : { amount: { currency, minor: wire } };
   const final = payload["final"] === undefined ? {} : { final: payload["final"] === "true" };
-  const own = row.under === null ? { token: payload["token"] ?? "", partial_approval: false } : final;
-  const path = "/cardco/v1/authorizations";
+  const token = { token: payload["token"] ?? "", partial_approval: false };
+  const first = row.at === "orders" ? { plan: payload["plan"] ?? "" } : token;
+  const own = row.under === null ? first : final;
+  const path = `/cardco/v1/${row.at}`;
   return {
     path: row.under === null ? path : `${path}/${encodeURIComponent(reference)}/${row.under}`,
     body: JSON.stringify({ reference, ...amount, ...own }),
