@@ -9,9 +9,10 @@ const ALONE = [
   "test/integration/sandbox.test.ts",
 ];
 
-// Wait most of their time: for halts, leases, timers and what they start. Two run at a time, on a stack of their own.
+// Wait most of their time: for halts, leases, timers, the disk and what they start. Two run at a time, on a stack of their own.
 const WAITING = [
   "test/faults/positions.test.ts",
+  "test/faults/sandbox.test.ts",
   "test/faults/topics.test.ts",
   "test/integration/cli.test.ts",
   "test/integration/doctor-verb.test.ts",
