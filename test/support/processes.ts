@@ -120,16 +120,15 @@ function onDatabase(fixed: Omit<World, "databaseUrl" | "query">, databaseUrl: st
 
 export type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
-/** What computes beside the test, or has a thread of its own, or is measured. */
-const IN_OWN_PROCESS: ReadonlySet<string | undefined> = new Set(["run", "bench"]);
+/** What computes beside the test, or has a thread of its own, or is measured, or starts a script of the build beside it. */
+const startsItself = (argv: readonly string[]): boolean =>
+  argv[0] === "run" || argv[0] === "bench" || argv.includes("--report");
 
 /** Runs a verb to its end: in this process, because beginning another is most of what a short verb costs. That verbs work
  *  as processes is what test/e2e and test/integration/cli.test.ts are for.
  *  @throws Error with what it said, unless it ends with one of `codes` */
 export async function runVerb(world: World, argv: readonly string[], codes: readonly number[] = [0]): Promise<Ended> {
-  const ended = IN_OWN_PROCESS.has(argv[0])
-    ? await startVerb(world, argv).ended
-    : await runHere(argv, world.environment);
+  const ended = startsItself(argv) ? await startVerb(world, argv).ended : await runHere(argv, world.environment);
   if (!codes.includes(ended.code ?? -1)) {
     throw new Error(`millrace ${argv.join(" ")} ended with ${ended.code}\n${ended.stdout}${ended.stderr}`);
   }
