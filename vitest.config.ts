@@ -16,6 +16,7 @@ const WAITING = [
   "test/faults/topics.test.ts",
   "test/integration/cli.test.ts",
   "test/integration/doctor-verb.test.ts",
+  "test/integration/gateways.test.ts",
   "test/integration/lane-verbs.test.ts",
   "test/integration/timers.test.ts",
 ];
