@@ -15,6 +15,7 @@ const WAITING = [
   "test/faults/sandbox.test.ts",
   "test/faults/topics.test.ts",
   "test/integration/cli.test.ts",
+  "test/integration/bench.test.ts",
   "test/integration/doctor-verb.test.ts",
   "test/integration/gateways.test.ts",
   "test/integration/lane-verbs.test.ts",
