@@ -114,7 +114,7 @@ function giveBack(world: MethodWorld): void {
     const { holderId, id: caseId } = one;
     for (let part = 0; part < 2; part++) {
       if (!random.happens(0.6)) continue;
-      const amount = euros(1 + random.below(Number(amountOf(one, "amount"))));
+      const amount = euros(1n + (amountOf(one, "amount") * BigInt(random.below(100))) / 100n);
       const idempotencyKey = `refund-${part}`;
       world.at(random.below(60_000), () =>
         world.ask({ type: "refund_create", holderId, caseId, idempotencyKey, amount }),
