@@ -1,9 +1,10 @@
-// The schema registry, by the Confluent API. The client library registers our schemas. Questions are requests of our own:
-// the library sets no time limit, keeps a request that never ends for ever, and hides the registry's error code, by which
-// "there is no such schema" differs from a proxy's "no such page". Intents are quarantined on the first and must wait on
-// the second.
+// The schema registry, by the Confluent API. The client library registers our schemas, and is loaded when there is one to
+// register: it brings readers of every format along, and a service that only asks would read them all at each start.
+// Questions are requests of our own: the library sets no time limit, keeps a request that never ends for ever, and hides
+// the registry's error code, by which "there is no such schema" differs from a proxy's "no such page". Intents are
+// quarantined on the first and must wait on the second.
 
-import { COMPATIBILITY, SchemaRegistry, SchemaType } from "@kafkajs/confluent-schema-registry";
+import type { SchemaRegistry } from "@kafkajs/confluent-schema-registry";
 import type { FoundSchema, SchemaLookup } from "./codec.ts";
 
 /** The registry cannot be reached, or what answers is not a registry. `remedy` is a sentence for people. */
@@ -84,11 +85,10 @@ const CHECK_ADDRESS = "check that SCHEMA_REGISTRY_URL is the address of a schema
  *  @throws RegistryUnreachable when the URL is not one */
 export function openRegistry(settings: RegistrySettings): Registry {
   const site: Site = { ...addressOf(settings.url), timeoutMs: settings.timeoutMs };
-  const client = clientOf(site);
   return {
     url: site.address,
     schemaById: (id) => schemaById(site, id),
-    registerSchemas: (topics) => eachTopic(topics, (subject, schema) => register(client, site, subject, schema)),
+    registerSchemas: (topics) => registerSchemas(site, topics),
     compatibilityOf: (topic) => compatibilityOf(site, subjectOf(topic)),
     findSchemas: (topics) => eachTopic(topics, (subject, schema) => find(site, subject, schema)),
   };
@@ -123,8 +123,16 @@ function addressOf(url: string): { readonly address: string; readonly login: Log
   };
 }
 
-function clientOf({ address, login, timeoutMs }: Site): SchemaRegistry {
-  return new SchemaRegistry({
+type Library = typeof import("@kafkajs/confluent-schema-registry");
+
+async function registerSchemas(site: Site, topics: readonly TopicSchema[]): Promise<Map<string, number>> {
+  const library = await import("@kafkajs/confluent-schema-registry");
+  const client = clientOf(library, site);
+  return eachTopic(topics, (subject, schema) => register(library, client, site, subject, schema));
+}
+
+function clientOf(library: Library, { address, login, timeoutMs }: Site): SchemaRegistry {
+  return new library.SchemaRegistry({
     host: address,
     clientId: CLIENT_ID,
     ...(login === null ? {} : { auth: login }),
@@ -134,7 +142,13 @@ function clientOf({ address, login, timeoutMs }: Site): SchemaRegistry {
   });
 }
 
-async function register(client: SchemaRegistry, site: Site, subject: string, schema: string): Promise<number> {
+async function register(
+  { COMPATIBILITY, SchemaType }: Library,
+  client: SchemaRegistry,
+  site: Site,
+  subject: string,
+  schema: string,
+): Promise<number> {
   const compatibility = COMPATIBILITY.FULL_TRANSITIVE;
   try {
     const asked = client.register({ type: SchemaType.AVRO, schema }, { subject, compatibility });
