@@ -77,7 +77,7 @@ async function runOne(name: string, run: BenchRun): Promise<BenchLine> {
   const load = BENCHMARKS.get(name);
   if (load === undefined) throw new Error(`there is no benchmark ${name}`);
   const benchmark = await load();
-  const database = `bench_${name}_${randomBytes(3).toString("hex")}`;
+  const database = `bench_${name.replace("-", "_")}_${randomBytes(3).toString("hex")}`;
   const admin = databaseSettings(run.config, run.stack.databaseUrl, null);
   const versions = await createDatabase(admin, database, run.stack.mode);
   const host = hostFacts();

@@ -25,7 +25,7 @@ export function register(program: Command, context: CliContext): void {
         "database and topics of its own.",
     )
     .option("--seconds <N>", "how long to measure: latency, echo, naive")
-    .option("--count <N>", "how many intents: drain, hot, skew, floor, naive, cards, p2p")
+    .option("--count <N>", "how many intents: drain, hot, skew, floor, naive, cards, cards-http, p2p")
     .option("--rate <N>", "intents a second: latency, echo")
     .option("--report <DIR>", "keep a report of each in a folder of its own: .json, .html and, of latencies, .hgrm")
     .option("--write", "write the figures into docs/benchmarks.md and docs/benchmarks.json of the repository")

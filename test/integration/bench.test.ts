@@ -51,3 +51,9 @@ test("echo and latency measure what is due after the warm-up, and all of it", as
     expect(readdirSync(join(folder, line.bench))).toContain("latency.hgrm");
   }
 });
+
+test("card payments over HTTP tell what the sandbox took beside the others", async () => {
+  const { lines } = await bench("cards-http", "--count", "60");
+  expect(lines).toMatchObject([{ bench: "cards-http", count: 60, settings: { warmUp: 30, outcomes: 180 } }]);
+  expect(lines[0]?.["cpu"]).toMatchObject({ sandbox: expect.any(Number) });
+});

@@ -92,6 +92,14 @@ describe("figures", () => {
     expect(renderReadme(MARKS, record)).toContain("| `cards`, three in ten converted | 2,000 a second");
   });
 
+  test("what the sandbox took has a column of its own", () => {
+    const record = {
+      ...RECORD,
+      results: [line("cards-http", 1_000, { cpu: { ...line("cards", 1).cpu, sandbox: 8 } })],
+    };
+    expect(renderBenchmarks("{{cpu}}", record)).toContain("| `cards-http` | 2.00 | 3.00 |  | 4.00 |");
+  });
+
   test("settings that are not the shipped ones are told", () => {
     expect(page).toContain("MILLRACE_BLOCK_ROWS_MAX=5");
   });

@@ -24,7 +24,7 @@ export type BenchSite = {
   readonly schemas: CodecSource;
   /** for `millrace` in a child process: addresses, topic prefix, nothing that would change a default */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly stackPids: Omit<CpuPids, "node">;
+  readonly stackPids: Pick<CpuPids, "postgres" | "kafka">;
   /** Ctrl-C */
   readonly stop: AbortSignal;
   /** what is going on, for people */
@@ -48,6 +48,8 @@ export type CpuSeconds = {
   readonly node: number | null;
   readonly postgres: number | null;
   readonly kafka: number | null;
+  /** left out where none takes part */
+  readonly sandbox?: number | null;
 };
 
 /** What does not apply is left out. */

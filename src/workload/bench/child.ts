@@ -1,4 +1,4 @@
-// `millrace run` and `millrace load` as processes of their own, as a user starts them.
+// `millrace run`, `millrace load` and `millrace sandbox` as processes of their own, as a user starts them.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { tmpdir } from "node:os";
@@ -108,11 +108,61 @@ export class ServiceProcess {
   }
 
   async stop(): Promise<void> {
-    this.#child.kill("SIGTERM");
-    const forced = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MAX_MS);
-    await this.#exit;
-    clearTimeout(forced);
+    await end(this.#child, this.#exit);
   }
+}
+
+/** The sandbox with its providers, which make no trouble. */
+export class SandboxProcess {
+  readonly pid: number;
+  readonly #child: ChildProcess;
+  readonly #stderr: LastLines;
+  readonly #exit: Promise<number | null>;
+  readonly #told: Promise<string | null>;
+  #ended = false;
+
+  /** @param dir its journal's folder */
+  constructor(dir: string, environment: Environment) {
+    const argv = [MAIN, "sandbox", "--dir", dir, "--json"];
+    this.#child = spawn(process.execPath, argv, { cwd: CWD, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    this.pid = this.#child.pid ?? 0;
+    this.#stderr = new LastLines(this.#child);
+    this.#exit = exitOf(this.#child).finally(() => {
+      this.#ended = true;
+    });
+    const ended = this.#exit.then(
+      () => null,
+      () => null,
+    );
+    this.#told = Promise.race([firstLine(this.#child), ended]);
+  }
+
+  /** Where it is, when it serves.
+   *  @throws BenchFailed when it ends before that */
+  async url(): Promise<string> {
+    const line = await this.#told;
+    this.assertRuns();
+    return (JSON.parse(line ?? "") as { url: string }).url;
+  }
+
+  /** @throws BenchFailed when it has ended */
+  assertRuns(): void {
+    if (this.#ended) throw new BenchFailed(`the sandbox has ended:\n${this.#stderr.text()}`);
+  }
+
+  async stop(): Promise<void> {
+    await end(this.#child, this.#exit);
+  }
+}
+
+/** @returns null when stdout ends without one */
+function firstLine({ stdout }: ChildProcess): Promise<string | null> {
+  return new Promise((resolve) => {
+    if (stdout === null) return resolve(null);
+    createInterface({ input: stdout })
+      .once("line", resolve)
+      .once("close", () => resolve(null));
+  });
 }
 
 /** The last lines of a child's stderr, for the message when it fails. */
@@ -138,6 +188,13 @@ function exitOf(child: ChildProcess): Promise<number | null> {
     child.once("error", reject);
     child.once("close", (code) => resolve(code));
   });
+}
+
+async function end(child: ChildProcess, exit: Promise<number | null>): Promise<void> {
+  child.kill("SIGTERM");
+  const forced = setTimeout(() => child.kill("SIGKILL"), STOP_MAX_MS);
+  await exit;
+  clearTimeout(forced);
 }
 
 export function later(ms: number): Promise<void> {

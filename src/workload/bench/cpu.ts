@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { CpuSeconds } from "./bench.ts";
 
 /** null where there is no such process on this machine: a server elsewhere, a container */
-export type CpuPids = { readonly node: number | null; readonly postgres: number | null; readonly kafka: number | null };
+export type CpuPids = { readonly [Part in keyof CpuSeconds]: number | null };
 
 /** Clock ticks a second in /proc; Linux has shown 100 to user space on every machine since 2.6. */
 const TICKS_PER_SECOND = 100;
@@ -18,15 +18,17 @@ export function cpuSeconds(pids: CpuPids): CpuSeconds {
     node: own(pids.node),
     kafka: own(pids.kafka),
     postgres: pids.postgres === null ? null : family(pids.postgres),
+    ...(pids.sandbox === undefined ? {} : { sandbox: own(pids.sandbox) }),
   };
 }
 
 export function cpuBetween(before: CpuSeconds, after: CpuSeconds): CpuSeconds {
   const between = (name: keyof CpuSeconds): number | null => {
-    const [from, to] = [before[name], after[name]];
+    const [from = null, to = null] = [before[name], after[name]];
     return from === null || to === null ? null : Math.round((to - from) * 100) / 100;
   };
-  return { node: between("node"), postgres: between("postgres"), kafka: between("kafka") };
+  const both = { node: between("node"), postgres: between("postgres"), kafka: between("kafka") };
+  return after.sandbox === undefined ? both : { ...both, sandbox: between("sandbox") };
 }
 
 function own(pid: number | null): number | null {

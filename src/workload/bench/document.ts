@@ -123,7 +123,10 @@ function figuresTable({ results }: BenchRecord): string {
 }
 
 /** What a figure without it would be misread for. */
-const NOTES: Readonly<Record<string, string>> = { cards: ", three in ten converted" };
+const NOTES: Readonly<Record<string, string>> = {
+  cards: ", three in ten converted",
+  "cards-http": ", the same over HTTP to a sandbox",
+};
 
 function nameText(bench: string): string {
   return `\`${bench}\`${NOTES[bench] ?? ""}`;
@@ -136,12 +139,12 @@ function msText(ms: unknown): string {
 function cpuTable({ results }: BenchRecord): string {
   const rows = results.map(({ bench, count, cpu, settings }) => {
     const of = Number(settings["sent"] ?? count);
-    const cells = [cpu.node, cpu.postgres, cpu.kafka].map((spent) =>
+    const cells = [cpu.node, cpu.postgres, cpu.kafka, cpu.sandbox ?? null].map((spent) =>
       spent === null ? "" : ((spent / of) * PER).toFixed(2),
     );
     return [`\`${bench}\``, ...cells];
   });
-  return table(["name", "node", "postgres", "kafka"], rows, 1);
+  return table(["name", "node", "postgres", "kafka", "sandbox"], rows, 1);
 }
 
 function runFacts(record: BenchRecord): string {

@@ -11,6 +11,7 @@ export const BENCHMARKS: ReadonlyMap<string, () => Promise<Benchmark>> = new Map
   ["hot", async () => (await import("./drain.ts")).hot],
   ["skew", async () => (await import("./drain.ts")).skew],
   ["cards", async () => (await import("./payments.ts")).cards],
+  ["cards-http", async () => (await import("./payments.ts")).cardsHttp],
   ["p2p", async () => (await import("./payments.ts")).p2p],
   ["echo", async () => (await import("./latency-echo.ts")).echo],
   ["latency", async () => (await import("./latency.ts")).latency],

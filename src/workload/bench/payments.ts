@@ -1,4 +1,4 @@
-// cards and p2p: what takes more than one event. The service runs, then everything is published as fast as the broker takes
+// cards, cards-http and p2p: what takes more than one event. The service runs, then everything is published as fast as the broker takes
 // it, and the clock stops when the last outcome has been read. A backlog that was there before the service would not do:
 // what a case asks of a provider has a deadline, and it counts from the intent. Half as many go before, through the same
 // process: until the compilers of Node and of the broker have settled, some ten seconds of full load, the same work costs
@@ -14,7 +14,7 @@ import { PeerTransfers } from "../generate/p2p.ts";
 import { Portions } from "../load/load.ts";
 import { wallMs } from "../load/pump.ts";
 import { BenchFailed, type BenchFigures, type Benchmark, type BenchSite, rounded } from "./bench.ts";
-import { later, millrace, ServiceProcess } from "./child.ts";
+import { type Environment, later, millrace, SandboxProcess, ServiceProcess } from "./child.ts";
 import { cpuBetween, cpuSeconds } from "./cpu.ts";
 import { publish } from "./drain.ts";
 import { ReaderProcess } from "./reader.ts";
@@ -24,22 +24,72 @@ const PLAN = { seed: 1, zipf: 0, rate: NOMINAL_RATE };
 /** Payments captured at once, three in ten of them in another currency than the merchant's; the provider answers at once, in
  *  the service's own process. Each is authorized, captured and booked, and gives three outcomes: received, authorized,
  *  captured. */
-export const cards: Benchmark = async (site, { count: wished }) => {
-  const count = wished ?? 40_000;
+export const cards: Benchmark = (site, { count }) =>
+  cardsAt(site, { name: "cards", count: count ?? 40_000, provider: SCRIPT });
+
+/** The same payments at cardco over HTTP: each is told to a sandbox in a process of its own, which writes every operation to
+ *  its journal, flushes it and answers; no trouble, and no webhooks, since everything is answered. */
+export const cardsHttp: Benchmark = async (site, { count }) => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-sandbox-"));
+  const sandbox = new SandboxProcess(join(folder, "journal"), site.environment);
+  try {
+    const provider = cardcoAt(await sandbox.url(), folder, sandbox);
+    return await cardsAt(site, { name: "cards-http", count: count ?? 20_000, provider });
+  } finally {
+    await sandbox.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+type CardsProvider = {
+  readonly name: string;
+  /** how it is told in the figure's settings */
+  readonly told: string;
+  /** with which the service serves it */
+  readonly environment: Environment;
+  /** where it is; null: in the service's own process */
+  readonly sandbox: SandboxProcess | null;
+};
+
+const SCRIPT: CardsProvider = {
+  name: "script",
+  told: "script, in process",
+  environment: { MILLRACE_PROVIDERS: "script" },
+  sandbox: null,
+};
+
+/** The keys are those that every sandbox has, and open nothing else. */
+function cardcoAt(url: string, folder: string, sandbox: SandboxProcess): CardsProvider {
+  const secrets = { key: { env: "BENCH_CARDCO_KEY" }, webhook: { env: "BENCH_CARDCO_WEBHOOK" } };
+  const providers = [{ name: "cardco", kind: "cardco", url, secrets }];
+  const file = join(folder, "providers.yaml");
+  writeFileSync(file, JSON.stringify({ apiVersion: "providers/v1", kind: "Providers", providers }));
+  const environment = {
+    MILLRACE_PROVIDERS: "cardco",
+    MILLRACE_PROVIDERS_FILE: file,
+    BENCH_CARDCO_KEY: "cardco-test-key",
+    BENCH_CARDCO_WEBHOOK: "cardco-test-webhook-secret",
+  };
+  return { name: "cardco", told: "cardco, over HTTP", environment, sandbox };
+}
+
+type CardsRun = { readonly name: string; readonly count: number; readonly provider: CardsProvider };
+
+async function cardsAt(site: BenchSite, { name, count, provider }: CardsRun): Promise<BenchFigures> {
   const warmUp = warmUpOf(count);
   const holders = Math.min(1_000, count);
   await publishRates(site);
   const plan = { ...PLAN, count: warmUp + count, holders, runAtMs: Date.now() };
   const parts = { encoder: site.codec.encoders.intent, lanes: site.lanes };
-  const portions = new Portions(new Cards(plan, parts, { only: "payments" }));
-  const figures = await served(site, async (service) => {
-    const warm = await measure(site, service, { name: "cards", count: warmUp, outcomesOf: CARD_OUTCOMES, portions });
-    const run = await measure(site, service, { name: "cards", count, outcomesOf: CARD_OUTCOMES, portions });
+  const portions = new Portions(new Cards(plan, parts, { only: "payments", provider: provider.name }));
+  const figures = await served(site, provider, async (running) => {
+    const warm = await measure(site, running, { name, count: warmUp, outcomesOf: CARD_OUTCOMES, portions });
+    const run = await measure(site, running, { name, count, outcomesOf: CARD_OUTCOMES, portions });
     return warmed(run, warm);
   });
   await assertStates(site, { pay: { captured: warmUp + count } });
-  return { ...figures, settings: { ...figures.settings, merchants: holders, provider: "script, in process" } };
-};
+  return { ...figures, settings: { ...figures.settings, merchants: holders, provider: provider.told } };
+}
 
 const CARD_OUTCOMES = 3;
 
@@ -91,11 +141,11 @@ export const p2p: Benchmark = async (site, { count: wished }) => {
   const plan = { ...PLAN, count: opening + warmUp + count, holders, runAtMs: Date.now() };
   const parts = { encoder: site.codec.encoders.intent, lanes: site.lanes };
   const portions = new Portions(new PeerTransfers(plan, parts));
-  const figures = await served(site, async (service) => {
+  const figures = await served(site, SCRIPT, async (running) => {
     site.note(`p2p: opening ${holders} accounts with money on them`);
-    await measure(site, service, { name: "p2p", count: opening, outcomesOf: 1, portions });
-    const warm = await measure(site, service, { name: "p2p", count: warmUp, outcomesOf: TRANSFER_OUTCOMES, portions });
-    const run = await measure(site, service, { name: "p2p", count, outcomesOf: TRANSFER_OUTCOMES, portions });
+    await measure(site, running, { name: "p2p", count: opening, outcomesOf: 1, portions });
+    const warm = await measure(site, running, { name: "p2p", count: warmUp, outcomesOf: TRANSFER_OUTCOMES, portions });
+    const run = await measure(site, running, { name: "p2p", count, outcomesOf: TRANSFER_OUTCOMES, portions });
     return warmed(run, warm);
   });
   await assertStates(site, { trf: { completed: holders + warmUp + count }, tri: { received: warmUp + count } });
@@ -112,17 +162,19 @@ function warmed(run: BenchFigures, warm: BenchFigures): BenchFigures {
   return { ...run, settings: { ...run.settings, warmUp: warm.count, warmUpPerSecond: warm.perSecond } };
 }
 
+type Running = { readonly service: ServiceProcess; readonly sandbox: SandboxProcess | null };
+
 /** The figures that `work` makes with a service that has all lanes.
  *  @throws BenchFailed with the service's last lines */
 async function served(
   site: BenchSite,
-  work: (service: ServiceProcess) => Promise<BenchFigures>,
+  { environment, sandbox }: CardsProvider,
+  work: (running: Running) => Promise<BenchFigures>,
 ): Promise<BenchFigures> {
-  const environment = { ...site.environment, MILLRACE_ROLES: "lanes,gateways", MILLRACE_PROVIDERS: "script" };
-  const service = new ServiceProcess(environment);
+  const service = new ServiceProcess({ ...site.environment, MILLRACE_ROLES: "lanes,gateways", ...environment });
   try {
     await service.untilTaken(site.lanes);
-    return await work(service);
+    return await work({ service, sandbox });
   } catch (error) {
     throw service.explain(error);
   } finally {
@@ -141,20 +193,25 @@ type Portion = {
 /** Publishes the next `count` of the portions and waits for their last outcome. */
 async function measure(
   site: BenchSite,
-  service: ServiceProcess,
+  { service, sandbox }: Running,
   { name, count, outcomesOf, portions }: Portion,
 ): Promise<BenchFigures> {
   const outcomes = outcomesOf * count;
+  const pids = { ...site.stackPids, node: service.pid, ...(sandbox === null ? {} : { sandbox: sandbox.pid }) };
+  const check = (): void => {
+    service.assertRuns();
+    sandbox?.assertRuns();
+  };
   const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count: outcomes });
   try {
     site.note(`${name}: measuring ${count}`);
     const blocksBefore = await countRows(site, "block");
-    const before = cpuSeconds({ ...site.stackPids, node: service.pid });
+    const before = cpuSeconds(pids);
     const startedAtMs = wallMs();
     await publish(site, portions.take(count));
     const publishedAtMs = wallMs();
-    const read = await reader.done(() => service.assertRuns());
-    const cpu = cpuBetween(before, cpuSeconds({ ...site.stackPids, node: service.pid }));
+    const read = await reader.done(check);
+    const cpu = cpuBetween(before, cpuSeconds(pids));
     const seconds = (read.lastAtMs - startedAtMs) / 1000;
     return {
       count,
