@@ -59,10 +59,27 @@ const GUARDS = [
   {
     name: "what a provider says and no case could take, told to none",
     file: "src/gateways/lane-gateway.ts",
-    from: "if (this.#parts.fits(command, answer)) return answer;",
+    from: "if (isFitting) return answer;",
     to: 'if (answer.result !== "") return answer;',
     test: "test/unit/gateways.test.ts",
     title: "calls unknown what no case could take, and says so",
+  },
+  {
+    name: "word that nothing was sent, kept before a case hears of it",
+    file: "src/gateways/lane-gateway.ts",
+    from: "if (!(await this.#keepUnavailable(batch))) return this.close();",
+    to: "void this.#keepUnavailable(batch);",
+    test: "test/unit/gateways.test.ts",
+    title: "tells that nothing was sent only once it is kept for whoever reads the command again, and the rest at once",
+  },
+  {
+    name: "commands of which a predecessor said that nothing was sent",
+    file: "src/gateways/lane-gateway.ts",
+    from: "if (this.#parts.unavailable.has(command.sequence)) return [unavailableAnswer(command)];",
+    to: "",
+    test: "test/unit/gateways.test.ts",
+    title:
+      "sends nothing for a command of which its predecessor said so, though the provider can be reached, and says it again",
   },
   {
     name: "deadline of a key, behind which nothing is sent again",

@@ -4,11 +4,18 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Codec, Undecodable } from "../kafka/codec.ts";
+import type { CommandMessage } from "../kafka/codec-messages.ts";
 import type { GroupOffset, KafkaSettings, Producer, RawRecord, Reader, TopicAdmin } from "../kafka/port.ts";
 import { openProducer } from "../kafka/producer.ts";
 import type { Answer, Provider } from "./contract.ts";
-import type { Asked } from "./fitting.ts";
-import { type GatewayEvents, LaneGateway, NOT_SERVED, type Position, type ProviderFigures } from "./lane-gateway.ts";
+import {
+  type GatewayEvents,
+  LaneGateway,
+  NOT_SERVED,
+  type Position,
+  type ProviderFigures,
+  type UnavailableCall,
+} from "./lane-gateway.ts";
 import { Slots } from "./slots.ts";
 
 export type GatewaysParts = {
@@ -22,12 +29,24 @@ export type GatewaysParts = {
   readonly group: string;
   readonly events: GatewayEvents;
   /** whether a case can take what a provider said of a call of it */
-  readonly fits: (asked: Asked, answer: Answer) => boolean;
+  readonly fits: (command: CommandMessage, answer: Answer) => boolean | Promise<boolean>;
   /** sequence behind the last command that the lane is known to have published; 0 when there is none */
   readonly publishedTo: (lane: number) => Promise<bigint>;
+  /** commands for which nothing was sent, kept where the next owner of the lane finds them */
+  readonly unavailable: UnavailableCalls;
   /** Halts a lane whose commands cannot be read. */
   readonly halt: (lane: number, evidence: Record<string, unknown>) => void;
 };
+
+export interface UnavailableCalls {
+  /** @returns sequences of the lane's commands from one on */
+  read(lane: number, from: bigint): Promise<ReadonlySet<bigint>>;
+  /** @returns false, and nothing is kept, when the epoch is not the lane's any more */
+  keep(owned: Owned, calls: readonly UnavailableCall[]): Promise<boolean>;
+}
+
+/** A lane in the epoch in which it is ours. */
+export type Owned = { readonly lane: number; readonly epoch: bigint };
 
 const MARK_EVERY_MS = 1_000;
 const APPEND_AGAIN_MS = 200;
@@ -37,6 +56,7 @@ const TROUBLE_MS = 5_000;
 
 /** Where a lane is served from, and where its log ended then. */
 type Start = Position & { readonly end: bigint };
+type Opened = Start & { readonly unavailable: ReadonlySet<bigint> };
 
 type Trouble = { readonly sinceMs: number; readonly what: string };
 
@@ -61,15 +81,19 @@ export class Gateways {
     this.#marker = setInterval(() => void this.#mark(), MARK_EVERY_MS);
   }
 
-  /** Serves the lane from where whoever had it before was. */
-  async open(lane: number): Promise<void> {
+  /** Serves the lane from where whoever had it before was.
+   *  @param owned its epoch is raised already: what its earlier owners have not kept they cannot say any more */
+  async open(owned: Owned): Promise<void> {
+    const { lane } = owned;
     const opening = Symbol(`lane ${lane}`);
     this.#wanted.set(lane, opening);
     while (this.#wanted.get(lane) === opening && !this.#isStopped) {
       try {
         const start = await this.#startOf(lane);
+        const unavailable = start && (await this.#parts.unavailable.read(lane, start.sequence ?? 0n));
         this.#troubles.delete(lane);
-        if (this.#wanted.get(lane) === opening && start !== null) this.#serve(lane, start);
+        if (this.#wanted.get(lane) !== opening || start === null || unavailable === null) return;
+        this.#serve(owned, { ...start, unavailable });
         return;
       } catch (error) {
         this.#troubled(lane, `the commands of lane ${lane} cannot be read`, error);
@@ -169,20 +193,23 @@ export class Gateways {
     }
   }
 
-  #serve(lane: number, { end: freshFrom, ...from }: Start): void {
+  #serve(owned: Owned, { end: freshFrom, unavailable, ...from }: Opened): void {
+    const { lane } = owned;
     const { reader, codec, events, fits, commandsTopic } = this.#parts;
     const gateway = new LaneGateway({
       fits,
       lane,
       from,
       freshFrom,
+      unavailable,
+      keepUnavailable: (calls) => this.#keepUnavailable(owned, calls),
       codec,
       events,
       providers: this.#providers,
       slots: this.#slots,
       append: (to, records) => this.#append(to, records),
       unreadable: (at, offset, reason) => this.#halt(at, offset, reason),
-      expired: (at) => this.#openAnew(at),
+      expired: () => this.#openAnew(owned),
       roomFreed: () => reader.wake(),
     });
     this.#lanes.set(lane, gateway);
@@ -196,9 +223,9 @@ export class Gateways {
     halt(lane, { topic, partition: lane, offset, group, reason });
   }
 
-  #openAnew(lane: number): void {
-    this.close(lane);
-    void this.open(lane);
+  #openAnew(owned: Owned): void {
+    this.close(owned.lane);
+    void this.open(owned);
   }
 
   /** What a provider told unasked.
@@ -228,6 +255,19 @@ export class Gateways {
       } catch (error) {
         this.#troubled(lane, `what providers say cannot be appended to the reports of lane ${lane}`, error);
         this.#giveUp(used);
+        await sleep(APPEND_AGAIN_MS);
+      }
+    }
+    throw new Error("the gateways were stopped");
+  }
+
+  /** Until the database has said whether it is kept: before that nobody may be told. */
+  async #keepUnavailable(owned: Owned, calls: readonly UnavailableCall[]): Promise<boolean> {
+    while (!this.#isStopped) {
+      try {
+        return await this.#parts.unavailable.keep(owned, calls);
+      } catch (error) {
+        this.#troubled(owned.lane, `what was not sent for lane ${owned.lane} cannot be kept`, error);
         await sleep(APPEND_AGAIN_MS);
       }
     }

@@ -29,25 +29,32 @@ import {
   unavailableAnswer,
   unknownAnswer,
 } from "./contract.ts";
-import type { Asked } from "./fitting.ts";
 import type { Slots } from "./slots.ts";
 
 /** Everything before `offset` is done with. `sequence` is the lane's first command that is not; null while nothing says it. */
 export type Position = { readonly offset: bigint; readonly sequence: bigint | null };
+
+/** A command for which certainly nothing was sent, and until when it could have been. */
+export type UnavailableCall = { readonly sequence: bigint; readonly notAfterMs: number };
 
 export type LaneGatewayParts = {
   readonly lane: number;
   readonly from: Position;
   /** offset of the first command that was put to no provider before this lane was opened here */
   readonly freshFrom: bigint;
+  /** sequences of commands for which nothing was sent, as whoever served the lane before has said */
+  readonly unavailable: ReadonlySet<bigint>;
   readonly codec: Codec;
   readonly providers: ReadonlyMap<string, Provider>;
   /** of the providers that bound how many calls they take at once */
   readonly slots: ReadonlyMap<string, Slots>;
   /** whether the case of a command can take what is said of it */
-  readonly fits: (asked: Asked, answer: Answer) => boolean;
+  readonly fits: (command: CommandMessage, answer: Answer) => boolean | Promise<boolean>;
   /** appends to the lane's reports until they are there; rejects only when the gateway was stopped */
   readonly append: (lane: number, records: readonly RawRecord[]) => Promise<void>;
+  /** keeps for whoever serves the lane next that nothing was sent for these; rejects only when the gateway was stopped
+   *  @returns false when the lane is another's by now */
+  readonly keepUnavailable: (calls: readonly UnavailableCall[]) => Promise<boolean>;
   readonly events: GatewayEvents;
   /** what is at this offset cannot be read: the lane must halt, and nothing behind it is put to anybody */
   readonly unreadable: (lane: number, offset: bigint, reason: string) => void;
@@ -98,7 +105,13 @@ type Open = {
  *  broker's clock, null when there is none. */
 export type ProviderFigures = { readonly inFlight: number; readonly sinceMs: number | null };
 
-type Outgoing = { readonly record: RawRecord; readonly of: Open; readonly result: string };
+type Outgoing = {
+  readonly record: RawRecord;
+  readonly of: Open;
+  readonly result: string;
+  /** null unless it is told that nothing was sent */
+  readonly unavailable: UnavailableCall | null;
+};
 
 export class LaneGateway implements LaneSink {
   readonly #parts: LaneGatewayParts;
@@ -266,13 +279,22 @@ export class LaneGateway implements LaneSink {
   #putAndTellNow(command: CommandMessage, open: Open): Promise<void> | null {
     if (this.#isClosed) return null;
     const answered = this.#put(command, open);
-    const tell = (answers: readonly Answer[]): null => {
-      open.left += answers.length;
-      for (const answer of answers) this.#tell(command, this.#fitting(command, answer, open), open);
+    if (answered instanceof Promise)
+      return answered.then((answers) => this.#judgeAndTell(command, answers, open) ?? undefined);
+    return this.#judgeAndTell(command, answered, open);
+  }
+
+  /** @returns null when it is told already: only where versions of a flow differ the case has to be looked at */
+  #judgeAndTell(command: CommandMessage, answers: readonly Answer[], open: Open): Promise<void> | null {
+    const judged = answers.map((answer) => this.#fitting(command, answer, open));
+    const tell = (fitting: readonly Answer[]): null => {
+      open.left += fitting.length;
+      for (const answer of fitting) this.#tell(command, answer, open);
       this.#settle(open);
       return null;
     };
-    return answered instanceof Promise ? answered.then((answers) => void tell(answers)) : tell(answered);
+    if (judged.some((one) => one instanceof Promise)) return Promise.all(judged).then((fitting) => void tell(fitting));
+    return tell(judged as readonly Answer[]);
   }
 
   #read({ offset, value }: InputRecord): CommandMessage | null | Promise<CommandMessage | null> {
@@ -313,6 +335,8 @@ export class LaneGateway implements LaneSink {
     const name = command.payload["provider"] ?? "";
     const provider = this.#parts.providers.get(name);
     this.#parts.events.taken(open.provider);
+    // The case may have asked another provider since.
+    if (this.#parts.unavailable.has(command.sequence)) return [unavailableAnswer(command)];
     if (provider === undefined) {
       this.#parts.events.notServed(name);
       return [unavailableAnswer(command)];
@@ -330,9 +354,15 @@ export class LaneGateway implements LaneSink {
   }
 
   /** What no case could take is a bug in the provider's adapter, and its report would halt the lane. */
-  #fitting(command: CommandMessage, answer: Answer, open: Open): Answer {
+  #fitting(command: CommandMessage, answer: Answer, open: Open): Answer | Promise<Answer> {
     if (answer.result === UNAVAILABLE && !this.#mayBeUnavailable(command, open)) return unknownAnswer(command);
-    if (this.#parts.fits(command, answer)) return answer;
+    const fits = this.#parts.fits(command, answer);
+    if (fits instanceof Promise) return fits.then((isFitting) => this.#orUnknown(command, answer, isFitting));
+    return this.#orUnknown(command, answer, fits);
+  }
+
+  #orUnknown(command: CommandMessage, answer: Answer, isFitting: boolean): Answer {
+    if (isFitting) return answer;
     const why = new Error(`${command.call} has no result ${answer.result} with what it carries`);
     this.#parts.events.failed(command.payload["provider"] ?? "", command.op, why);
     return unknownAnswer(command);
@@ -340,14 +370,19 @@ export class LaneGateway implements LaneSink {
 
   /** A command that comes again may have reached its provider the first time, whatever is sent of it now. And only a case whose
    *  call says which choice it is knows the result: one of an earlier version would halt its lane. */
-  #mayBeUnavailable({ payload, readOnly }: CommandMessage, { offset }: Open): boolean {
+  #mayBeUnavailable({ payload, readOnly, sequence }: CommandMessage, { offset }: Open): boolean {
+    if (this.#parts.unavailable.has(sequence)) return true;
     return !readOnly && offset >= this.#parts.freshFrom && payload["route"] !== undefined;
   }
 
   #tell(command: CommandMessage, answer: Answer, open: Open): void {
     const tell = (): void => {
       const value = this.#parts.codec.encoders.report.encode(reportOf(command, answer, Date.now()));
-      this.#outgoing.push({ record: { key: Buffer.from(command.holderId), value }, of: open, result: answer.result });
+      const record = { key: Buffer.from(command.holderId), value };
+      const { sequence, notAfter } = command;
+      const isUnavailable = answer.result === UNAVAILABLE;
+      const unavailable = isUnavailable ? { sequence, notAfterMs: Number(notAfter / 1000n) } : null;
+      this.#outgoing.push({ record, of: open, result: answer.result, unavailable });
       void this.#append();
     };
     if (answer.afterMs === 0) return tell();
@@ -366,6 +401,7 @@ export class LaneGateway implements LaneSink {
     try {
       while (this.#outgoing.length > 0 && !this.#isClosed) {
         const batch = this.#outgoing.splice(0, APPEND_RECORDS_MAX);
+        if (!(await this.#keepUnavailable(batch))) return this.close();
         await this.#parts.append(
           this.#parts.lane,
           batch.map(({ record }) => record),
@@ -382,6 +418,12 @@ export class LaneGateway implements LaneSink {
     } finally {
       this.#isAppending = false;
     }
+  }
+
+  /** Whoever reads the command again may reach its provider, and the case that hears of this asks another one. */
+  async #keepUnavailable(batch: readonly Outgoing[]): Promise<boolean> {
+    const calls = batch.flatMap(({ unavailable }) => (unavailable === null ? [] : [unavailable]));
+    return calls.length === 0 || (await this.#parts.keepUnavailable(calls));
   }
 
   #settle(open: Open): void {

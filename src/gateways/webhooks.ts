@@ -38,7 +38,7 @@ export interface WebhookEvents {
   webhookFailed(provider: string, error: unknown): void;
 }
 
-/** Whose case it is. `currencies` are those of its amounts. */
+/** Whose case it is; `flow` is `name@version`, `currencies` are those of its amounts. */
 export type CaseOwner = { readonly holderId: string; readonly flow: string; readonly currencies: readonly string[] };
 
 export type WebhookParts = {
@@ -47,9 +47,10 @@ export type WebhookParts = {
   /** @param uuid 32 hex digits
    *  @returns one for each holder that has a case of this id */
   readonly ownersOf: (uuid: string) => Promise<readonly CaseOwner[]>;
-  /** the call of a flow that such an operation answers */
+  /** the call of a flow that such an operation answers; throws where the version of the flow is not known here */
   readonly callFor: (flow: string, op: string) => string | null;
-  readonly fits: (asked: Asked, answer: Answer) => boolean;
+  /** whether a case of that flow can take it */
+  readonly fits: (flow: string, asked: Omit<Asked, "caseId">, answer: Answer) => boolean;
   /** resolves when it is among the lane's reports */
   readonly report: (lane: number, told: Told, answer: Answer) => Promise<void>;
   readonly events: WebhookEvents;
@@ -153,7 +154,7 @@ class Desk {
     if (answers === null) return "failed";
     const news = answers.filter(({ result }) => result !== UNKNOWN);
     const isRight = (answer: Answer): boolean =>
-      fits({ ...told, op: about.op }, answer) && isInOneOf(owner.currencies, answer.payload["currency"]);
+      fits(owner.flow, { call, op: about.op }, answer) && isInOneOf(owner.currencies, answer.payload["currency"]);
     if (!news.every(isRight)) return "not_expected";
     const lane = homeLane(owner.holderId, lanes);
     for (const answer of news) await report(lane, told, { ...answer, isUnasked: true });

@@ -2,16 +2,21 @@
 // unasked.
 
 import { SCRIPT } from "../config/settings.ts";
+import { loadKept } from "../declared/load.ts";
+import type { Flow } from "../domain/flow/flow.ts";
 import type { HaltCause } from "../domain/halts.ts";
+import { parseCaseId } from "../domain/ids.ts";
 import { reportOf } from "../gateways/contract.ts";
 import { Fitting } from "../gateways/fitting.ts";
 import { Gateways } from "../gateways/gateways.ts";
 import { WEBHOOK_RESULTS, Webhooks } from "../gateways/webhooks.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { openReader } from "../kafka/reader.ts";
-import { ConnectionPool } from "../store/database.ts";
+import { type Connection, ConnectionPool } from "../store/database.ts";
 import { readMarks } from "../store/outbox.ts";
 import { readOwners } from "../store/reads-case.ts";
+import { readFlowVersions } from "../store/setup.ts";
+import { keepUnavailable, readUnavailable } from "../store/unavailable.ts";
 import { gatewayEvents } from "../telemetry/gateway-events.ts";
 import { type Common, type ServiceParts, withConnection } from "./common.ts";
 import type { LaneFollower } from "./lanes-role.ts";
@@ -41,18 +46,20 @@ export async function makeGateways(
     );
   const events = gatewayEvents(logger, metrics);
   const providers = openProviders(config, common.declared.currencies, events);
-  const fitting = new Fitting(common.declared.flows);
-  const gateways = await openGateways(parts, common, { providers, fitting, events, halt });
+  const fitting = new Fitting([...common.declared.flows, ...(await loadKeptFlows(common))]);
+  const pool = new ConnectionPool(common.database, 1);
+  const gateways = await openGateways(parts, common, { providers, fitting, events, halt, pool });
   watch(parts, gateways, providers);
   const receiver = await openReceiver(parts, common, { providers, fitting, events, gateways });
   return {
-    took: (lane) => void gateways.open(lane),
+    took: (lane, { epoch }) => void gateways.open({ lane, epoch }),
     gaveBack: (lane) => gateways.close(lane),
     reasons: () => gateways.reasons(),
     stop: async () => {
       // What comes now is told again, to whoever listens then.
       await receiver?.close();
       await gateways.stop(config.stopDeadlineMs / STOP_SHARE);
+      await pool.close();
       for (const provider of providers.http) provider.close();
     },
   };
@@ -64,10 +71,23 @@ type Made = {
   readonly events: ReturnType<typeof gatewayEvents>;
 };
 
+/** Those that no file declares any more, and that cases may live by. */
+async function loadKeptFlows({ declared, database }: Common): Promise<readonly Flow[]> {
+  return loadKept(declared, await withConnection(database, readFlowVersions));
+}
+
+async function flowOf(connection: Connection, caseId: string, holderId: string): Promise<string | null> {
+  const id = parseCaseId(caseId);
+  const owners = id === null ? [] : await readOwners(connection, id.uuid);
+  return owners.find((owner) => owner.holderId === holderId)?.flow ?? null;
+}
+
+type GatewaysMaking = { readonly halt: Parameters<typeof makeGateways>[2]; readonly pool: ConnectionPool };
+
 async function openGateways(
   { config, kafka }: ServiceParts,
   { names, codec, admin, database }: Common,
-  { providers, fitting, events, halt }: Made & { readonly halt: Parameters<typeof makeGateways>[2] },
+  { providers, fitting, events, halt, pool }: Made & GatewaysMaking,
 ): Promise<Gateways> {
   return new Gateways({
     kafka,
@@ -88,8 +108,13 @@ async function openGateways(
       const marks = await withConnection(database, (connection) => readMarks(connection, lane));
       return (marks.get("commands")?.sequence ?? -1n) + 1n;
     },
+    unavailable: {
+      read: (lane, from) => pool.lend((connection) => readUnavailable(connection, lane, from)),
+      keep: (owned, calls) => pool.lend((connection) => keepUnavailable(connection, owned, calls, Date.now())),
+    },
     events,
-    fits: (asked, answer) => fitting.fits(asked, answer),
+    fits: (command, answer) =>
+      fitting.fitsCase(command, answer, ({ caseId, holderId }) => pool.lend((on) => flowOf(on, caseId, holderId))),
     halt: (lane, evidence) => halt(lane, "commands_unreadable", evidence),
   });
 }
@@ -124,7 +149,7 @@ async function openReceiver(
     events,
     ownersOf: (uuid) => pool.lend((connection) => readOwners(connection, uuid)),
     callFor: (flow, op) => fitting.callFor(flow, op),
-    fits: (asked, answer) => fitting.fits(asked, answer),
+    fits: (flow, asked, answer) => fitting.fitsFlow(flow, asked, answer),
     report: (lane, told, answer) => {
       const value = codec.encoders.report.encode(reportOf(told, answer, Date.now()));
       return gateways.report(lane, { key: Buffer.from(told.holderId), value });

@@ -3,6 +3,7 @@
 import type { Config, TopicNames } from "../config/config.ts";
 import { needsStandby } from "../config/standby.ts";
 import type { HaltCause } from "../domain/halts.ts";
+import type { Head } from "../domain/head.ts";
 import type { ParameterBook } from "../domain/parameters/parameters.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
@@ -51,7 +52,7 @@ export type LanesRole = {
 };
 
 /** Who works on the lanes that this process owns, beside it. */
-export type LaneFollower = { took(lane: number): void; gaveBack(lane: number): void };
+export type LaneFollower = { took(lane: number, head: Pick<Head, "epoch">): void; gaveBack(lane: number): void };
 
 /** @throws StandbyMissing | DatabaseUnreachable | KafkaUnreachable | DeclaredFaults */
 export async function makeLanes(
@@ -200,7 +201,7 @@ function followedBy(events: LaneEvents, follower: LaneFollower | null): LaneEven
     ...events,
     took: (lane, head) => {
       events.took(lane, head);
-      follower.took(lane);
+      follower.took(lane, head);
     },
     gaveBack: (lane, why) => {
       events.gaveBack(lane, why);

@@ -57,7 +57,7 @@ export async function readCase(connection: Connection, uuid: string): Promise<St
   return found;
 }
 
-/** Whose case it is; `flow` without its version, `currencies` those that its symbols are bound to. */
+/** Whose case it is; `flow` is `name@version`, `currencies` those that its symbols are bound to. */
 export type CaseOwner = { readonly holderId: string; readonly flow: string; readonly currencies: readonly string[] };
 
 /** @param uuid 32 hex digits

@@ -5,6 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
+import { databaseSettings } from "../../src/service/dependencies.ts";
+import { connect } from "../../src/store/database.ts";
+import { keepUnavailable, readUnavailable } from "../../src/store/unavailable.ts";
 import { caseId } from "../support/intents.ts";
 import { deleteBefore, testAdmin } from "../support/kafka.ts";
 import { type Instance, setUpTestService, type TestService, waitFor } from "../support/service.ts";
@@ -88,6 +91,51 @@ test("a quiet lane's position passes the markers of takeovers, and those that re
   expect(await system.query("select * from halt")).toEqual([]);
 }, 90_000);
 
+const answers = (provider: string, result: string): string =>
+  `millrace_gateway_answers_total{provider="${provider}",result="${result}"} 1`;
+
+test("what was not sent is kept before its case hears of it, and said again by who reads the command again", async () => {
+  const lane = homeLane(HOLDER, system.lanes);
+  const group = `${system.config.topicPrefix}millrace-gateways`;
+  const { end } = await commandsOf(lane);
+  await system.publish([{ ...payment(), provider: "cardco" }]);
+  const outcomes = await system.readOutcomes({ until: 6 });
+  expect(outcomes.slice(4).map(({ type, reason }) => [type, reason?.code ?? null])).toEqual([
+    ["payment.received", null],
+    ["payment.failed", "provider_unavailable"],
+  ]);
+  const [kept, ...others] = await system.query("select lane, sequence from call_unavailable");
+  expect([kept?.["lane"], others]).toEqual([lane, []]);
+  const [running] = system.instances as [Instance];
+  await running.stop();
+  // As if it had been killed before it wrote its position.
+  const note = String(kept?.["sequence"]);
+  await (await testAdmin()).publishGroupOffsets(group, [
+    { topic: system.topics.commands, partition: lane, offset: end, note },
+  ]);
+  const successor = await system.start("successor", { roles: ["lanes", "gateways"] });
+  await waitFor("it is said again", async () =>
+    (await page("/metrics", successor)).includes(answers("not_served", "unavailable")),
+  );
+});
+
+test("an owner from before cannot keep any more that nothing was sent, and so cannot say it", async () => {
+  const lane = homeLane(HOLDER, system.lanes);
+  const [row] = await system.query("select epoch from lane where lane = $1", [lane]);
+  const epoch = BigInt(String(row?.["epoch"]));
+  const calls = [{ sequence: 900n, notAfterMs: Date.now() + 60_000 }];
+  const late = [{ sequence: 901n, notAfterMs: Date.now() - 7_200_000 }];
+  const settings = databaseSettings(system.config, system.addresses.databaseUrl, "millrace_service");
+  const connection = await connect(settings, "service");
+  const kept = () => readUnavailable(connection, lane, 900n);
+  expect(await keepUnavailable(connection, { lane, epoch: epoch - 1n }, calls, Date.now())).toBe(false);
+  expect(await kept()).toEqual(new Set());
+  expect(await keepUnavailable(connection, { lane, epoch }, [...calls, ...late], Date.now())).toBe(true);
+  expect(await keepUnavailable(connection, { lane, epoch }, calls, Date.now())).toBe(true);
+  expect(await kept()).toEqual(new Set([900n]));
+  await connection.close();
+});
+
 test("commands that cannot be read halt their lane, and nothing is ready until somebody has looked", async () => {
   const lane = homeLane(HOLDER, system.lanes);
   const [instance] = system.instances as [Instance];
@@ -114,7 +162,7 @@ test("a command that left the log before anybody read it halts its lane, though 
   await running.stop();
   const alone = await system.start("lanes-alone-again");
   await system.publish([payment(STRANGER)]);
-  await system.readOutcomes({ until: 5 });
+  await system.readOutcomes({ until: 7 });
   await alone.stop();
   const { end } = await commandsOf(lane);
   await deleteBefore(system.topics.commands, lane, end);

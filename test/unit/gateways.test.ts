@@ -4,7 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Provider } from "../../src/gateways/contract.ts";
 import { Gateways, type GatewaysParts } from "../../src/gateways/gateways.ts";
-import { LaneGateway, NOT_SERVED, type ProviderFigures } from "../../src/gateways/lane-gateway.ts";
+import {
+  LaneGateway,
+  type LaneGatewayParts,
+  NOT_SERVED,
+  type ProviderFigures,
+} from "../../src/gateways/lane-gateway.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
 import { Slots } from "../../src/gateways/slots.ts";
 import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
@@ -119,7 +124,13 @@ type Made = {
   give(...commands: readonly CommandMessage[]): void;
 };
 
-function makeGateway(providers: readonly Provider[], append?: () => Promise<void>, by = codec, freshFrom = 0n): Made {
+function makeGateway(
+  providers: readonly Provider[],
+  append?: () => Promise<void>,
+  by = codec,
+  freshFrom = 0n,
+  kept: { readonly before?: readonly bigint[]; readonly keep?: LaneGatewayParts["keepUnavailable"] } = {},
+): Made {
   const reports: ReportMessage[] = [];
   const said: string[] = [];
   const answered: string[] = [];
@@ -128,6 +139,8 @@ function makeGateway(providers: readonly Provider[], append?: () => Promise<void
     lane: 3,
     from: { offset: next, sequence: null },
     freshFrom,
+    unavailable: new Set(kept.before),
+    keepUnavailable: kept.keep ?? (async () => true),
     codec: by,
     providers: new Map(providers.map((provider) => [provider.name, provider])),
     slots: new Map(
@@ -436,6 +449,55 @@ describe("a lane's gateway", () => {
     expect(again.reports.map(({ result }) => result)).toEqual(["unknown", "unknown", "unknown", "asked"]);
   });
 
+  test("tells that nothing was sent only once it is kept for whoever reads the command again, and the rest at once", async () => {
+    const away = answering("away", { result: "unavailable", afterMs: 0 });
+    let done: (isOurs: boolean) => void = () => undefined;
+    const keeping = new Promise<boolean>((resolve) => (done = resolve));
+    const kept: unknown[] = [];
+    const keep: LaneGatewayParts["keepUnavailable"] = (calls) => {
+      kept.push(calls);
+      return keeping;
+    };
+    const routed = { provider: "away", seq: "1", route: "1" };
+    const notAfter = 1_800_000_000_000_000n;
+    const { reports, give, gateway } = makeGateway([away], undefined, codec, 0n, { keep });
+    give(command({ sequence: 7n, payload: routed, notAfter }));
+    await sleep(20);
+    expect(kept).toEqual([[{ sequence: 7n, notAfterMs: 1_800_000_000_000 }]]);
+    expect([reports, gateway.position.offset]).toEqual([[], 40n]);
+    done(true);
+    await sleep(20);
+    expect([reports.map(({ result }) => result), gateway.position.offset]).toEqual([["unavailable"], 41n]);
+  });
+
+  test("says nothing more of a lane that is another's by the time that it would say that nothing was sent", async () => {
+    const away = answering("away", { result: "unavailable", afterMs: 0 });
+    const keep = async (): Promise<boolean> => false;
+    const { reports, give, gateway } = makeGateway([away], undefined, codec, 0n, { keep });
+    give(command({ payload: { provider: "away", seq: "1", route: "1" } }));
+    await sleep(20);
+    expect([reports, gateway.position.offset, gateway.hasRoom()]).toEqual([[], 40n, false]);
+  });
+
+  test("sends nothing for a command of which its predecessor said so, though the provider can be reached, and says it again", async () => {
+    const put: bigint[] = [];
+    const back: Provider = {
+      ...answering("back", { result: "approved", afterMs: 0 }),
+      execute: ({ sequence }) => {
+        put.push(sequence);
+        return [{ result: "approved", observation: "auth/1/approved", payload: {}, afterMs: 0, isUnasked: false }];
+      },
+    };
+    const payload = { provider: "back", seq: "1", route: "1" };
+    const { reports, give, gateway } = makeGateway([back], undefined, codec, 1_000n, { before: [7n] });
+    give(command({ sequence: 7n, payload }), command({ sequence: 8n, payload }));
+    await sleep(20);
+    expect(put).toEqual([8n]);
+    expect(reports.map(({ result }) => result)).toEqual(["unavailable", "approved"]);
+    expect(reports[0]).toMatchObject({ payload: { seq: "1" }, observation: "authorize/1/unavailable" });
+    expect(gateway.position.offset).toBe(42n);
+  });
+
   test("tells all that came before what cannot be read, late answers too, and halts its lane then", async () => {
     let append: () => void = () => undefined;
     const appended = new Promise<void>((resolve) => (append = resolve));
@@ -539,6 +601,7 @@ describe("the gateways of a process", () => {
         triedAgain: (lane) => void said.push(`tried again ${lane}`),
       },
       publishedTo: async () => 0n,
+      unavailable: { read: async () => new Set(), keep: async () => true },
       ...more,
       halt: (lane, evidence) => void halted.push([lane, evidence]),
     });
@@ -554,7 +617,7 @@ describe("the gateways of a process", () => {
       { groupOffset: async () => known, bounds: async () => ({ low, end: 50n }), first: async () => left },
       { publishedTo: async () => 6n },
     );
-    await made.gateways.open(3);
+    await made.gateways.open({ lane: 3, epoch: 1n });
     return { from: made.opened, halted: made.halted };
   }
 
@@ -584,7 +647,7 @@ describe("the gateways of a process", () => {
       first: async () => inLog(5n),
       publishGroupOffsets: async (group, offsets) => void marked.push([group, ...offsets]),
     });
-    await gateways.open(3);
+    await gateways.open({ lane: 3, epoch: 1n });
     await gateways.stop(0);
     expect(marked).toEqual([["group", { topic: "commands", partition: 3, offset: 41n, note: "5" }]]);
   });
@@ -603,6 +666,24 @@ describe("the gateways of a process", () => {
     expect(await opened(known, left)).toEqual({ from: [], halted: [[3, evidence]] });
   });
 
+  test("ask what was said to be unavailable from the first command on that is not done", async () => {
+    const asked: unknown[] = [];
+    const { gateways } = makeGateways(
+      { groupOffset: async () => ({ offset: 45n, note: "5" }), bounds: async () => ({ low: 41n, end: 50n }) },
+      {
+        unavailable: {
+          read: async (lane, from) => {
+            asked.push([lane, from]);
+            return new Set<bigint>();
+          },
+          keep: async () => true,
+        },
+      },
+    );
+    await gateways.open({ lane: 3, epoch: 1n });
+    expect(asked).toEqual([[3, 5n]]);
+  });
+
   test("are not ready when a lane's commands cannot be read for long, and say of which", async () => {
     vi.useFakeTimers({ toFake: ["performance", "setTimeout"] });
     onTestFinished(() => void vi.useRealTimers());
@@ -614,7 +695,7 @@ describe("the gateways of a process", () => {
       },
       bounds: async () => ({ low: 41n, end: 50n }),
     });
-    const opening = gateways.open(3);
+    const opening = gateways.open({ lane: 3, epoch: 1n });
     await sleep0();
     expect([said.length, gateways.reasons()]).toEqual([1, []]);
     vi.advanceTimersByTime(6_000);
@@ -622,7 +703,7 @@ describe("the gateways of a process", () => {
     gateways.close(3);
     expect(gateways.reasons()).toEqual([]);
     isAway = false;
-    await gateways.open(3);
+    await gateways.open({ lane: 3, epoch: 1n });
     expect([opened, gateways.reasons()]).toEqual([[[3, ["commands", 41n]]], []]);
     void opening;
   });

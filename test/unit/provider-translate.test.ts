@@ -469,5 +469,44 @@ test("no case is told what it could not take, whatever kind its producer put int
   }
 });
 
+describe("a call whose results differ between the versions of its flow", () => {
+  const card = DECLARED.flows.find(({ name }) => name === "card") as Flow;
+  const withoutUnavailable = (calls: Flow["calls"]): Flow["calls"] =>
+    calls.map((call) => ({ ...call, results: call.results.filter(({ result }) => result !== "unavailable") }));
+  const earlier: Flow = { ...card, version: "0.9.0", calls: withoutUnavailable(card.calls) };
+  const both = new Fitting([...DECLARED.flows, earlier]);
+  const asked = { holderId: "mer_7", caseId: CASE, call: "authorize", op: "card.authorize" };
+  const told = { observation: "auth/1/x", afterMs: 0, isUnasked: false };
+  const approved = { ...told, result: "approved", payload: { approved: "1001", seq: "1" } };
+  const unavailable = { ...told, result: "unavailable", payload: { seq: "1" } };
+  const lookingAt = async (flow: string | Error | null, answer: typeof unavailable | typeof approved) => {
+    let looks = 0;
+    const fits = await both.fitsCase(asked, answer, async () => {
+      looks += 1;
+      if (flow instanceof Error) throw flow;
+      return flow;
+    });
+    return [fits, looks];
+  };
+
+  test("fits where the case's own version has it, and the case is looked at only for that", async () => {
+    expect(await lookingAt("card@1.0.0", approved)).toEqual([true, 0]);
+    expect(await lookingAt("card@1.0.0", { ...unavailable, result: "nonsense" })).toEqual([false, 0]);
+    expect(await lookingAt("card@1.0.0", unavailable)).toEqual([true, 1]);
+    expect(await lookingAt("card@0.9.0", unavailable)).toEqual([false, 1]);
+  });
+
+  test("fits no case that is not there, nor one of a version that is not loaded, nor where nobody can look", async () => {
+    for (const flow of [null, "card@9.0.0", new Error("no database")])
+      expect(await lookingAt(flow, unavailable)).toEqual([false, 1]);
+  });
+
+  test("is told by a webhook as the case's own version has it, and again later where that is not loaded", () => {
+    expect(both.fitsFlow("card@0.9.0", asked, unavailable)).toBe(false);
+    expect(both.fitsFlow("card@1.0.0", asked, unavailable)).toBe(true);
+    expect(() => both.callFor("card@9.0.0", "card.authorize")).toThrow("card@9.0.0 came after this process began");
+  });
+});
+
 const cardcoWords = ["approved", "action_required", "declined", "completed", "failed", "pending"];
 const instanetWords = ["active", "processing", "closed", "returned"];

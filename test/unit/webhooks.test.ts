@@ -15,7 +15,7 @@ import { CASE, descriptorOf } from "../support/providers.ts";
 
 const LANES = 4;
 const SECRET = "the webhook";
-const OWNER: CaseOwner = { holderId: "mer_7", flow: "card", currencies: ["EUR"] };
+const OWNER: CaseOwner = { holderId: "mer_7", flow: "card@1.0.0", currencies: ["EUR"] };
 
 /** What the provider says of each key; no such key is not found. */
 const operations = new Map<string, Record<string, unknown>>();
@@ -66,7 +66,7 @@ beforeAll(async () => {
     lanes: LANES,
     ownersOf: async (uuid) => (uuid === parseCaseId(CASE)?.uuid ? owners : []),
     callFor: (flow, op) => fitting.callFor(flow, op),
-    fits: (asked, answer) => fitting.fits(asked, answer),
+    fits: (flow, asked, answer) => fitting.fitsFlow(flow, asked, answer),
     report: async (lane, told, answer) => {
       if (!canReport) throw new Error("no broker");
       reports.push({ lane, told, answer });
@@ -217,7 +217,7 @@ describe("nothing is told, and nobody is asked, of a webhook", () => {
 
 describe("a lane is never halted by a webhook", () => {
   test("about a case of a flow that asks no such thing, or in another currency than the case's", async () => {
-    owners = [{ ...OWNER, flow: "refund" }];
+    owners = [{ ...OWNER, flow: "refund@1.0.0" }];
     expect(await tell(operation())).toBe(200);
     owners = [{ ...OWNER, currencies: ["USD"] }];
     expect(await tell(operation())).toBe(200);
@@ -226,6 +226,15 @@ describe("a lane is never halted by a webhook", () => {
 });
 
 describe("a webhook of what the provider cannot show yet is answered 503, and taken when it comes again", () => {
+  test("because the version of its case's flow came after this process began", async () => {
+    owners = [{ ...OWNER, flow: "card@9.0.0" }];
+    const one = operation();
+    expect(await tell(one, "evt_newer")).toBe(503);
+    owners = [OWNER];
+    expect(await tell(one, "evt_newer")).toBe(200);
+    expect(counted).toEqual(["cardco failed", "cardco taken"]);
+  });
+
   test("because a query does not find it", async () => {
     const one = operation();
     operations.clear();

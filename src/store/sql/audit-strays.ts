@@ -60,6 +60,18 @@ const probe = (table: string): string => `(with recursive found as (
      select (select t.lane from ${table} t where t.lane > f.lane order by t.lane limit 1) from found f where f.lane is not null
    ) select '${table}' as "table", lane from found where lane is not null and lane not in (select lane from lane))`;
 
-const TABLES = ["block", "line", "balance", "case_state", "timer", "outbox", "quarantine", "sent", "seen", "attention"];
+const TABLES = [
+  "block",
+  "line",
+  "balance",
+  "case_state",
+  "timer",
+  "outbox",
+  "quarantine",
+  "sent",
+  "seen",
+  "attention",
+  "call_unavailable",
+];
 
 export const auditForeignLanes = statement("audit_foreign_lanes", TABLES.map(probe).join("\nunion all\n"));

@@ -15,7 +15,7 @@ export const showCase = statement(
 // partition that the id belongs to, once a lane. Rows: one, seldom more.
 export const showOwners = statement(
   "show_owners",
-  `select s.holder_id, f.name as flow, s.data->'c' as currencies
+  `select s.holder_id, f.name || '@' || f.version as flow, s.data->'c' as currencies
    from lane z join case_state s on s.lane = z.lane and s.case_id = $1::uuid
    join flow f on f.flow = s.flow`,
 );
