@@ -30,7 +30,7 @@ export const readCrossing = statement(
 );
 
 // Purpose: which of the messages that a block is about to take their senders' outboxes do not hold byte for byte ($2 lanes,
-// $3 sequences, $4 hashes): after a database was put back, those of a history that it has lost. It travels with the reads
+// $3 sequences, $4 values): after a database was put back, those of a history that it has lost. It travels with the reads
 // of the block. A row that is to be there is committed before its message is sent, and nothing of it ever changes: so no
 // lock is needed, and with lanes on several nodes it could be asked outside the block's dbTransaction. A scalar subquery,
 // so that each row is found by its key: as a join it could be planned as a scan. Index: primary key; the bounds on
@@ -38,8 +38,8 @@ export const readCrossing = statement(
 // plan, which this becomes, has them all, so all are locked (access share) all the same. Rows: none.
 export const readUnsent = statement(
   "read_unsent",
-  `select u.at from unnest($2::int[], $3::bigint[], $4::bytea[]) with ordinality u(from_lane, sequence, sha256, at)
-   where (select sha256(o.value) = u.sha256 from outbox o
+  `select u.at from unnest($2::int[], $3::bigint[], $4::bytea[]) with ordinality u(from_lane, sequence, value, at)
+   where (select o.value = u.value from outbox o
      where o.lane = u.from_lane and o.topic = 3 and o.to_lane = $1::smallint and o.sequence = u.sequence
        and o.recorded_at between 'epoch'::timestamptz + $5::bigint * interval '1 microsecond'
          and 'epoch'::timestamptz + $6::bigint * interval '1 microsecond') is not true`,

@@ -1,8 +1,8 @@
-// cards, cards-http and p2p: what takes more than one event. The service runs, then everything is published as fast as the broker takes
-// it, and the clock stops when the last outcome has been read. A backlog that was there before the service would not do:
-// what a case asks of a provider has a deadline, and it counts from the intent. Half as many go before, through the same
-// process: until the compilers of Node and of the broker have settled, some ten seconds of full load, the same work costs
-// half as much again, and a service runs for longer than that. How fast those went is told beside the figure.
+// cards, cards-http and p2p: what takes more than one event. The service runs, then intents that are ready are published as
+// fast as the broker takes them, and the clock stops when the last outcome has been read. A backlog that was there before the service
+// would not do: what a case asks of a provider has a deadline, and it counts from the intent. Half as many go before,
+// through the same process: until the compilers of Node and of the broker have settled, some ten seconds of full load, the
+// same work costs half as much again, and a service runs for longer than that. How fast those went is told beside the figure.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { Cards } from "../generate/cards.ts";
 import { NOMINAL_RATE } from "../generate/generate.ts";
 import { PeerTransfers } from "../generate/p2p.ts";
 import { Portions } from "../load/load.ts";
-import { wallMs } from "../load/pump.ts";
+import { type Outbound, type Source, wallMs } from "../load/pump.ts";
 import { BenchFailed, type BenchFigures, type Benchmark, type BenchSite, rounded } from "./bench.ts";
 import { type Environment, later, millrace, SandboxProcess, ServiceProcess } from "./child.ts";
 import { cpuBetween, cpuSeconds } from "./cpu.ts";
@@ -204,11 +204,12 @@ async function measure(
   };
   const reader = await ReaderProcess.open(site, { topic: site.topics.outcomes, count: outcomes });
   try {
+    const intents = await made(portions.take(count));
     site.note(`${name}: measuring ${count}`);
     const blocksBefore = await countRows(site, "block");
     const before = cpuSeconds(pids);
     const startedAtMs = wallMs();
-    await publish(site, portions.take(count));
+    await publish(site, intents);
     const publishedAtMs = wallMs();
     const read = await reader.done(check);
     const cpu = cpuBetween(before, cpuSeconds(pids));
@@ -230,6 +231,20 @@ async function measure(
   } finally {
     reader.stop();
   }
+}
+
+/** The same records, made and encoded at once: whoever makes intents has cores of their own, or has them ready. */
+async function made(source: Source): Promise<Source> {
+  const records: Outbound[] = [];
+  for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) records.push(...chunk);
+  let rest: readonly Outbound[] | null = records;
+  return {
+    next: async () => {
+      const all = rest;
+      rest = null;
+      return all;
+    },
+  };
 }
 
 /** Numbers of cases by the prefix of their ids and their state. */
