@@ -144,6 +144,40 @@ describe("wallet payments", () => {
   });
 });
 
+describe("payments of every method", () => {
+  test("are of every method, at its provider, with all that may follow, and with no case id twice", async () => {
+    const intents = decodable(await generate("methods"));
+    const made = intents.filter(({ type }) => type === "payment_create" || type === "payout_create");
+    const pairs = new Set(made.map(({ type, method, provider }) => `${method ?? type} ${provider}`));
+    const banks = ["instant_push", "bank_debit", "bank_transfer", "crypto", "payout_create"];
+    const all = [...banks.map((method) => `${method} instanet`), "card cardco", "bnpl cardco", "wallet null"];
+    expect([...pairs].sort()).toEqual(all.sort());
+    const follows = new Map<string, Set<string>>();
+    const methods = new Map(made.map(({ caseId, method }) => [caseId, method]));
+    for (const { type, caseId } of intents) {
+      const method = String(methods.get(caseId));
+      follows.set(method, (follows.get(method) ?? new Set()).add(type));
+    }
+    for (const method of ["card", "bnpl", "instant_push", "bank_transfer"])
+      expect(follows.get(method), method).toContain("refund_create");
+    for (const method of ["card", "bnpl", "wallet"]) expect(follows.get(method), method).toContain("payment_capture");
+    const repeats = intents.filter(({ type, method }) => type === "payment_create" && method !== "card");
+    expect(new Set(repeats.map(({ caseId }) => caseId)).size).toBe(repeats.length);
+  });
+
+  test("capture and give back no more than was ordered", async () => {
+    const left = new Map<string, bigint>();
+    for (const { type, caseId, amount, captureMode } of decodable(await generate("orders"))) {
+      const minor = BigInt(amount?.minor ?? 0);
+      if (type === "payment_create") left.set(`${caseId} ${captureMode}`, minor);
+      if (type === "payment_capture") expect(minor <= (left.get(`${caseId} manual`) ?? 0n)).toBe(true);
+      if (type === "payment_capture") left.set(`${caseId} manual`, minor);
+      if (type !== "refund_create") continue;
+      expect(minor <= (left.get(`${caseId} manual`) ?? left.get(`${caseId} automatic`) ?? 0n)).toBe(true);
+    }
+  });
+});
+
 describe("a mixed day", () => {
   test("holds repeats, conflicts, records without key, in the wrong lane and of rubbish", async () => {
     const all = await generate("mixed", { count: 20_000 });

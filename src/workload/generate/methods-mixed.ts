@@ -1,11 +1,13 @@
-// Payments of every method that has to do with a provider, each made up as its own profile does, in the order of their times.
-// Intents name the providers over HTTP: cardco for cards, instanet for everything that goes from account to account.
+// Payments of every method, each made up as its own profile does, in the order of their times. Intents name the providers over
+// HTTP: cardco for cards and orders that are paid later, instanet for everything that goes from account to account; wallets
+// have none.
 
 import type { Outbound, Source } from "../load/pump.ts";
 import { Cards } from "./cards.ts";
 import type { GenerateParts, GeneratePlan } from "./generate.ts";
-import { BANK_DEBITS, BANK_TRANSFERS, COINS, INSTANT_PUSHES, MethodPayments } from "./methods.ts";
+import { BANK_DEBITS, BANK_TRANSFERS, COINS, INSTANT_PUSHES, MethodPayments, ORDERS } from "./methods.ts";
 import { Payouts } from "./payouts.ts";
+import { WalletPayments } from "./wallets.ts";
 
 type Open = (plan: GeneratePlan, parts: GenerateParts) => Source;
 
@@ -14,12 +16,14 @@ const BANK_PROVIDER = "instanet";
 
 /** Of a hundred intents. The first gets what is left over. */
 const SHARES: readonly (readonly [share: number, open: Open])[] = [
-  [50, (plan, parts) => new Cards(plan, parts, { only: "everything", provider: CARD_PROVIDER })],
+  [38, (plan, parts) => new Cards(plan, parts, { only: "everything", provider: CARD_PROVIDER })],
   [15, (plan, parts) => new MethodPayments(plan, parts, { ...INSTANT_PUSHES, provider: BANK_PROVIDER })],
   [10, (plan, parts) => new MethodPayments(plan, parts, { ...BANK_DEBITS, provider: BANK_PROVIDER })],
   [10, (plan, parts) => new MethodPayments(plan, parts, { ...BANK_TRANSFERS, provider: BANK_PROVIDER })],
   [5, (plan, parts) => new MethodPayments(plan, parts, { ...COINS, provider: BANK_PROVIDER })],
   [10, (plan, parts) => new Payouts(plan, parts, BANK_PROVIDER)],
+  [6, (plan, parts) => new MethodPayments(plan, parts, { ...ORDERS, provider: CARD_PROVIDER })],
+  [6, (plan, parts) => new WalletPayments(plan, parts)],
 ];
 
 type Part = {

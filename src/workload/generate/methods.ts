@@ -1,4 +1,6 @@
-// Payments of one method made up from a seed, for merchants of several currencies, a few of them given up soon after.
+// Payments of one method made up from a seed, for merchants of several currencies: a few are given up soon after, and where the
+// method has it, some are captured later, wholly or in part, and some given back. What follows upon a payment is sent some time
+// after it, without waiting for its outcome.
 
 import { homeLane } from "../../domain/holder.ts";
 import type { NewIntent } from "../../kafka/codec-messages.ts";
@@ -22,14 +24,20 @@ export type MethodOptions = {
   readonly monies: readonly MethodMoney[];
   /** `script` when left out */
   readonly provider?: string;
+  /** what may follow upon a payment besides its being given up; nothing when left out */
+  readonly follow?: readonly ("capture" | "refund")[];
 };
 
 const CANCEL_SHARE = 0.05;
+const MANUAL_SHARE = 0.4;
+const PART_SHARE = 0.2;
+const REFUND_SHARE = 0.25;
+/** Between a payment and what follows, and between that and what follows it. */
 const PAUSE_SECONDS = 2;
 const CHUNK = 500;
 
 type Merchant = { readonly id: string; readonly key: Buffer; readonly partition: number; readonly money: MethodMoney };
-type Follower = { readonly due: number; readonly merchant: Merchant; readonly caseId: string };
+type Follower = { readonly due: number; readonly merchant: Merchant; readonly what: Partial<NewIntent> };
 
 export class MethodPayments implements Source {
   readonly #plan: GeneratePlan;
@@ -39,7 +47,7 @@ export class MethodPayments implements Source {
   readonly #caseIds: CaseIds;
   readonly #merchants: readonly Merchant[];
   readonly #pick: (random: Random) => number;
-  /** in the order in which they are due: all come after the same pause */
+  /** in the order in which they are due */
   readonly #followers: Follower[] = [];
   #number = 0;
 
@@ -67,28 +75,52 @@ export class MethodPayments implements Source {
     const isLast = this.#followers.length >= this.#plan.count - this.#number;
     if (first === undefined || !(isLast || first.due <= this.#number)) return this.#payment();
     this.#followers.shift();
-    const { merchant, caseId } = first;
-    return this.#send(merchant, { type: "payment_cancel", caseId, idempotencyKey: "cancel", reason: "out of stock" });
+    return this.#send(first.merchant, first.what);
   }
 
   #payment(): Outbound {
     const random = this.#random;
     const merchant = this.#merchants[this.#pick(random)] as Merchant;
+    const { method, kind, provider = "script", follow = [] } = this.#options;
     const { currency, scale, usual, settlementCurrency } = merchant.money;
     // Between a hundredth of the usual amount and twice of it, in its own smallest units however many they are.
     const minor = usual / 100n + (usual * BigInt(random.below(1_000_000))) / 500_000n;
-    const caseId = this.#caseIds.next(this.#options.kind, Math.floor(this.#nowMs));
-    const due = this.#number + Math.ceil(PAUSE_SECONDS * this.#plan.rate);
-    if (random.happens(CANCEL_SHARE)) this.#followers.push({ due, merchant, caseId });
+    const caseId = this.#caseIds.next(kind, Math.floor(this.#nowMs));
+    const isManual = follow.includes("capture") && random.happens(MANUAL_SHARE);
+    this.#follow(merchant, caseId, minor, isManual);
     return this.#send(merchant, {
       type: "payment_create",
       caseId,
-      method: this.#options.method,
-      provider: this.#options.provider ?? "script",
+      method,
+      provider,
       tokenRef: `tok_${random.uint32().toString(36)}`,
       amount: { currency, scale, minor: minor.toString() },
+      ...(follow.includes("capture") ? { captureMode: isManual ? "manual" : "automatic" } : {}),
       ...(settlementCurrency === undefined ? {} : { settlementCurrency }),
     });
+  }
+
+  /** Plans what follows upon a payment. */
+  #follow(merchant: Merchant, caseId: string, minor: bigint, isManual: boolean): void {
+    const random = this.#random;
+    const { follow = [] } = this.#options;
+    const { currency, scale } = merchant.money;
+    const ask = (pauses: number, type: string, idempotencyKey: string, more: Partial<NewIntent>): void =>
+      this.#later(pauses, merchant, { type, caseId, idempotencyKey, ...more });
+    if (random.happens(CANCEL_SHARE)) return ask(1, "payment_cancel", "cancel", { reason: "out of stock" });
+    const amountOf = (of: bigint) => ({ amount: { currency, scale, minor: of.toString() } });
+    const captured = isManual && random.happens(PART_SHARE) ? minor / 2n + 1n : minor;
+    if (isManual) ask(1, "payment_capture", "capture", { ...amountOf(captured), final: true });
+    if (!follow.includes("refund") || !random.happens(REFUND_SHARE)) return;
+    ask(2, "refund_create", "refund", amountOf(random.happens(0.5) ? captured : captured / 2n + 1n));
+  }
+
+  /** Ordered by when it is due; what is due at the same time keeps its order. */
+  #later(pauses: number, merchant: Merchant, what: Partial<NewIntent>): void {
+    const due = this.#number + Math.ceil(pauses * PAUSE_SECONDS * this.#plan.rate);
+    let at = this.#followers.length;
+    while (at > 0 && (this.#followers[at - 1] as Follower).due > due) at -= 1;
+    this.#followers.splice(at, 0, { due, merchant, what });
   }
 
   get #nowMs(): number {
@@ -119,6 +151,7 @@ export const INSTANT_PUSHES: MethodOptions = {
     { currency: "EUR", scale: 2, usual: 4_000n },
     { currency: "BRL", scale: 2, usual: 20_000n },
   ],
+  follow: ["refund"],
 };
 
 export const BANK_TRANSFERS: MethodOptions = {
@@ -128,6 +161,17 @@ export const BANK_TRANSFERS: MethodOptions = {
     { currency: "EUR", scale: 2, usual: 90_000n },
     { currency: "USD", scale: 2, usual: 120_000n },
   ],
+  follow: ["refund"],
+};
+
+export const ORDERS: MethodOptions = {
+  method: "bnpl",
+  kind: "bnp",
+  monies: [
+    { currency: "EUR", scale: 2, usual: 12_000n },
+    { currency: "GBP", scale: 2, usual: 9_000n },
+  ],
+  follow: ["capture", "refund"],
 };
 
 /** Paid in coins of eighteen decimals and of six. */

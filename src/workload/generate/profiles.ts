@@ -4,7 +4,7 @@ import { assert } from "../../domain/assert.ts";
 import type { Source } from "../load/pump.ts";
 import { Cards } from "./cards.ts";
 import { type GenerateParts, type GeneratePlan, Transfers } from "./generate.ts";
-import { BANK_DEBITS, BANK_TRANSFERS, COINS, INSTANT_PUSHES, MethodPayments } from "./methods.ts";
+import { BANK_DEBITS, BANK_TRANSFERS, COINS, INSTANT_PUSHES, MethodPayments, ORDERS } from "./methods.ts";
 import { Methods } from "./methods-mixed.ts";
 import { Mixed } from "./mixed.ts";
 import { PeerTransfers } from "./p2p.ts";
@@ -23,6 +23,7 @@ const OPEN: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["bank-transfers", (plan, parts) => new MethodPayments(plan, parts, BANK_TRANSFERS)],
   ["payouts", (plan, parts) => new Payouts(plan, parts)],
   ["coins", (plan, parts) => new MethodPayments(plan, parts, COINS)],
+  ["orders", (plan, parts) => new MethodPayments(plan, parts, ORDERS)],
   ["methods", (plan, parts) => new Methods(plan, parts)],
   ["mixed", (plan, parts) => new Mixed(plan, parts)],
 ]);
