@@ -540,8 +540,8 @@ const GUARDS = [
   {
     name: "message of another lane, compared byte for byte with what was sent",
     file: "src/store/sql/crossing.ts",
-    from: "select o.value = u.value from outbox o",
-    to: "select true from outbox o",
+    from: "is distinct from u.run`",
+    to: "is null`",
     test: "test/faults/crossing.test.ts",
     title: "another message under the number of one that was sent halts its receiver",
   },

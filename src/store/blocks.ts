@@ -57,7 +57,8 @@ export type Situation = {
   readonly unsent?: Unsent;
 };
 
-/** Begins the block's dbTransaction, locks the lane row and reads what the batch concerns, in one round trip.
+/** Begins the block's dbTransaction, locks the lane row and reads what the batch concerns, in one round trip; in a second one
+ *  only where a message was not sent as it arrived.
  *  @param messages of other lanes that are new, to be found in their senders' outboxes
  *  @throws ConnectionLost | DatabaseError */
 export async function beginBlock(
@@ -75,7 +76,7 @@ export async function beginBlock(
     caseIds.length > 0 ? ask({ statement: readCases, values: [lane, uuidArray(caseIds), ...bounds(caseIds)] }) : null;
   const balancesAt = paths.length > 0 ? ask({ statement: readBalances, values: [lane, textArray(paths)] }) : null;
   const unsent = askUnsent(lane, messages);
-  const unsentAt = unsent === null ? null : ask(unsent);
+  const unsentAt = unsent === null ? null : ask(unsent.step);
   const results = await connection.flight(steps);
   const locked = results[1]?.rows[0];
   if (locked === undefined) return null;
@@ -89,7 +90,7 @@ export async function beginBlock(
     },
     cases: rowsOf(casesAt).map(readCase),
     balances: rowsOf(balancesAt).map(readBalance),
-    unsent: unsentOf(messages, rowsOf(unsentAt)),
+    unsent: await unsentOf(connection, lane, messages, unsent, rowsOf(unsentAt)),
   };
 }
 

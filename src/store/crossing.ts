@@ -61,30 +61,86 @@ function mayBeSent({ recordedAtMicros }: ArrivedMessage): boolean {
   return recordedAtMicros >= 0n && recordedAtMicros <= LATEST_MICROS;
 }
 
+/** Messages of one lane that follow each other without a gap, so that one look into its outbox finds them all. */
+type Run = readonly [ArrivedMessage, ...ArrivedMessage[]];
+
+/** What a block asks of the senders' outboxes: one row of the answer for each run that is not there as it arrived. */
+export type UnsentQuestion = { readonly runs: readonly Run[]; readonly step: Step };
+
 /** @param messages none that was taken before: the outbox does not keep those for ever
  *  @returns null where there is nothing to ask */
-export function askUnsent(lane: number, messages: readonly ArrivedMessage[]): Step | null {
-  const asked = messages.filter(mayBeSent);
-  if (asked.length === 0) return null;
+export function askUnsent(lane: number, messages: readonly ArrivedMessage[]): UnsentQuestion | null {
+  return questionOf(lane, runsOf(messages.filter(mayBeSent)));
+}
+
+function runsOf(messages: readonly ArrivedMessage[]): Run[] {
+  const runs: [ArrivedMessage, ...ArrivedMessage[]][] = [];
+  const openRuns = new Map<number, ArrivedMessage[]>();
+  for (const message of messages) {
+    const open = openRuns.get(message.fromLane);
+    if (open?.at(-1)?.sequence === message.sequence - 1n) {
+      open.push(message);
+      continue;
+    }
+    const run: [ArrivedMessage] = [message];
+    runs.push(run);
+    openRuns.set(message.fromLane, run);
+  }
+  return runs;
+}
+
+function questionOf(lane: number, runs: readonly Run[]): UnsentQuestion | null {
+  if (runs.length === 0) return null;
   let [low, high] = [LATEST_MICROS, 0n];
-  for (const { recordedAtMicros } of asked) {
+  for (const { recordedAtMicros } of runs.flat()) {
     if (recordedAtMicros < low) low = recordedAtMicros;
     if (recordedAtMicros > high) high = recordedAtMicros;
   }
   const values = [
     lane,
-    int4Array(asked.map(({ fromLane }) => fromLane)),
-    int8Array(asked.map(({ sequence }) => sequence)),
-    byteaArray(asked.map(({ value }) => value)),
+    int4Array(runs.map(([{ fromLane }]) => fromLane)),
+    int8Array(runs.map(([{ sequence }]) => sequence)),
+    int8Array(runs.map(([{ sequence }, ...others]) => sequence + BigInt(others.length))),
+    byteaArray(runs.map(framed)),
     low,
     high,
   ];
-  return { statement: readUnsent, values };
+  return { runs, step: { statement: readUnsent, values } };
 }
 
-/** @param rows the answer to `askUnsent` of these messages, none where nothing was asked */
-export function unsentOf(messages: readonly ArrivedMessage[], rows: readonly Record<string, unknown>[]): Unsent {
-  const asked = messages.filter(mayBeSent);
-  const missed = rows.map((row) => asked[Number(row["at"]) - 1] as ArrivedMessage);
-  return new Set([...messages.filter((one) => !mayBeSent(one)), ...missed].map(({ offset }) => offset));
+/** Each value behind its length: joined alone, two messages could be other two of the same bytes. */
+function framed(run: Run): Buffer {
+  const size = run.reduce((sum, { value }) => sum + LENGTH_BYTES + value.length, 0);
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const { value } of run) {
+    at = bytes.writeInt32BE(value.length, at);
+    at += value.copy(bytes, at);
+  }
+  return bytes;
+}
+
+const LENGTH_BYTES = 4;
+
+/** @param rows the answer to the question about these messages, none where nothing was asked; in the same dbTransaction
+ *  the messages of a run that is not there are then looked for one by one
+ *  @throws ConnectionLost | DatabaseError */
+export async function unsentOf(
+  connection: Connection,
+  lane: number,
+  messages: readonly ArrivedMessage[],
+  question: UnsentQuestion | null,
+  rows: readonly Record<string, unknown>[],
+): Promise<Unsent> {
+  const missed = question === null ? [] : missedRuns(question, rows).flat();
+  const alone = questionOf(
+    lane,
+    missed.map((message) => [message]),
+  );
+  const answer = alone === null ? [] : missedRuns(alone, (await connection.run(readUnsent, alone.step.values)).rows);
+  return new Set([...messages.filter((one) => !mayBeSent(one)), ...answer.flat()].map(({ offset }) => offset));
+}
+
+function missedRuns({ runs }: UnsentQuestion, rows: readonly Record<string, unknown>[]): Run[] {
+  return rows.map((row) => runs[Number(row["at"]) - 1] as Run);
 }

@@ -29,18 +29,19 @@ export const readCrossing = statement(
    order by sequence limit $5`,
 );
 
-// Purpose: which of the messages that a block is about to take their senders' outboxes do not hold byte for byte ($2 lanes,
-// $3 sequences, $4 values): after a database was put back, those of a history that it has lost. It travels with the reads
-// of the block. A row that is to be there is committed before its message is sent, and nothing of it ever changes: so no
-// lock is needed, and with lanes on several nodes it could be asked outside the block's dbTransaction. A scalar subquery,
-// so that each row is found by its key: as a join it could be planned as a scan. Index: primary key; the bounds on
-// recorded_at ($5, $6: microseconds) spare the partitions of other times: the executor skips them when it starts. A generic
+// Purpose: which runs of messages that a block is about to take ($2 lanes, $3 and $4 first and last sequence) their senders'
+// outboxes do not hold byte for byte ($5: each value behind its length): after a database was put back, those of a history
+// that it has lost. It travels with the reads of the block. A row that is to be there is committed before its message is
+// sent, and nothing of it ever changes: so no lock is needed, and with lanes on several nodes it could be asked outside the
+// block's dbTransaction. A run is one walk along the index: message by message it took three times as long. A scalar
+// subquery, so that each is found by its key: as a join it could be planned as a scan. Index: primary key; the bounds on
+// recorded_at ($6, $7: microseconds) spare the partitions of other times: the executor skips them when it starts. A generic
 // plan, which this becomes, has them all, so all are locked (access share) all the same. Rows: none.
 export const readUnsent = statement(
   "read_unsent",
-  `select u.at from unnest($2::int[], $3::bigint[], $4::bytea[]) with ordinality u(from_lane, sequence, value, at)
-   where (select o.value = u.value from outbox o
-     where o.lane = u.from_lane and o.topic = 3 and o.to_lane = $1::smallint and o.sequence = u.sequence
-       and o.recorded_at between 'epoch'::timestamptz + $5::bigint * interval '1 microsecond'
-         and 'epoch'::timestamptz + $6::bigint * interval '1 microsecond') is not true`,
+  `select u.at from unnest($2::int[], $3::bigint[], $4::bigint[], $5::bytea[]) with ordinality u(from_lane, first, last, run, at)
+   where (select string_agg(int4send(length(o.value)) || o.value, '' order by o.sequence) from outbox o
+     where o.lane = u.from_lane and o.topic = 3 and o.to_lane = $1::smallint and o.sequence between u.first and u.last
+       and o.recorded_at between 'epoch'::timestamptz + $6::bigint * interval '1 microsecond'
+         and 'epoch'::timestamptz + $7::bigint * interval '1 microsecond') is distinct from u.run`,
 );
