@@ -34,11 +34,21 @@ export type Account = {
 
 export type KeyUse = { readonly key: string; readonly sinceMs: number };
 
+/** Whole numbers as digits, and the words, truth values and unknown ones. A case keeps dozens and an event looks at a few, so
+ *  each is made a number when it is looked at. */
+export type StoredValues = {
+  readonly numbers: Readonly<Record<string, string>>;
+  readonly others: Readonly<Record<string, string | boolean | null>>;
+};
+
 export type CaseData = {
   /** bound currency symbols: `{ S: "EUR" }` */
   readonly currencies: Readonly<Record<string, string>>;
-  /** typed variables; what each type is in memory, `ValueType` says */
+  /** typed variables; what each type is in memory, `ValueType` says. Of a case that was read those that have changed since:
+   *  `valueOf` finds the others */
   readonly values: Record<string, Value>;
+  /** variables as they were read; null: the case is new */
+  readonly stored: StoredValues | null;
   /** armed timers by name, due in milliseconds since the epoch */
   readonly timers: Record<string, number>;
   /** how often each call was made, by its name, and how many children of each flow were opened, by `+<flow>` */
@@ -55,12 +65,21 @@ export type CaseData = {
 export const NO_DATA: CaseData = Object.freeze({
   currencies: Object.freeze({}),
   values: Object.freeze({}),
+  stored: null,
   timers: Object.freeze({}),
   attempts: Object.freeze({}),
   keys: Object.freeze({}),
   parent: null,
   ended: null,
 });
+
+/** A variable of a case; undefined: it has none of that name. */
+export function valueOf({ values, stored }: Pick<CaseData, "values" | "stored">, name: string): Value | undefined {
+  const changed = values[name];
+  if (changed !== undefined || stored === null) return changed;
+  const digits = stored.numbers[name];
+  return digits === undefined ? stored.others[name] : BigInt(digits);
+}
 
 export type CaseRecord = {
   /** 32 hex digits */

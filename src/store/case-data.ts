@@ -9,7 +9,7 @@
 // result that it ended with. Each part only when it is not empty.
 
 import { assert } from "../domain/assert.ts";
-import { type CaseData, NO_DATA } from "../domain/books.ts";
+import { type CaseData, NO_DATA, type StoredValues } from "../domain/books.ts";
 import type { Value } from "../domain/flow/expression.ts";
 import { formatCaseId, parseCaseId } from "../domain/ids.ts";
 
@@ -27,24 +27,25 @@ export type StoredData = {
 /** @returns what a block may change in place: it is decided again from what was stored when it turns out to need more */
 export function readData(stored: StoredData | null): CaseData {
   if (stored === null) return NO_DATA;
-  const values: Record<string, Value> = {};
-  for (const name in stored.v) values[name] = BigInt(stored.v[name] as string);
-  for (const name in stored.w) values[name] = stored.w[name] as string | boolean | null;
   const keys: CaseData["keys"] = {};
   for (const call in stored.k) {
     const [key, sinceMs] = stored.k[call] as [string, number];
     keys[call] = { key, sinceMs };
   }
   return {
-    currencies: stored.c ?? {},
-    values,
-    timers: stored.t ?? {},
+    currencies: stored.c ?? NO_DATA.currencies,
+    values: NO_DATA.values,
+    stored: { numbers: stored.v ?? NO_NUMBERS, others: stored.w ?? NO_OTHERS },
+    timers: stored.t ?? NO_DATA.timers,
     attempts: { ...stored.a },
     keys,
     parent: readParent(stored),
     ended: stored.e ?? null,
   };
 }
+
+const NO_NUMBERS: StoredValues["numbers"] = Object.freeze({});
+const NO_OTHERS: StoredValues["others"] = Object.freeze({});
 
 /** The case that opened this one, or null. */
 export function readParent({ p }: StoredData): CaseData["parent"] {
@@ -56,14 +57,9 @@ export function readParent({ p }: StoredData): CaseData["parent"] {
 
 /** @returns null when there is nothing to keep. The engine's own printing of a plain object takes half the time of putting
  *  the text together here, and leaves no pieces for the collector. */
-export function writeData({ currencies, values, timers, attempts, keys, parent, ended }: CaseData): string | null {
-  const numbers: Record<string, string> = {};
-  const words: Record<string, string | boolean | null> = {};
-  for (const name in values) {
-    const value = values[name] as Value;
-    if (typeof value === "bigint") numbers[name] = value.toString();
-    else words[name] = value;
-  }
+export function writeData(data: CaseData): string | null {
+  const { currencies, timers, attempts, keys, parent, ended } = data;
+  const { numbers, words } = valuesToStore(data);
   const stored: StoredData = {};
   if (isAny(currencies)) stored.c = currencies;
   if (isAny(numbers)) stored.v = numbers;
@@ -74,6 +70,23 @@ export function writeData({ currencies, values, timers, attempts, keys, parent, 
   if (parent !== null) stored.p = formatCaseId({ ...parent, timeMs: 0 });
   if (ended !== null) stored.e = ended;
   return isAny(stored) ? JSON.stringify(stored) : null;
+}
+
+/** What was read stands as it was, but for what has changed: a time that was unknown and is known now goes over to the
+ *  numbers. */
+function valuesToStore({ values, stored }: CaseData) {
+  const numbers: Record<string, string> = {};
+  const words: Record<string, string | boolean | null> = {};
+  for (const name in stored?.numbers) if (values[name] === undefined) numbers[name] = stored.numbers[name] as string;
+  for (const name in stored?.others) {
+    if (values[name] === undefined) words[name] = stored.others[name] as string | boolean | null;
+  }
+  for (const name in values) {
+    const value = values[name] as Value;
+    if (typeof value === "bigint") numbers[name] = value.toString();
+    else words[name] = value;
+  }
+  return { numbers, words };
 }
 
 function usesOf(keys: CaseData["keys"]): Record<string, [key: string, sinceMs: number]> {

@@ -3,7 +3,7 @@
 // currency sums to zero. A person's decisions then bring the rest to rest.
 
 import { expect, test } from "vitest";
-import type { CaseRecord, Command, TimerKey } from "../../src/domain/books.ts";
+import { type CaseRecord, type Command, type TimerKey, valueOf } from "../../src/domain/books.ts";
 import { formatCaseId } from "../../src/domain/ids.ts";
 import { NO_ROUTES, type Routes } from "../../src/domain/routes/routes.ts";
 import { type Answer, reportOf, UNAVAILABLE, unavailableAnswer } from "../../src/gateways/contract.ts";
@@ -187,7 +187,7 @@ function settle(world: World, untilMs: number): void {
 }
 
 function numberOf(one: CaseRecord, name: string): bigint {
-  return (one.data.values[name] ?? 0n) as bigint;
+  return (valueOf(one.data, name) ?? 0n) as bigint;
 }
 
 /** What must hold at every moment. */
@@ -200,7 +200,7 @@ function expectSound(world: World): void {
     const of = (kind: string, name: string, provider?: string): bigint =>
       cases(world)
         .filter((one) => one.kind === kind && one.data.currencies["S"] === currency)
-        .filter((one) => provider === undefined || one.data.values["provider"] === provider)
+        .filter((one) => provider === undefined || valueOf(one.data, "provider") === provider)
         .reduce((sum, one) => sum + numberOf(one, name), 0n);
     const held = PROVIDERS.map((provider) => world.lane.balance(`memo:auth_exposure:${provider}`, currency));
     for (const [at, provider] of PROVIDERS.entries())
@@ -239,8 +239,8 @@ test.each(SEEDS)(
     }
     for (const one of cases(world).filter(({ kind }) => kind === "rfd")) {
       const payment = cases(world).find(({ id }) => id === one.data.parent?.uuid);
-      expect(one.data.values["provider"], "a refund is the provider's that captured").toBe(
-        payment?.data.values["provider"],
+      expect(valueOf(one.data, "provider"), "a refund is the provider's that captured").toBe(
+        payment && valueOf(payment.data, "provider"),
       );
     }
   },

@@ -4,6 +4,7 @@
 // decisions then bring the rest to rest, with nothing left on what clears.
 
 import { expect, test } from "vitest";
+import { valueOf } from "../../src/domain/books.ts";
 import { CaseIds } from "../../src/workload/generate/generate.ts";
 import { NOW_MS } from "../support/ledger.ts";
 import { idOf, kept, ProviderWorld } from "../support/provider-world.ts";
@@ -73,7 +74,7 @@ function expectSound(world: ProviderWorld): void {
   const paid = payouts.filter(({ state }) => state === "paid").reduce((sum, one) => sum + kept(one, "amount"), 0n);
   const funds = BigInt(MERCHANTS * FUNDS_MINOR);
   expect(world.lane.balance("asset:bank:main"), "asset:bank:main").toBe(funds - paid);
-  const sentBack = payouts.filter(({ data, state }) => data.values["sent_back"] === true && state !== "ended");
+  const sentBack = payouts.filter(({ data, state }) => valueOf(data, "sent_back") === true && state !== "ended");
   expect(sentBack.map(idOf), "what came back before it was told as paid is not paid").toEqual([]);
   for (const [key] of world.keysOf("submit")) expect(key, "one key a payout").toMatch(/^pyo_[0-9A-Z]+\/payout$/);
 }

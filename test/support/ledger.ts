@@ -220,9 +220,9 @@ export class MemoryLane {
 }
 
 function copyOf(one: CaseRecord): CaseRecord {
-  const { currencies, values, timers, attempts, keys, parent, ended } = one.data;
+  const { currencies, values, stored, timers, attempts, keys, parent, ended } = one.data;
   const copy = { currencies: { ...currencies }, values: { ...values }, timers: { ...timers }, keys: { ...keys } };
-  return { ...one, data: { ...copy, attempts: { ...attempts }, parent, ended } };
+  return { ...one, data: { ...copy, stored, attempts: { ...attempts }, parent, ended } };
 }
 
 function readAgain(account: Account): Account {

@@ -3,7 +3,7 @@
 // provider's answer, and time goes from one thing that is due to the next, so that months are a moment.
 
 import { expect } from "vitest";
-import type { CaseData } from "../../src/domain/books.ts";
+import { type CaseData, valueOf } from "../../src/domain/books.ts";
 import { type RateRow, RateSnapshot } from "../../src/domain/fx/rates.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { formatCaseId } from "../../src/domain/ids.ts";
@@ -241,7 +241,7 @@ export function holdersOf(prefix: string, lane: number, count: number): string[]
 
 /** @returns 0n where the case has none */
 export function amountOf(one: WorldCase, name: string): bigint {
-  return (one.data.values[name] ?? 0n) as bigint;
+  return (valueOf(one.data, name) ?? 0n) as bigint;
 }
 
 function rateOf(base: string, quote: string, mid: string): RateRow {

@@ -3,7 +3,7 @@
 // decided them was, and timers fire when nothing else is due before.
 
 import { expect } from "vitest";
-import type { Books, CaseRecord, Command, TimerKey } from "../../src/domain/books.ts";
+import { type Books, type CaseRecord, type Command, type TimerKey, valueOf } from "../../src/domain/books.ts";
 import { formatCaseId } from "../../src/domain/ids.ts";
 import { reportOf } from "../../src/gateways/contract.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
@@ -165,6 +165,6 @@ export function idOf(one: CaseRecord): string {
 
 /** A number or an amount that a case keeps; 0n when it is not known. */
 export function kept(one: CaseRecord, name: string): bigint {
-  const value = one.data.values[name];
+  const value = valueOf(one.data, name);
   return typeof value === "bigint" ? value : 0n;
 }

@@ -11,6 +11,7 @@ const CASE: QuoteCase = {
   data: {
     currencies: { G: "EUR", R: "USD" },
     values: { gives: 10_000n, taken: 0n, receives: 10_741n, spread: 109n, by: "" },
+    stored: null,
   },
 };
 const USE: QuoteUse = { holderId: "m-1", by: "aa", minor: 10_000n, from: "EUR", to: "USD" };

@@ -15,6 +15,7 @@ import {
   NO_DATA,
   naturalBalance,
   type OutcomeAmount,
+  valueOf,
 } from "../books.ts";
 import type { CompiledCall, Payload } from "../flow/compile/calls.ts";
 import type { EventFields } from "../flow/compile/events.ts";
@@ -159,7 +160,7 @@ export class Draft implements Scope {
 
   #kept(name: string): Value | undefined {
     const value = this.#changed === null ? undefined : this.#changed[name];
-    return value === undefined ? this.known.data.values[name] : value;
+    return value === undefined ? valueOf(this.known.data, name) : value;
   }
 
   eventField(name: string): Value {
@@ -429,6 +430,7 @@ export class Draft implements Scope {
     return {
       currencies: this.#currencies ?? data.currencies,
       values,
+      stored: data.stored,
       timers,
       attempts: this.#attempts(),
       keys: this.#keys(),
@@ -471,7 +473,7 @@ export class Draft implements Scope {
     forgetOpened(this);
   }
 
-  /** The variables that the event changes, as the case has them before it. */
+  /** The variables that the event changes, as the case has changed them before it. */
   before(): Record<string, Value | undefined> {
     const before: Record<string, Value | undefined> = {};
     for (const name in this.#changed) before[name] = this.known.data.values[name];

@@ -8,6 +8,7 @@
 // no way of cutting brings the holder more than the whole.
 
 import { assert } from "../assert.ts";
+import { type CaseData, valueOf } from "../books.ts";
 import type { Value } from "../flow/expression.ts";
 import type { Conversion } from "./fx.ts";
 import { quotient } from "./rounding.ts";
@@ -39,10 +40,7 @@ export type QuoteCase = {
   readonly holderId: string;
   readonly state: string;
   readonly flow: { readonly family: string };
-  readonly data: {
-    readonly currencies: Readonly<Record<string, string>>;
-    readonly values: Readonly<Record<string, Value>>;
-  };
+  readonly data: Pick<CaseData, "currencies" | "values" | "stored">;
 };
 
 export type QuoteRefusal = "quote_expired" | "quote_mismatch";
@@ -61,12 +59,13 @@ export type QuoteUse = {
  *  until its timer has fired, so whatever was in time is honoured however late it is decided. */
 export function quoteFor(known: QuoteCase | null, use: QuoteUse): Quote | QuoteRefusal {
   if (known === null || known.holderId !== use.holderId || known.flow.family !== QUOTE_FAMILY) return "quote_mismatch";
-  const { currencies, values } = known.data;
+  const { currencies } = known.data;
+  const value = (name: string): Value | undefined => valueOf(known.data, name);
   if (currencies["G"] !== use.from || currencies["R"] !== use.to) return "quote_mismatch";
-  const by = String(values["by"] ?? "");
+  const by = String(value("by") ?? "");
   if (by !== "" && by !== use.by) return "quote_mismatch";
   if (known.state !== ACTIVE) return "quote_expired";
-  const { gives, taken, receives, spread } = values;
+  const [gives, taken, receives, spread] = [value("gives"), value("taken"), value("receives"), value("spread")];
   if (!isAmount(gives) || !isAmount(taken) || !isAmount(receives) || !isAmount(spread)) return "quote_mismatch";
   if (gives === 0n) return "quote_mismatch"; // of nothing there is no part
   const quote: Quote = { from: use.from, to: use.to, gives, taken, receives, spread, by };
