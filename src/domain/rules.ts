@@ -39,6 +39,8 @@ export type Rules = {
   readonly reported: ReadonlyMap<string, readonly string[]>;
   /** flows that other cases open cases of, by name */
   readonly spawned: ReadonlyMap<string, CompiledFlow>;
+  /** events that may open cases beside the one that takes them */
+  readonly spawning: ReadonlySet<string>;
   readonly lanes: number;
   readonly caseWindowMs: number;
   readonly caseFutureMs: number;
@@ -71,6 +73,7 @@ export function makeRules(given: RulesGiven): Rules {
     reported: reportedOf(known),
     asked: byStart(given.flows, "message", (flow) => flow.start.type),
     spawned: byStart(given.flows, "spawn", (flow) => flow.name),
+    spawning: new Set(known.flatMap(({ spawns }) => [...spawns.keys()])),
     flowsByNumber: new Map(known.map((flow) => [flow.number, flow])),
   };
 }

@@ -2,11 +2,10 @@
 // the lane row. The order within a block is fixed: timers, reports, intents, and then what these sent within the lane.
 
 import { createHash } from "node:crypto";
-import { assert, failed } from "../domain/assert.ts";
+import { assert } from "../domain/assert.ts";
 import {
   type Account,
   type Books,
-  type CaseRecord,
   type IntentInput,
   type Line,
   openBooks,
@@ -22,10 +21,10 @@ import type { ParameterBook } from "../domain/parameters/parameters.ts";
 import type { Rules } from "../domain/rules.ts";
 import type { Codec } from "../kafka/codec.ts";
 import type { InputRecord } from "../kafka/port.ts";
-import type { AttentionRows, BalanceRow, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
-import { readData } from "../store/case-data.ts";
+import type { AttentionRows, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
 import type { ArrivedMessage } from "../store/crossing.ts";
 import type { AcceptedPosition } from "../store/lanes.ts";
+import { accountsOf, casesOf } from "../store/situation.ts";
 import { Crossing, type LanePairs } from "./crossing.ts";
 import type { Misfit } from "./intake.ts";
 import { encodeMessages, hashMessages, quarantineRow } from "./messages.ts";
@@ -264,44 +263,6 @@ function factsOf({ lane, memory, batch, books, nowMs }: Decided, after: Omit<Hea
     ratesVersion: books.rates.version,
     parametersVersion: BigInt(books.parameters.version),
   };
-}
-
-function casesOf(rules: Rules, rows: readonly CaseRow[]): Map<string, CaseRecord> {
-  const cases = new Map<string, CaseRecord>();
-  for (const row of rows) {
-    const flow = rules.flowsByNumber.get(row.flow);
-    if (flow === undefined)
-      failed(`flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`);
-    const { id, kind, holderId, state, history, occurredAtMicros } = row;
-    const data = readData(row.data);
-    cases.set(id, { id, kind, flow, holderId, state, data, history, occurredAtMicros, isNew: false, changed: false });
-  }
-  return cases;
-}
-
-function accountsOf(rules: Rules, rows: readonly BalanceRow[]): Map<string, Account> {
-  const accounts = new Map<string, Account>();
-  for (const row of rows) {
-    const place = rules.chart.resolve(row.path);
-    if (place?.kind !== "holder") failed(`account ${row.path} has left the chart`);
-    const { id, path, currency, floorMinor, status, debits, credits } = row;
-    const { side, holderId } = place;
-    accounts.set(path, {
-      id,
-      path,
-      currency,
-      holderId,
-      side,
-      floorMinor,
-      status,
-      debits,
-      credits,
-      addedDebits: 0n,
-      addedCredits: 0n,
-      changed: false,
-    });
-  }
-  return accounts;
 }
 
 function moved(

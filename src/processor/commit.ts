@@ -5,15 +5,14 @@
 
 import { AssertionFailed } from "../domain/assert.ts";
 import type { Sought } from "../domain/books.ts";
+import { concerned } from "../domain/concerned.ts";
 import { Undecidable } from "../domain/decide/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
-import { parseCaseId } from "../domain/ids.ts";
 import type { Rules } from "../domain/rules.ts";
 import { reach } from "../failpoints.ts";
 import { Unencodable } from "../kafka/codec.ts";
-import { type BlockRows, beginBlock, type CaseRow, readMore, type Situation, writeBlock } from "../store/blocks.ts";
-import { readParent } from "../store/case-data.ts";
+import { type BlockRows, beginBlock, readMore, type Situation, writeBlock } from "../store/blocks.ts";
 import {
   type Connection,
   ConnectionLost,
@@ -21,9 +20,9 @@ import {
   DatabaseUnreachable,
   sqlState,
 } from "../store/database.ts";
+import { namedByCases, notSought, readAlso } from "../store/situation.ts";
 import { rollback } from "../store/sql/begin.ts";
 import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock, NotRead } from "./block.ts";
-import { concerned } from "./concerned.ts";
 import { ImpossibleMessage } from "./crossing.ts";
 
 export type CommitResult =
@@ -184,24 +183,7 @@ async function readSituation(
   const begun = await beginBlock(connection, lane, ids, messages);
   if (begun === null) return null;
   const situation = { ...begun, sought };
-  // What a timer or report touches is known from its case's flow only.
-  const touching = batch.timers.length + batch.reports.length > 0;
-  return readFurther(connection, lane, situation, {
-    caseIds: new Set(situation.cases.flatMap((one) => related(rules, one))),
-    paths: new Set(touching ? situation.cases.flatMap((one) => touched(rules, one)) : []),
-  });
-}
-
-function touched(rules: Rules, { flow, holderId }: CaseRow): string[] {
-  return (rules.flowsByNumber.get(flow)?.touches ?? []).map((path) => path.replace("{holder}", holderId));
-}
-
-/** The cases that a case may tell something: its parent, and the quote that it takes its money by. */
-function related(rules: Rules, { flow, data }: CaseRow): string[] {
-  if (data === null) return [];
-  const quotes = (rules.flowsByNumber.get(flow)?.quotes ?? []).map((name) => data.w?.[name]);
-  const ids = quotes.map((value) => (typeof value === "string" ? parseCaseId(value) : null));
-  return [readParent(data), ...ids].flatMap((id) => (id === null ? [] : [id.uuid]));
+  return readFurther(connection, lane, situation, namedByCases(rules, batch, situation.cases));
 }
 
 /** Reads what was not asked for yet. */
@@ -209,27 +191,11 @@ async function readFurther(
   connection: Connection,
   lane: number,
   situation: Situation,
-  { caseIds, paths }: Sought,
+  sought: Sought,
 ): Promise<Situation> {
-  const before = situation.sought ?? NOTHING_SOUGHT;
-  const fresh = {
-    caseIds: [...caseIds].filter((id) => !before.caseIds.has(id)),
-    paths: [...paths].filter((path) => !before.paths.has(path)),
-  };
-  if (fresh.caseIds.length + fresh.paths.length === 0) return situation;
-  const more = await readMore(connection, lane, fresh);
-  return {
-    ...situation,
-    cases: [...situation.cases, ...more.cases],
-    balances: [...situation.balances, ...more.balances],
-    sought: {
-      caseIds: new Set([...before.caseIds, ...fresh.caseIds]),
-      paths: new Set([...before.paths, ...fresh.paths]),
-    },
-  };
+  const fresh = notSought(situation, sought);
+  return fresh === null ? situation : readAlso(situation, fresh, await readMore(connection, lane, fresh));
 }
-
-const NOTHING_SOUGHT: Sought = { caseIds: new Set(), paths: new Set() };
 
 function compareHead(head: Head, situation: Situation | null): CommitResult | null {
   if (situation === null) return { kind: "halt", cause: "lane_missing", evidence: {} };

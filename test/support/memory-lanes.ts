@@ -2,6 +2,7 @@
 // asks for, as from the database, and is decided again when that was not enough.
 
 import type { Line, Outcome } from "../../src/domain/books.ts";
+import { concerned } from "../../src/domain/concerned.ts";
 import type { RateBook } from "../../src/domain/fx/rates.ts";
 import type { Head } from "../../src/domain/head.ts";
 import { homeLane } from "../../src/domain/holder.ts";
@@ -10,7 +11,6 @@ import type { Rules } from "../../src/domain/rules.ts";
 import type { NewIntent, OfBlock, OutcomeMessage } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock, NotRead } from "../../src/processor/block.ts";
-import { concerned } from "../../src/processor/concerned.ts";
 import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import { takeIn } from "../../src/processor/intake.ts";
 import { readReport } from "../../src/processor/reports.ts";

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
 import type { IntentInput, Report, ReportInput } from "../../src/domain/books.ts";
+import { concerned } from "../../src/domain/concerned.ts";
 import { Undecidable } from "../../src/domain/decide/decide.ts";
 import type { CompiledFlow } from "../../src/domain/flow/compile/compile.ts";
 import { NO_RATES } from "../../src/domain/fx/rates.ts";
@@ -21,7 +22,6 @@ import {
   makeBlock,
   NotRead,
 } from "../../src/processor/block.ts";
-import { concerned } from "../../src/processor/concerned.ts";
 import { NO_PAIRS } from "../../src/processor/crossing.ts";
 import type { Misfit } from "../../src/processor/intake.ts";
 import type { Situation } from "../../src/store/blocks.ts";

@@ -16,6 +16,7 @@ import { compileNode, compileTest } from "./expression.ts";
 import { compilePath, readsVariable, symbolsOf } from "./names.ts";
 import { amountSymbols, guardNeeds, movingNeeds, type Needs, openingNeeds } from "./needs.ts";
 import { quoteVariables } from "./quotes.ts";
+import { spawnsOf } from "./spawns.ts";
 
 export type CompiledAlternative = {
   /** null: taken whenever none before it was */
@@ -74,6 +75,8 @@ export type CompiledFlow = {
   readonly touches: readonly string[];
   /** variables that name a quote */
   readonly quotes: readonly string[];
+  /** by event, flows that it may open cases of */
+  readonly spawns: ReadonlyMap<string, readonly string[]>;
 };
 
 /** @param number  of this version in the database's table of flows
@@ -111,6 +114,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     needs: { opening: openingNeeds(flow), guard: guardNeeds(flow), moving: movingNeeds(flow) },
     amountSymbols: amountSymbols(flow),
     quotes: quoteVariables(flow),
+    spawns: spawnsOf(flow),
     touches: flow.accounts.map((account) => account.path).filter(isHoldersOwn),
   };
 }

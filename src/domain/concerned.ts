@@ -1,15 +1,21 @@
 // What a block reads before it is decided: cases and holders' accounts that its inputs name. What only a case names is read
 // when it turns out to be needed (`NotRead`); what is foreseen here spares that.
 
-import type { Sought } from "../domain/books.ts";
-import { homeLane } from "../domain/holder.ts";
-import { childCaseId, parseCaseId } from "../domain/ids.ts";
-import type { Intent } from "../domain/intent.ts";
-import type { Rules } from "../domain/rules.ts";
-import type { Batch } from "./block.ts";
+import type { IntentInput, ReportInput, Sought, TimerInput } from "./books.ts";
+import { homeLane } from "./holder.ts";
+import { childCaseId, parseCaseId } from "./ids.ts";
+import type { Intent } from "./intent.ts";
+import type { Rules } from "./rules.ts";
 
-/** Every case and every holder's account that the batch may touch, as far as its inputs themselves tell. */
-export function concerned(rules: Rules, lane: number, batch: Batch): Sought {
+export type Inputs = {
+  readonly timers: readonly TimerInput[];
+  readonly reports: readonly ReportInput[];
+  /** what is put aside concerns nobody */
+  readonly intents: readonly (IntentInput | { readonly kind: "misfit" })[];
+};
+
+/** Every case and every holder's account that the inputs may touch, as far as they themselves tell. */
+export function concerned(rules: Rules, lane: number, batch: Inputs): Sought {
   const caseIds = new Set(batch.timers.map((input) => input.timer.caseId));
   const paths = new Set<string>();
   for (const { report } of batch.reports) {

@@ -1,0 +1,80 @@
+// What is read for a block beyond what its inputs name, so that it need not be decided again with more.
+import { expect, test } from "vitest";
+import { type CaseRecord, type IntentInput, valueOf } from "../../src/domain/books.ts";
+import type { NewIntent } from "../../src/kafka/codec-messages.ts";
+import type { CaseRow } from "../../src/store/blocks.ts";
+import { readData, writeData } from "../../src/store/case-data.ts";
+import { namedByCases } from "../../src/store/situation.ts";
+import { CardLane } from "../support/card-lane.ts";
+import { inputOf, producing, RULES } from "../support/ledger.ts";
+
+const PAYMENT = {
+  type: "payment_create",
+  from: null,
+  to: null,
+  amount: { currency: "EUR", scale: 2, minor: "10000" },
+  method: "card",
+  provider: "script",
+  captureMode: "automatic",
+  tokenRef: "tok_9f2c",
+  settlementCurrency: "EUR",
+};
+
+function captured(lane: CardLane): string {
+  const message = producing.payIn("mer_1", 0, PAYMENT);
+  lane.ask(message);
+  const id = message.caseId as string;
+  lane.report(id, "mer_1", { call: "authorize", result: "approved", payload: { approved: "10000", seq: "1" } });
+  lane.report(id, "mer_1", { call: "capture", result: "ok", payload: { amount: "10000", seq: "1" } });
+  expect(lane.case(id)?.state).toBe("captured");
+  return id;
+}
+
+function refund(caseId: string, key: string): NewIntent {
+  const amount = { ...PAYMENT.amount, minor: "100" };
+  const { method: _method, captureMode: _mode, tokenRef: _token, settlementCurrency: _to, ...rest } = PAYMENT;
+  return producing.payIn("mer_1", 0, { ...rest, type: "refund_create", caseId, idempotencyKey: key, amount });
+}
+
+function rowOf({ data, flow, ...one }: CaseRecord): CaseRow {
+  return { ...one, flow: flow.number, data: JSON.parse(writeData(data) ?? "null") };
+}
+
+test("variables that were read and not changed are written as they were, and a time that has become known as a number", () => {
+  const read = readData({ v: { amount: "5", held: "0" }, w: { settled_at: null, mode: "manual" } });
+  expect(["amount", "mode", "settled_at", "other"].map((name) => valueOf(read, name))).toEqual([
+    5n,
+    "manual",
+    null,
+    undefined,
+  ]);
+  const changed = { ...read, values: { settled_at: 7n, held: 3n } };
+  expect(valueOf(changed, "settled_at")).toBe(7n);
+  const stored = { v: { amount: "5", settled_at: "7", held: "3" }, w: { mode: "manual" } };
+  expect(JSON.parse(writeData(changed) as string)).toEqual(stored);
+});
+
+const withIntents = (intents: readonly IntentInput[]) => ({ timers: [], reports: [], intents });
+
+test("the refund that a payment opens is looked for with it, and the next one too", () => {
+  const lane = new CardLane();
+  const id = captured(lane);
+  for (const key of ["ref-1", "ref-2"]) {
+    const row = rowOf(lane.case(id) as CaseRecord);
+    const message = refund(id, key);
+    const named = namedByCases(RULES, withIntents([inputOf(message, 9n)]), [row]);
+    const before = new Set(lane.children("rfd").map((one) => one.id));
+    lane.ask(message);
+    const opened = lane.children("rfd").filter((one) => !before.has(one.id));
+    expect(opened).toHaveLength(1);
+    expect([...named.caseIds]).toEqual(opened.map((one) => one.id));
+  }
+});
+
+test("nothing is looked for beside a payment that no intent gives back", () => {
+  const lane = new CardLane();
+  const row = rowOf(lane.case(captured(lane)) as CaseRecord);
+  const other = refund(producing.payIn("mer_1", 0, PAYMENT).caseId as string, "ref-1");
+  expect(namedByCases(RULES, withIntents([inputOf(other, 9n)]), [row]).caseIds.size).toBe(0);
+  expect(namedByCases(RULES, withIntents([]), [row]).caseIds.size).toBe(0);
+});
