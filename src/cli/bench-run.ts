@@ -7,20 +7,21 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { shownValue } from "../config/secrets.ts";
 import { environmentName, SETTING_NAMES, SETTINGS } from "../config/settings.ts";
+import { loadDeclared } from "../declared/load.ts";
 import { openAdmin } from "../kafka/admin.ts";
 import type { KafkaSettings } from "../kafka/port.ts";
 import { databaseSettings } from "../service/dependencies.ts";
 import { KAFKA_VERSION } from "../stack/jars.ts";
 import { type StackInfo, stackDown, stackStatus, stackUp } from "../stack/stack.ts";
 import { connect, type DatabaseSettings } from "../store/database.ts";
-import type { BenchFigures, BenchSite, BenchWishes } from "../workload/bench/bench.ts";
+import type { BenchFigures, BenchGround, BenchSite, BenchWishes } from "../workload/bench/bench.ts";
 import { type Environment, millrace } from "../workload/bench/child.ts";
 import type { BenchLine } from "../workload/bench/document.ts";
-import { BENCHMARKS } from "../workload/bench/list.ts";
+import { BENCHMARKS, type Listed } from "../workload/bench/list.ts";
 import { hostFacts } from "../workload/report/build.ts";
 import type { HostFacts } from "../workload/report/report.ts";
 import { openDocuments, openReports, type ReportFolder } from "./bench-files.ts";
-import { openMessages } from "./codec.ts";
+import { codecAlone, openMessages } from "./codec.ts";
 import type { CliContext } from "./context.ts";
 import { CommandFailed, EXIT, Interrupted } from "./exit.ts";
 import { quietKafka } from "./kafka-settings.ts";
@@ -43,52 +44,84 @@ export async function runBenchmarks(context: CliContext, config: Config, plan: B
   const startedMs = performance.now();
   const lines: BenchLine[] = [];
   const stop = context.io.interruption();
-  const dir = mkdtempSync(join(tmpdir(), "millrace-bench-"));
-  chmodSync(dir, 0o755); // As root, the database runs as another user, who has to get in.
+  const run = { context, config, wishes, stop, report };
+  const measured = (line: BenchLine): void => {
+    context.out.row(line, JSON.stringify(line));
+    lines.push(line);
+  };
   try {
-    const stack = await stackUp({ dir, say: context.out.note });
-    for (const name of names) {
-      const line = await runOne(name, { context, config, stack, wishes, stop, report });
-      context.out.row(line, JSON.stringify(line));
-      lines.push(line);
+    const needing = (needs: Listed["needs"]) => names.filter((name) => listed(name).needs === needs);
+    for (const name of needing("nothing")) measured(await runOne(name, run, null));
+    if (needing("stack").length > 0) {
+      await onStack(context, async (stack) => {
+        for (const name of needing("stack")) measured(await runOne(name, run, stack));
+      });
     }
     documents?.write(lines, Math.round((performance.now() - startedMs) / 1000));
   } catch (error) {
     // Ctrl-C ends the children too, and their end is not what went wrong.
     if (stop.aborted) throw new Interrupted();
     throw error;
+  }
+}
+
+/** Work with a stack that is there for it alone, or the one that the environment names. */
+async function onStack({ out }: CliContext, work: (stack: StackInfo) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "millrace-bench-"));
+  chmodSync(dir, 0o755); // As root, the database runs as another user, who has to get in.
+  try {
+    await work(await stackUp({ dir, say: out.note }));
   } finally {
     await stackDown({ dir, say: () => {} });
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
+function listed(name: string): Listed {
+  const found = BENCHMARKS.get(name);
+  if (found === undefined) throw new Error(`there is no benchmark ${name}`);
+  return found;
+}
+
 type BenchRun = {
   readonly context: CliContext;
   readonly config: Config;
-  readonly stack: StackInfo;
   readonly wishes: BenchWishes;
   readonly stop: AbortSignal;
   readonly report: ReportFolder | null;
 };
 
-async function runOne(name: string, run: BenchRun): Promise<BenchLine> {
+/** @param stack null for those that need none */
+async function runOne(name: string, run: BenchRun, stack: StackInfo | null): Promise<BenchLine> {
   if (run.stop.aborted) throw new Interrupted();
-  const load = BENCHMARKS.get(name);
-  if (load === undefined) throw new Error(`there is no benchmark ${name}`);
-  const benchmark = await load();
-  const database = `bench_${name.replace("-", "_")}_${randomBytes(3).toString("hex")}`;
-  const admin = databaseSettings(run.config, run.stack.databaseUrl, null);
-  const versions = await createDatabase(admin, database, run.stack.mode);
   const host = hostFacts();
   try {
-    const figures = await benchmark(await openSite(run, admin, database), run.wishes);
-    const line = lineOf(name, figures, { versions, host });
-    run.report?.keep(figures, { name, settings: line.settings, versions, host });
+    const { figures, versions } = await figuresOf(name, run, stack);
+    const own = { millrace: ownVersion(), node: process.versions.node, ...versions };
+    const line = lineOf(name, figures, { versions: own, host });
+    run.report?.keep(figures, { name, settings: line.settings, versions: own, host });
     return line;
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "BenchFailed") throw error;
     throw new CommandFailed(EXIT.failed, `${name}: ${error.message}`);
+  }
+}
+
+type Versioned = { readonly figures: BenchFigures; readonly versions: Readonly<Record<string, unknown>> };
+
+async function figuresOf(name: string, run: BenchRun, stack: StackInfo | null): Promise<Versioned> {
+  const benchmark = listed(name);
+  if (benchmark.needs === "nothing") {
+    const measure = await benchmark.load();
+    return { figures: await measure(openGround(run), run.wishes), versions: {} };
+  }
+  if (stack === null) throw new Error(`${name} needs a stack`);
+  const measure = await benchmark.load();
+  const database = `bench_${name.replace("-", "_")}_${randomBytes(3).toString("hex")}`;
+  const admin = databaseSettings(run.config, stack.databaseUrl, null);
+  const versions = await createDatabase(admin, database, stack.mode);
+  try {
+    return { figures: await measure(await openSite(run, stack, admin, database), run.wishes), versions };
   } finally {
     await onServer(admin, `drop database if exists ${database} with (force)`);
   }
@@ -119,7 +152,7 @@ async function createDatabase(admin: DatabaseSettings, name: string, mode: Stack
   await onServer(admin, `create database ${name}`);
   const [row] = await onServer(admin, "show server_version");
   const kafka = mode === "environment" ? null : KAFKA_VERSION;
-  return { millrace: ownVersion(), node: process.versions.node, postgres: row?.["server_version"], kafka };
+  return { postgres: row?.["server_version"], kafka };
 }
 
 async function onServer(admin: DatabaseSettings, statement: string) {
@@ -128,9 +161,18 @@ async function onServer(admin: DatabaseSettings, statement: string) {
   return rows;
 }
 
+function openGround({ context, config, stop }: BenchRun): BenchGround {
+  const declared = loadDeclared(config.schemasDir, config.flowsDir);
+  return { declared, codec: codecAlone(config, declared), stop, note: context.out.note };
+}
+
 /** A database and topics that no other benchmark has used. */
-async function openSite(run: BenchRun, admin: DatabaseSettings, database: string): Promise<BenchSite> {
-  const { context, config, stack, stop } = run;
+async function openSite(
+  { context, config, stop }: BenchRun,
+  stack: StackInfo,
+  admin: DatabaseSettings,
+  database: string,
+): Promise<BenchSite> {
   const url = new URL(stack.databaseUrl);
   url.pathname = `/${database}`;
   const topicPrefix = `${database}.`;

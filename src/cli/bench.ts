@@ -22,10 +22,13 @@ export function register(program: Command, context: CliContext): void {
     .description(
       `Runs benchmarks (${NAMES.join(", ")}) against one fresh stack, with the defaults of \`run\`, and prints a JSON ` +
         "object for each; without names all of them. The environment may name a stack instead; each benchmark has a " +
-        "database and topics of its own.",
+        "database and topics of its own. `decide` needs no stack, and alone it starts none.",
     )
     .option("--seconds <N>", "how long to measure: latency, echo, naive")
-    .option("--count <N>", "how many intents: drain, hot, skew, floor, naive, cards, cards-http, p2p")
+    .option(
+      "--count <N>",
+      "how many events: decide; how many intents: drain, hot, skew, floor, naive, cards, cards-http, p2p",
+    )
     .option("--rate <N>", "intents a second: latency, echo")
     .option("--report <DIR>", "keep a report of each in a folder of its own: .json, .html and, of latencies, .hgrm")
     .option("--write", "write the figures into docs/benchmarks.md and docs/benchmarks.json of the repository")

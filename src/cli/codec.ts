@@ -29,6 +29,16 @@ export async function openMessages(config: Config, schemaRegistryUrl: string): P
   return { codec: createCodec({ ...source, registry }), source, declared, topics, registry };
 }
 
+/** Without a registry: for messages that never leave this process, so that their ids are of no meaning. */
+export function codecAlone(config: Config, declared: Declared): Codec {
+  const schemas = topicSchemas(topicNames(config), declared);
+  return createCodec({
+    schemas: mapValues(schemas, ({ schema }) => schema),
+    ids: { intent: 1, outcome: 2, deadLetter: 3, command: 4, report: 5 },
+    registry: { schemaById: () => Promise.resolve(null) },
+  });
+}
+
 function mapValues<From, To>(record: Record<MessageName, From>, change: (value: From) => To): Record<MessageName, To> {
   return {
     intent: change(record.intent),

@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Report } from "../../src/workload/report/report.ts";
-import { openWorld, runVerb } from "../support/processes.ts";
+import { openWorld, runVerb, type World } from "../support/processes.ts";
 
 type Line = Record<string, unknown> & { readonly bench: string };
 
 async function bench(...argv: readonly string[]): Promise<{ lines: Line[]; folder: string }> {
-  const world = await openWorld({ lanes: 1 });
+  return benchIn(await openWorld({ lanes: 1 }), ...argv);
+}
+
+async function benchIn(world: World, ...argv: readonly string[]): Promise<{ lines: Line[]; folder: string }> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-bench-test-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const { stdout } = await runVerb(world, ["bench", ...argv, "--report", folder, "--json"]);
@@ -37,6 +40,20 @@ test("each prints one line of the contract's form and keeps a report of its cour
   expect(lines.find((line) => line.bench === "hot")?.["settings"]).toMatchObject({ holders: 1 });
   const answered = reportOf(folder, "drain").intervals.reduce((sum, one) => sum + one.answered, 0);
   expect(answered).toBe(400);
+});
+
+test("decide starts no stack and asks none, and gives the times of a block", async () => {
+  const nowhere = { KAFKA_BROKERS: "127.0.0.1:1", DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" };
+  const known = await openWorld({ lanes: 1 });
+  const world = { ...known, environment: { ...known.environment, ...nowhere } };
+  const { lines, folder } = await benchIn(world, "decide", "--count", "1500");
+  expect(lines).toHaveLength(1);
+  const [line] = lines;
+  expect(line).toMatchObject({ bench: "decide", count: 2_000, settings: { blockEvents: 1_000, warmUp: 1_000 } });
+  expect(line?.["versions"]).toEqual({ millrace: expect.any(String), node: process.versions.node });
+  expect(line?.["maxMs"]).toBeGreaterThanOrEqual(line?.["p50Ms"] as number);
+  expect(readdirSync(join(folder, "decide")).sort()).toEqual(["report.html", "report.json"]);
+  expect(reportOf(folder, "decide").intervals.reduce((sum, one) => sum + one.answered, 0)).toBe(2_000);
 });
 
 test("echo and latency measure what is due after the warm-up, and all of it", async () => {

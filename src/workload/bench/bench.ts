@@ -10,14 +10,22 @@ import type { CpuPids } from "./cpu.ts";
 
 export type BenchTopics = { readonly intents: string; readonly outcomes: string };
 
+/** What is there without a stack. */
+export type BenchGround = {
+  readonly codec: Codec;
+  readonly declared: Declared;
+  /** Ctrl-C */
+  readonly stop: AbortSignal;
+  /** what is going on, for people */
+  readonly note: (line: string) => void;
+};
+
 /** A database and topics of its own for one benchmark, on a stack that all benchmarks of a command share. */
-export type BenchSite = {
+export type BenchSite = BenchGround & {
   readonly kafka: KafkaSettings;
   readonly database: DatabaseSettings;
   readonly topics: BenchTopics;
   readonly lanes: number;
-  readonly codec: Codec;
-  readonly declared: Declared;
   /** settings of `run` that a benchmark without it follows */
   readonly service: { readonly blockRowsMax: number; readonly blockConnections: number };
   /** texts and ids of the messages' schemas, for processes that make a codec of their own */
@@ -25,10 +33,6 @@ export type BenchSite = {
   /** for `millrace` in a child process: addresses, topic prefix, nothing that would change a default */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stackPids: Pick<CpuPids, "postgres" | "kafka">;
-  /** Ctrl-C */
-  readonly stop: AbortSignal;
-  /** what is going on, for people */
-  readonly note: (line: string) => void;
 };
 
 export type CodecSource = {
@@ -76,13 +80,16 @@ export type BySecond = readonly (readonly [second: number, count: number])[];
 
 export type Benchmark = (site: BenchSite, wishes: BenchWishes) => Promise<BenchFigures>;
 
+/** Of the core alone: nothing is started for it. */
+export type CoreBenchmark = (ground: BenchGround, wishes: BenchWishes) => Promise<BenchFigures>;
+
 /** The benchmark cannot be finished: a process that it measures has ended, or stands still. */
 export class BenchFailed extends Error {
   override name = "BenchFailed";
 }
 
 /** @throws BenchFailed when the user wants to stop */
-export function assertWanted({ stop }: Pick<BenchSite, "stop">): void {
+export function assertWanted({ stop }: Pick<BenchGround, "stop">): void {
   if (stop.aborted) throw new BenchFailed("interrupted");
 }
 

@@ -20,7 +20,7 @@ export type BenchLine = {
   readonly cpu: CpuSeconds;
 };
 
-/** One run of the command: all its lines are of one stack on one machine. */
+/** One run of the command: all its lines are of one machine, and of one stack where they need one. */
 export type BenchRecord = {
   readonly format: typeof RECORD_FORMAT;
   /** year, month, day */
@@ -126,6 +126,7 @@ function figuresTable({ results }: BenchRecord): string {
 const NOTES: Readonly<Record<string, string>> = {
   cards: ", three in ten converted",
   "cards-http": ", the same over HTTP to a sandbox",
+  decide: ", one core; times of 1,000",
 };
 
 function nameText(bench: string): string {
@@ -174,7 +175,7 @@ function runFacts(record: BenchRecord): string {
 }
 
 function versionsText(results: readonly BenchLine[]): string {
-  const versions = results[0]?.versions ?? {};
+  const versions: BenchLine["versions"] = Object.assign({}, ...results.map((line) => line.versions));
   return Object.entries(versions)
     .filter(([, version]) => version !== null)
     .map(([part, version]) => `${part} ${version}`)
@@ -189,7 +190,7 @@ function runSentence({ date, host, results }: BenchRecord): string {
 function shortTable({ results }: BenchRecord): string {
   const naive = results.find(({ bench }) => bench === "naive")?.perSecond;
   const rows = results.map(({ bench, perSecond, p50Ms, p99Ms, settings, count }) => {
-    if (p50Ms !== undefined)
+    if (p50Ms !== undefined && settings["rate"] !== undefined)
       return [
         `\`${bench}\` at ${whole(Number(settings["rate"]))} a second`,
         `p50 ${msText(p50Ms)} ms, p99 ${msText(p99Ms)} ms`,

@@ -1,0 +1,60 @@
+// A block of one lane decided as the service does it between reading and putting the block together: what the inputs concern,
+// cases and accounts out of the rows that were read, the events.
+
+import { type Books, openBooks } from "../../domain/books.ts";
+import { concerned, type Inputs } from "../../domain/concerned.ts";
+import { decideIntent, decideReport, decideTimer } from "../../domain/decide/decide.ts";
+import type { RateBook } from "../../domain/fx/rates.ts";
+import type { Rules } from "../../domain/rules.ts";
+import type { Concerned, Situation } from "../../store/blocks.ts";
+import { accountsOf, casesOf, namedByCases, notSought, type ReadRows, readAlso } from "../../store/situation.ts";
+
+/** A block's inputs, and what its lane knows before it. */
+export type LaneBlock = {
+  readonly inputs: Inputs;
+  readonly nowMs: number;
+  readonly head: Pick<Books, "block" | "outcomesNext" | "commandsNext" | "accounts">;
+  readonly house: ReadonlyMap<string, bigint>;
+};
+
+export type Rows = Pick<Situation, "cases" | "balances">;
+
+/** What there is of cases and accounts that are asked for. */
+export type Read = (asked: Concerned) => Rows;
+
+/** So often the service reads for one block, at most. */
+const READS_MAX = 8;
+export const LANE = 0;
+
+/** @throws Error when the block needs ever more; as `decideTimer` and `decideReport` */
+export function decideBlock(rules: Rules, rates: RateBook, block: LaneBlock, read: Read): Books {
+  const { inputs, nowMs, head, house } = block;
+  const sought = concerned(rules, LANE, inputs);
+  let rows: ReadRows = { ...read({ caseIds: [...sought.caseIds], paths: [...sought.paths] }), sought };
+  let named = namedByCases(rules, inputs, rows.cases);
+  for (let decided = 0; decided < READS_MAX; decided++) {
+    const fresh = notSought(rows, named);
+    if (fresh !== null) rows = readAlso(rows, fresh, read(fresh));
+    const books = openBooks({
+      rules,
+      lane: LANE,
+      nowMs,
+      ...head,
+      house,
+      rates,
+      cases: casesOf(rules, rows.cases),
+      holderAccounts: accountsOf(rules, rows.balances),
+      sought: rows.sought ?? sought,
+    });
+    decideAll(books, inputs);
+    named = books.missing;
+    if (named.caseIds.size + named.paths.size === 0) return books;
+  }
+  throw new Error(`block ${head.block} still needs more than was read`);
+}
+
+function decideAll(books: Books, { timers, reports, intents }: Inputs): void {
+  for (const timer of timers) decideTimer(books, timer);
+  for (const report of reports) decideReport(books, report);
+  for (const intent of intents) if (intent.kind === "intent") decideIntent(books, intent);
+}
