@@ -6,8 +6,10 @@ import { basename, join, resolve } from "node:path";
 import type { Fault } from "../domain/located.ts";
 import { FLOW_FILE_ENDING } from "./flow-files.ts";
 import {
+  checkPromises,
   loadFlowFiles,
   loadParameterFiles,
+  loadPromised,
   loadRouteFiles,
   loadSurroundings,
   parametersDir,
@@ -31,9 +33,12 @@ export function checkFiles(schemasDir: string, flowsDir: string, files: readonly
   const routeFiles = beside(routesDir(schemasDir, flowsDir), YAML_ENDING, others.filter(saysRoutes));
   // An overlay of a flow that has a fault would be called a stranger's.
   const areAllThere = flows.length === flowFiles.length;
-  const laid = areAllThere ? loadParameterFiles(parameterFiles, flows).faults : [];
-  const routed = areAllThere ? loadRouteFiles(routeFiles, schemasDir, { ...surroundings, flows }).faults : [];
-  return [...faults, ...laid, ...routed].filter(({ place }) => given.has(resolve(place.file)));
+  if (!areAllThere) return faults.filter(({ place }) => given.has(resolve(place.file)));
+  const { overlays, faults: laid } = loadParameterFiles(parameterFiles, flows);
+  const { routes, faults: routed } = loadRouteFiles(routeFiles, schemasDir, { ...surroundings, flows });
+  const here = [...faults, ...laid, ...routed].filter(({ place }) => given.has(resolve(place.file)));
+  // A fault of these stands at the flow, whichever file has changed: what is declared without them has none.
+  return here.length > 0 ? here : checkPromises({ flows, overlays, routes }, loadPromised(schemasDir));
 }
 
 function saysRoutes(file: string): boolean {

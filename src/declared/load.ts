@@ -14,6 +14,13 @@ import { type Fault, type LocatedFile, printFault } from "../domain/located.ts";
 import { OutcomeCatalogue, parseOutcomes } from "../domain/outcomes.ts";
 import type { Overlays } from "../domain/parameters/parameters.ts";
 import { checkEarlierVersions, parseParameters } from "../domain/parameters/parse.ts";
+import {
+  checkComputedLifetimes,
+  checkKeyLifetimes,
+  checkPatience,
+  type Promised,
+  readPromised,
+} from "../domain/parameters/promises.ts";
 import { parseRoutes, type RouteSurroundings, readTaken, type Taken } from "../domain/routes/parse.ts";
 import { NO_ROUTES, type Routes } from "../domain/routes/routes.ts";
 import { parseExpression } from "./cel.ts";
@@ -30,6 +37,8 @@ export type Declared = {
   readonly overlays: Overlays;
   /** which provider takes a payment, by method */
   readonly routes: Routes;
+  /** what each kind of provider says that flows rely on */
+  readonly promised: readonly Promised[];
   readonly chart: Chart;
   /** every type of outcome that a flow may emit */
   readonly outcomes: OutcomeCatalogue;
@@ -67,13 +76,15 @@ export function loadDeclared(schemasDir: string, flowsDir: string = join(schemas
   const flows = checked.map(({ flow }) => flow);
   const overlays = loadParameters(faults, parametersDir(schemasDir, flowsDir), flows);
   const routes = loadRoutes(faults, schemasDir, flowsDir, { chart, flows });
+  const promised = loadPromised(schemasDir);
+  if (faults.length === 0) faults.push(...checkPromises({ flows, overlays, routes }, promised));
   const messages = filesIn(faults, join(schemasDir, "messages"), MESSAGE_ENDING);
   const messageSchemas = Object.fromEntries(
     messages.map((file) => [basename(file, MESSAGE_ENDING), readText(faults, file) ?? ""]),
   );
   if (faults.length > 0) throw new DeclaredFaults(faults);
   const shares = new Map(checked.map((one) => [one.flow.name, one.shares]));
-  return { flows, shares, overlays, routes, chart, outcomes, currencies, messageSchemas };
+  return { flows, shares, overlays, routes, promised, chart, outcomes, currencies, messageSchemas };
 }
 
 /** `parameters` in the schemas beside the flows; flows of another folder keep theirs in `parameters` within it. */
@@ -239,6 +250,32 @@ export function loadRouteFiles(
   return { routes, faults: [...unreadable, ...trees.flatMap((tree) => tree.faults), ...faults] };
 }
 
+/** Flows, and what is laid over and beside them, against what providers promise. */
+export function checkPromises(
+  { flows, overlays, routes }: Pick<Declared, "flows" | "overlays" | "routes">,
+  promised: readonly Promised[],
+): readonly Fault[] {
+  return [
+    ...checkComputedLifetimes(flows, promised),
+    ...checkKeyLifetimes(flows, overlays, promised),
+    ...checkPatience(flows, routes, promised),
+  ];
+}
+
+/** @param named accounts at providers that are called otherwise than their kind; those of the kinds' names when left out */
+export function loadPromised(
+  schemasDir: string,
+  named?: readonly { readonly name: string; readonly kind: string }[],
+): readonly Promised[] {
+  const dir = join(schemasDir, "providers");
+  const files = existsSync(dir) ? filesIn([], dir, YAML_ENDING) : [];
+  const kinds = files.map((file) => basename(file, YAML_ENDING));
+  return (named ?? kinds.map((kind) => ({ name: kind, kind }))).flatMap(({ name, kind }) => {
+    const { root } = loadYaml(join(dir, `${kind}.yaml`));
+    return (root && readPromised(name, root)) ?? [];
+  });
+}
+
 /** What each provider takes, by the descriptors; what is wrong with those their own reader says. */
 function loadTaken(schemasDir: string): ReadonlyMap<string, Taken> {
   const dir = join(schemasDir, "providers");
@@ -296,7 +333,7 @@ export type FlowText = { readonly name: string; readonly version: string; readon
 /** The versions among `registered` that are not declared any more and cases may live by, held against what is declared.
  *  @throws DeclaredFaults with all that does not fit them, overlays of parameters included */
 export function loadKept(declared: Declared, registered: readonly FlowText[]): readonly Flow[] {
-  const { flows, shares, chart, outcomes, overlays } = declared;
+  const { flows, shares, chart, outcomes, overlays, promised } = declared;
   const isDeclared = ({ name, version }: FlowText): boolean =>
     flows.some((flow) => flow.name === name && flow.version === version);
   const faults: Fault[] = [];
@@ -310,6 +347,7 @@ export function loadKept(declared: Declared, registered: readonly FlowText[]): r
     });
   const today = flows.map((flow) => ({ flow, shares: shares.get(flow.name) ?? NO_SHARES }));
   faults.push(...checkKept(kept, today, { chart, outcomes }), ...checkEarlierVersions(overlays, flows, kept));
+  faults.push(...checkKeyLifetimes(kept, overlays, promised));
   if (faults.length > 0) throw new DeclaredFaults(faults);
   return kept;
 }

@@ -2,10 +2,11 @@
 // unasked.
 
 import { SCRIPT } from "../config/settings.ts";
-import { loadKept } from "../declared/load.ts";
+import { checkPromises, type Declared, DeclaredFaults, loadKept } from "../declared/load.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import { parseCaseId } from "../domain/ids.ts";
+import { checkKeyLifetimes } from "../domain/parameters/promises.ts";
 import { reportOf } from "../gateways/contract.ts";
 import { Fitting } from "../gateways/fitting.ts";
 import { Gateways } from "../gateways/gateways.ts";
@@ -46,7 +47,9 @@ export async function makeGateways(
     );
   const events = gatewayEvents(logger, metrics);
   const providers = openProviders(config, common.declared.currencies, events);
-  const fitting = new Fitting([...common.declared.flows, ...(await loadKeptFlows(common))]);
+  const kept = await loadKeptFlows(common);
+  requirePromises(common.declared, kept, providers);
+  const fitting = new Fitting([...common.declared.flows, ...kept]);
   const pool = new ConnectionPool(common.database, 1);
   const gateways = await openGateways(parts, common, { providers, fitting, events, halt, pool });
   watch(parts, gateways, providers);
@@ -74,6 +77,14 @@ type Made = {
 /** Those that no file declares any more, and that cases may live by. */
 async function loadKeptFlows({ declared, database }: Common): Promise<readonly Flow[]> {
   return loadKept(declared, await withConnection(database, readFlowVersions));
+}
+
+/** An account at a provider may be called otherwise than its kind, by which all was held against its descriptor when it
+ *  was read.
+ *  @throws DeclaredFaults */
+function requirePromises(declared: Declared, kept: readonly Flow[], { promised }: Providers): void {
+  const faults = [...checkPromises(declared, promised), ...checkKeyLifetimes(kept, declared.overlays, promised)];
+  if (faults.length > 0) throw new DeclaredFaults(faults);
 }
 
 async function flowOf(connection: Connection, caseId: string, holderId: string): Promise<string | null> {

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { secretAt } from "../config/secrets.ts";
 import { SCRIPT } from "../config/settings.ts";
-import { DeclaredFaults } from "../declared/load.ts";
+import { DeclaredFaults, loadPromised } from "../declared/load.ts";
 import { readLocatedYaml } from "../declared/yaml.ts";
 import type { Currencies } from "../domain/currencies.ts";
 import type { Fault, Located } from "../domain/located.ts";
+import type { Promised } from "../domain/parameters/promises.ts";
 import type { Provider } from "../gateways/contract.ts";
 import { type Descriptor, parseDescriptor } from "../gateways/providers/descriptor.ts";
 import type { HttpProvider } from "../gateways/providers/http-provider.ts";
@@ -17,7 +18,12 @@ import { openProvider, type ProviderSettings, parseProviders } from "../gateways
 import { ScriptProvider } from "../gateways/script.ts";
 import type { gatewayEvents } from "../telemetry/gateway-events.ts";
 
-export type Providers = { readonly all: readonly Provider[]; readonly http: readonly HttpProvider[] };
+export type Providers = {
+  readonly all: readonly Provider[];
+  readonly http: readonly HttpProvider[];
+  /** what those over HTTP promise, by the names that they have here */
+  readonly promised: readonly Promised[];
+};
 
 /** A provider that `providers` names is not in the file of providers. */
 export class ProviderMissing extends Error {
@@ -49,7 +55,7 @@ export function openProviders(
     }),
   );
   const script = names.includes(SCRIPT) ? [new ScriptProvider({ seed, troublePercent, lateMs })] : [];
-  return { all: [...script, ...opened], http: opened };
+  return { all: [...script, ...opened], http: opened, promised: loadPromised(config.schemasDir, http) };
 }
 
 /** Reads what there is to read of the providers over HTTP that are served.

@@ -93,7 +93,7 @@ function readFile(
 }
 
 /** Methods that flows name where they ask for a route. */
-function methodsAsked(flows: readonly Flow[]): readonly string[] {
+export function methodsAsked(flows: readonly Flow[]): readonly string[] {
   const asked = new Set<string>();
   for (const flow of flows) for (const { root } of everyExpression(flow)) gatherMethods(root, asked);
   return [...asked].sort();
