@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Codec, Undecodable } from "../kafka/codec.ts";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
-import type { GroupOffset, KafkaSettings, Producer, RawRecord, Reader, TopicAdmin } from "../kafka/port.ts";
-import { openProducer } from "../kafka/producer.ts";
+import type { GroupOffset, OutgoingRecord, Reader, TopicAdmin } from "../kafka/port.ts";
+import type { SharedProducer } from "../kafka/shared-producer.ts";
 import type { Answer, Provider } from "./contract.ts";
 import {
   type GatewayEvents,
@@ -19,13 +19,13 @@ import {
 import { Slots } from "./slots.ts";
 
 export type GatewaysParts = {
-  readonly kafka: KafkaSettings;
   readonly reader: Reader;
   readonly admin: TopicAdmin;
   readonly codec: Codec;
   readonly providers: readonly Provider[];
   readonly commandsTopic: string;
-  readonly reportsTopic: string;
+  /** to the reports: what a lane's calls are answered and what webhooks tell of it go to one partition at once */
+  readonly producer: SharedProducer;
   readonly group: string;
   readonly events: GatewayEvents;
   /** whether a case can take what a provider said of a call of it */
@@ -70,7 +70,6 @@ export class Gateways {
   /** what does not succeed, by lane, since when */
   readonly #troubles = new Map<number, Trouble>();
   readonly #marker: NodeJS.Timeout;
-  #producer: Promise<Producer> | null = null;
   #isStopped = false;
 
   constructor(parts: GatewaysParts) {
@@ -126,7 +125,7 @@ export class Gateways {
     clearInterval(this.#marker);
     for (const lane of this.#lanes.keys()) this.close(lane);
     await this.#parts.reader.stop();
-    await this.#producer?.then((producer) => producer.close()).catch(() => undefined);
+    await this.#parts.producer.close();
   }
 
   /** What is not told yet, of every provider that is served. */
@@ -230,31 +229,21 @@ export class Gateways {
 
   /** What a provider told unasked.
    *  @throws when it is not among the lane's reports in time: whoever told it has to tell it again */
-  async report(lane: number, record: RawRecord): Promise<void> {
+  async report(lane: number, record: OutgoingRecord): Promise<void> {
     // Nobody would close a producer that was opened now.
     if (this.#isStopped) throw new Error("the gateways were stopped");
-    this.#producer ??= openProducer(this.#parts.kafka);
-    const used = this.#producer;
-    try {
-      await (await used).send(this.#parts.reportsTopic, lane, [record]);
-    } catch (error) {
-      this.#giveUp(used);
-      throw error;
-    }
+    await this.#parts.producer.send(lane, [record]);
   }
 
   /** Until it is there: a report that is lost would leave its case to ask for it. */
-  async #append(lane: number, records: readonly RawRecord[]): Promise<void> {
+  async #append(lane: number, records: readonly OutgoingRecord[]): Promise<void> {
     while (!this.#isStopped) {
-      this.#producer ??= openProducer(this.#parts.kafka);
-      const used = this.#producer;
       try {
-        await (await used).send(this.#parts.reportsTopic, lane, records);
+        await this.#parts.producer.send(lane, records);
         this.#troubles.delete(lane);
         return;
       } catch (error) {
         this.#troubled(lane, `what providers say cannot be appended to the reports of lane ${lane}`, error);
-        this.#giveUp(used);
         await sleep(APPEND_AGAIN_MS);
       }
     }
@@ -272,13 +261,6 @@ export class Gateways {
       }
     }
     throw new Error("the gateways were stopped");
-  }
-
-  /** A producer that failed one lane has ended for all of them. */
-  #giveUp(used: Promise<Producer>): void {
-    if (this.#producer !== used) return;
-    this.#producer = null;
-    used.then((producer) => producer.close()).catch(() => undefined);
   }
 
   async #mark(): Promise<void> {

@@ -18,7 +18,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Codec, Undecodable } from "../kafka/codec.ts";
 import type { CommandMessage } from "../kafka/codec-messages.ts";
-import type { InputRecord, LaneSink, RawRecord, Run } from "../kafka/port.ts";
+import type { InputRecord, LaneSink, OutgoingRecord, Run } from "../kafka/port.ts";
 import {
   type Answer,
   inTime,
@@ -51,7 +51,7 @@ export type LaneGatewayParts = {
   /** whether the case of a command can take what is said of it */
   readonly fits: (command: CommandMessage, answer: Answer) => boolean | Promise<boolean>;
   /** appends to the lane's reports until they are there; rejects only when the gateway was stopped */
-  readonly append: (lane: number, records: readonly RawRecord[]) => Promise<void>;
+  readonly append: (lane: number, records: readonly OutgoingRecord[]) => Promise<void>;
   /** keeps for whoever serves the lane next that nothing was sent for these; rejects only when the gateway was stopped
    *  @returns false when the lane is another's by now */
   readonly keepUnavailable: (calls: readonly UnavailableCall[]) => Promise<boolean>;
@@ -106,7 +106,7 @@ type Open = {
 export type ProviderFigures = { readonly inFlight: number; readonly sinceMs: number | null };
 
 type Outgoing = {
-  readonly record: RawRecord;
+  readonly record: OutgoingRecord;
   readonly of: Open;
   readonly result: string;
   /** null unless it is told that nothing was sent */

@@ -12,7 +12,9 @@ import { Fitting } from "../gateways/fitting.ts";
 import { Gateways } from "../gateways/gateways.ts";
 import { WEBHOOK_RESULTS, Webhooks } from "../gateways/webhooks.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
+import { openProducer } from "../kafka/producer.ts";
 import { openReader } from "../kafka/reader.ts";
+import { SharedProducer } from "../kafka/shared-producer.ts";
 import { type Connection, ConnectionPool } from "../store/database.ts";
 import { readMarks } from "../store/outbox.ts";
 import { readOwners } from "../store/reads-case.ts";
@@ -101,7 +103,6 @@ async function openGateways(
   { providers, fitting, events, halt, pool }: Made & GatewaysMaking,
 ): Promise<Gateways> {
   return new Gateways({
-    kafka,
     admin,
     codec,
     reader: await openReader(kafka, [names.commands], {
@@ -113,7 +114,7 @@ async function openGateways(
     }),
     providers: providers.all,
     commandsTopic: names.commands,
-    reportsTopic: names.reports,
+    producer: new SharedProducer(names.reports, () => openProducer(kafka)),
     group: `${config.topicPrefix}millrace-gateways`,
     publishedTo: async (lane) => {
       const marks = await withConnection(database, (connection) => readMarks(connection, lane));

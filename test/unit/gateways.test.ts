@@ -13,7 +13,8 @@ import {
 import { ScriptProvider } from "../../src/gateways/script.ts";
 import { Slots } from "../../src/gateways/slots.ts";
 import type { CommandMessage, ReportMessage } from "../../src/kafka/codec-messages.ts";
-import type { GroupOffset, InputRecord, RawRecord, TopicAdmin } from "../../src/kafka/port.ts";
+import type { GroupOffset, InputRecord, Producer, RawRecord, TopicAdmin } from "../../src/kafka/port.ts";
+import { SharedProducer } from "../../src/kafka/shared-producer.ts";
 import { CardLane } from "../support/card-lane.ts";
 import { DECLARED } from "../support/ledger.ts";
 import { intent } from "../support/unchecked.ts";
@@ -577,7 +578,6 @@ describe("the gateways of a process", () => {
     const opened: unknown[] = [];
     const said: string[] = [];
     const gateways = new Gateways({
-      kafka: { brokers: [], clientId: "test", log: () => undefined },
       reader: {
         open: (lane, offsets) => void opened.push([lane, ...offsets]),
         close: () => undefined,
@@ -589,7 +589,9 @@ describe("the gateways of a process", () => {
       codec,
       providers: [answering("script")],
       commandsTopic: "commands",
-      reportsTopic: "reports",
+      producer: new SharedProducer("reports", async () => {
+        throw new Error("nothing is told here");
+      }),
       group: "group",
       fits: () => true,
       events: {
@@ -682,6 +684,26 @@ describe("the gateways of a process", () => {
     );
     await gateways.open({ lane: 3, epoch: 1n });
     expect(asked).toEqual([[3, 5n]]);
+  });
+
+  test("tell what many webhooks say of one lane at once, one batch after the other", async () => {
+    const told: string[] = [];
+    const inFlight = new Set<number>();
+    const send: Producer["send"] = async (_topic, partition, records) => {
+      expect(inFlight).not.toContain(partition);
+      inFlight.add(partition);
+      await sleep(1);
+      inFlight.delete(partition);
+      told.push(...records.map(({ value }) => `${partition} ${value}`));
+      return { baseOffset: 0n };
+    };
+    const open = async (): Promise<Producer> => ({ send, close: async () => undefined });
+    const { gateways } = makeGateways({}, { producer: new SharedProducer("reports", open) });
+    const all = Array.from({ length: 20 }, (_, at) => ({ lane: at % 2, text: String(at) }));
+    await Promise.all(
+      all.map(({ lane, text }) => gateways.report(lane, { key: Buffer.from("mer_7"), value: Buffer.from(text) })),
+    );
+    expect(told.sort()).toEqual(all.map(({ lane, text }) => `${lane} ${text}`).sort());
   });
 
   test("are not ready when a lane's commands cannot be read for long, and say of which", async () => {
