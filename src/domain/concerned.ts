@@ -5,7 +5,7 @@ import type { IntentInput, ReportInput, Sought, TimerInput } from "./books.ts";
 import { homeLane } from "./holder.ts";
 import { childCaseId, parseCaseId } from "./ids.ts";
 import type { Intent } from "./intent.ts";
-import type { Rules } from "./rules.ts";
+import { openerOf, type Rules } from "./rules.ts";
 
 export type Inputs = {
   readonly timers: readonly TimerInput[];
@@ -41,11 +41,15 @@ export function concerned(rules: Rules, lane: number, batch: Inputs): Sought {
       paths.add(path);
       isWithinLane ||= !isOwn;
     }
-    const kind = rules.intents.get(intent.type);
-    for (const path of kind?.touches ?? []) paths.add(path.replace("{holder}", intent.holderId));
+    for (const path of touchedBy(rules, intent)) paths.add(path.replace("{holder}", intent.holderId));
     if (isWithinLane && caseId !== null) for (const id of askedWithin(rules, intent, caseId.uuid)) caseIds.add(id);
   }
   return { caseIds, paths };
+}
+
+/** Of a create, the accounts of the one flow that it opens: there are as many as methods of payment. */
+function touchedBy(rules: Rules, intent: Intent): readonly string[] {
+  return openerOf(rules, intent)?.touches ?? rules.intents.get(intent.type)?.touches ?? [];
 }
 
 /** Cases that a create may open at another holder of this lane by a message, which the same block takes. */

@@ -503,3 +503,16 @@ test("what a provider's report may touch is read along with its case", () => {
   expect([...caseIds]).toEqual([report.caseId.uuid]);
   expect([...paths].sort()).toEqual(["liability:merchant:mer_1:pending", "liability:merchant:mer_1:reserved"]);
 });
+
+test("of a create the accounts of the one flow are read along that it opens, whatever else pays that way", () => {
+  const card = {
+    type: "payment_create",
+    method: "card",
+    provider: "script",
+    settlementCurrency: "EUR",
+    tokenRef: "tok_1",
+  };
+  const input = inputOf(producing.payIn("mer_1", 100, { ...card, from: null, to: null }), 0n);
+  const { paths } = concerned(RULES, LANE, batchOf([input]));
+  expect([...paths].sort()).toEqual(["liability:merchant:mer_1:pending", "liability:merchant:mer_1:reserved"]);
+});
