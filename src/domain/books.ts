@@ -78,7 +78,9 @@ export function valueOf({ values, stored }: Pick<CaseData, "values" | "stored">,
   const changed = values[name];
   if (changed !== undefined || stored === null) return changed;
   const digits = stored.numbers[name];
-  return digits === undefined ? stored.others[name] : BigInt(digits);
+  if (digits === undefined) return stored.others[name];
+  // Most are counters and amounts that are nothing yet: a third of the time that taking a text apart takes.
+  return digits === "0" ? 0n : digits === "1" ? 1n : BigInt(digits);
 }
 
 export type CaseRecord = {

@@ -161,9 +161,15 @@ export function openerOf(rules: Rules, intent: Intent): CompiledFlow | null {
   const kind = rules.intents.get(intent.type);
   assert(kind !== undefined, `intent ${intent.type} is taken by no flow, which intake should have seen`);
   if (kind.opens.length === 0) return null;
-  const flow = kind.opens.find(({ start }) => start.when === null || start.when(guardScope(intent)));
+  const flow = openedBy(kind, intent);
   assert(flow !== undefined, `no flow takes this ${intent.type}, which intake should have seen`);
   return flow;
+}
+
+/** The guards share one scope: there are as many as methods of payment. */
+function openedBy({ opens }: IntentKind, intent: Intent): CompiledFlow | undefined {
+  const scope = guardScope(intent);
+  return opens.find(({ start }) => start.when === null || start.when(scope));
 }
 
 /** Every field that an intent must carry, given what it says of itself.
@@ -174,6 +180,6 @@ export function neededFields(rules: Rules, intent: Intent): readonly IntentField
   if (kind.event === null) return unite([kind.needs, rules.decisions.get(intent.decision ?? "") ?? []]);
   if (kind.opens.every(({ start }) => start.when === null)) return kind.needs;
   if (kind.needs.some((field) => intent[field] === null)) return kind.needs; // the guards could not be asked
-  const flow = kind.opens.find(({ start }) => start.when === null || start.when(guardScope(intent)));
+  const flow = openedBy(kind, intent);
   return flow === undefined ? null : unite([kind.needs, flow.needs.opening]);
 }

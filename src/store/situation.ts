@@ -61,7 +61,8 @@ export function namedByCases(rules: Rules, { timers, reports, intents }: Inputs,
   for (const row of cases) {
     const flow = rules.flowsByNumber.get(row.flow);
     if (flow === undefined) continue;
-    for (const event of moved.get(row.id) ?? []) addSpawned(named.caseIds, rules, flow, row, event);
+    const event = moved.get(row.id);
+    if (event !== undefined) addSpawned(named.caseIds, rules, flow, row, event);
     if (byFlow.has(row.id)) for (const path of flow.touches) named.paths.add(path.replace("{holder}", row.holderId));
     if (row.data === null) continue;
     const parent = readParent(row.data);
@@ -75,14 +76,13 @@ export function namedByCases(rules: Rules, { timers, reports, intents }: Inputs,
   return named;
 }
 
-/** By case, events of intents that may open further cases. */
-function movedBy(rules: Rules, intents: Inputs["intents"]): Map<string, Set<string>> {
-  const moved = new Map<string, Set<string>>();
+/** By case, the last event of an intent that may open further cases. */
+function movedBy(rules: Rules, intents: Inputs["intents"]): Map<string, string> {
+  const moved = new Map<string, string>();
   for (const input of intents) {
     if (input.kind === "misfit" || input.caseId === null) continue;
     const event = rules.intents.get(input.intent.type)?.event ?? null;
-    if (event === null || !rules.spawning.has(event)) continue;
-    moved.set(input.caseId.uuid, (moved.get(input.caseId.uuid) ?? new Set()).add(event));
+    if (event !== null && rules.spawning.has(event)) moved.set(input.caseId.uuid, event);
   }
   return moved;
 }
@@ -122,11 +122,14 @@ export function readAlso<Read extends ReadRows>(
     ...situation,
     cases: [...situation.cases, ...more.cases],
     balances: [...situation.balances, ...more.balances],
-    sought: {
-      caseIds: new Set([...before.caseIds, ...fresh.caseIds]),
-      paths: new Set([...before.paths, ...fresh.paths]),
-    },
+    sought: { caseIds: withAll(before.caseIds, fresh.caseIds), paths: withAll(before.paths, fresh.paths) },
   };
+}
+
+function withAll(known: ReadonlySet<string>, more: readonly string[]): Set<string> {
+  const all = new Set(known);
+  for (const one of more) all.add(one);
+  return all;
 }
 
 const NOTHING_SOUGHT: Sought = { caseIds: new Set(), paths: new Set() };
