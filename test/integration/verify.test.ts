@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
+import { type Declared, loadDeclared } from "../../src/declared/load.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import type { OutgoingRecord } from "../../src/kafka/port.ts";
-import type { AuditDepth } from "../../src/workload/audit/parts.ts";
-import { auditService, copiedTopic, damagedCopy, problemsOf, recordsIn } from "../support/audit.ts";
+import type { AuditDepth, AuditReport } from "../../src/workload/audit/parts.ts";
+import { type AuditOver, auditService, copiedTopic, damagedCopy, problemsOf, recordsIn } from "../support/audit.ts";
 import {
   ACCOUNT,
   DAMAGES,
@@ -104,8 +105,18 @@ async function work({ publish, send, readOutcomes }: TestService): Promise<numbe
   return count + 2 * HOLDERS.length;
 }
 
+const declared = new WeakMap<TestService, Declared>();
+
+/** What a service works by does not change here and is read once: its flows are proven when they are read. */
+function audited(service: TestService, over: AuditOver = {}): Promise<AuditReport> {
+  const { schemasDir, flowsDir } = service.config;
+  const known = declared.get(service) ?? loadDeclared(schemasDir, flowsDir);
+  declared.set(service, known);
+  return auditService(service, { ...over, declared: known });
+}
+
 test("finds nothing wrong while the service runs, and says how much it looked at", async () => {
-  const report = await auditService(system, { depth: "deep", waitMs: 5_000 });
+  const report = await audited(system, { depth: "deep", waitMs: 5_000 });
   expect(problemsOf(report)).toEqual({});
   expect(report).toMatchObject({ lanes: LANES, backlog: 0n, digestsNotRecomputed: 0n, messagesFromTopicAlone: 0n });
   for (const { invariant, checked } of report.findings) expect([invariant, checked > 0]).toEqual([invariant, true]);
@@ -126,7 +137,7 @@ describe("damage to the database", () => {
 
   test.for(DAMAGES)("%s", async ([, statement, told]) => {
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [statement]);
-    const found = problemsOf(await auditService(system, { databaseUrl }).finally(drop));
+    const found = problemsOf(await audited(system, { databaseUrl }).finally(drop));
     expectTold(found, told);
     for (const text of Object.values(found)) expect(text).toMatch(/lane \d|\/\d/);
   });
@@ -134,32 +145,32 @@ describe("damage to the database", () => {
   test("a floor is no fault when a forced posting went below it", async () => {
     const statement = `update balance set floor_minor = 1000000 where ${ACCOUNT}`;
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [statement]);
-    const report = await auditService(system, { databaseUrl, forcedPostings: ["P17"] }).finally(drop);
+    const report = await audited(system, { databaseUrl, forcedPostings: ["P17"] }).finally(drop);
     expect(problemsOf(report)).toEqual({});
   });
 
   test.for(DEEP_DAMAGES)("%s, seen by a deep audit", async ([, statement, told]) => {
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [statement]);
-    expectTold(problemsOf(await auditService(system, { databaseUrl, depth: "deep" }).finally(drop)), told);
+    expectTold(problemsOf(await audited(system, { databaseUrl, depth: "deep" }).finally(drop)), told);
   });
 
   test.for(FORGERIES)("a forged past, seen by the second ledger alone: %s", async ([, change, told]) => {
     const { databaseUrl, topics, drop } = await forge(system, LANE, change);
     const over = { databaseUrl, topics, depth: "deep" } as const;
-    expectTold(problemsOf(await auditService(system, over).finally(drop)), told);
+    expectTold(problemsOf(await audited(system, over).finally(drop)), told);
   });
 
   test("a past that is forged back to what it was is no fault", async () => {
     const { databaseUrl, topics, drop } = await forge(system, LANE, () => undefined);
     const over = { databaseUrl, topics, depth: "deep" } as const;
-    expect(problemsOf(await auditService(system, over).finally(drop))).toEqual({});
+    expect(problemsOf(await audited(system, over).finally(drop))).toEqual({});
   });
 
   test("names the first places only, and counts the others", async () => {
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [
       "update outbox set value = set_byte(value, 6, get_byte(value, 6) # 1) where topic = 0",
     ]);
-    const report = await auditService(system, { databaseUrl }).finally(drop);
+    const report = await audited(system, { databaseUrl }).finally(drop);
     const finding = report.findings.find(({ invariant }) => invariant === "outcome_topic_equals_outbox");
     expect(finding?.problems.length).toBe(20);
     expect(finding?.problemCount).toBe(Number(report.messages) - 2 * LANES);
@@ -243,12 +254,12 @@ describe("damage to the topics", () => {
   ];
   test.for(OUTCOMES)("%s", async ([, change, told]) => {
     const outcomes = await copiedTopic(system, system.topics.outcomes, LANE, change);
-    expectTold(problemsOf(await auditService(system, { topics: { outcomes } })), told);
+    expectTold(problemsOf(await audited(system, { topics: { outcomes } })), told);
   });
 
   test("a dead letter twice", async () => {
     const deadLetters = await copiedTopic(system, system.topics.deadLetters, LANE, (all) => [...all, ...all]);
-    const found = problemsOf(await auditService(system, { topics: { deadLetters } }));
+    const found = problemsOf(await audited(system, { topics: { deadLetters } }));
     expectTold(found, { dead_letters_equal_quarantine: "holds sequence 0 again" });
   });
 
@@ -276,7 +287,7 @@ describe("damage to the topics", () => {
   async function foundWithIntents(intents: string, depth: AuditDepth): Promise<Record<string, string>> {
     const rename = `update quarantine set topic = '${intents}'`;
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [rename]);
-    const report = await auditService(system, { databaseUrl, topics: { intents }, depth }).finally(drop);
+    const report = await audited(system, { databaseUrl, topics: { intents }, depth }).finally(drop);
     return problemsOf(report);
   }
 
@@ -292,7 +303,7 @@ describe("what has left in good order is no fault", () => {
     const outcomes = await copiedTopic(system, system.topics.outcomes, LANE, (all) => all);
     await deleteBefore(outcomes, LANE, 5n);
     await deleteBefore(outcomes, OTHER, BigInt((await recordsIn(system, outcomes, OTHER)).length));
-    const report = await auditService(system, { topics: { outcomes } });
+    const report = await audited(system, { topics: { outcomes } });
     expect(problemsOf(report)).toEqual({});
     expect(report).toMatchObject({ backlog: 0n });
   });
@@ -302,7 +313,7 @@ describe("what has left in good order is no fault", () => {
     const halt = `insert into halt (lane, cause, evidence, resumed_at, resumed_reason, outputs_anew)
       values (${LANE}, 'tail_behind_mark', '{}', now(), 'a test', true)`;
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [halt]);
-    const report = await auditService(system, { databaseUrl, topics: { outcomes } }).finally(drop);
+    const report = await audited(system, { databaseUrl, topics: { outcomes } }).finally(drop);
     expect(problemsOf(report)).toEqual({});
   });
 
@@ -311,7 +322,7 @@ describe("what has left in good order is no fault", () => {
     const halt = `insert into halt (lane, cause, evidence, resumed_at, resumed_reason)
       values (${LANE}, 'output_topic_recreated', '{}', now(), 'a test')`;
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [halt]);
-    const report = await auditService(system, { databaseUrl, topics: { outcomes } }).finally(drop);
+    const report = await audited(system, { databaseUrl, topics: { outcomes } }).finally(drop);
     expect(Object.keys(problemsOf(report))).toContain("outcome_topic_equals_outbox");
   });
 
@@ -321,7 +332,7 @@ describe("what has left in good order is no fault", () => {
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [
       `update quarantine set topic = '${intents}'`,
     ]);
-    const report = await auditService(system, { databaseUrl, topics: { intents }, depth: "deep" }).finally(drop);
+    const report = await audited(system, { databaseUrl, topics: { intents }, depth: "deep" }).finally(drop);
     expect(problemsOf(report)).toEqual({});
     expect(report.digestsNotRecomputed).toBeGreaterThan(0n);
     expect(report.blocksNotDecided).toBeGreaterThan(0n);
@@ -330,7 +341,7 @@ describe("what has left in good order is no fault", () => {
 
   test("outbox rows that left with their partitions: the topic still has them", async () => {
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [DROP_OUTBOX]);
-    const report = await auditService(system, { databaseUrl, depth: "deep" }).finally(drop);
+    const report = await audited(system, { databaseUrl, depth: "deep" }).finally(drop);
     expect(problemsOf(report)).toEqual({});
     expect(report.messagesFromTopicAlone).toBe(report.messages);
     expect(report.digestsNotRecomputed).toBe(0n);
@@ -340,7 +351,7 @@ describe("what has left in good order is no fault", () => {
     const outcomes = await copiedTopic(system, system.topics.outcomes, LANE, (all) => all);
     await deleteBefore(outcomes, LANE, 9n);
     const { databaseUrl, drop } = await damagedCopy(system.addresses.databaseUrl, [DROP_OUTBOX]);
-    const report = await auditService(system, { databaseUrl, topics: { outcomes }, depth: "deep" }).finally(drop);
+    const report = await audited(system, { databaseUrl, topics: { outcomes }, depth: "deep" }).finally(drop);
     expect(problemsOf(report)).toEqual({});
   });
 
@@ -348,10 +359,10 @@ describe("what has left in good order is no fault", () => {
     const early = `lane = ${LANE} and block <= (select min(block) from block where lane = ${LANE} and lines > 2)`;
     const gone = [`delete from line where ${early}`, `delete from block where ${early}`];
     const missing = await damagedCopy(system.addresses.databaseUrl, gone);
-    const found = problemsOf(await auditService(system, missing).finally(missing.drop));
+    const found = problemsOf(await audited(system, missing).finally(missing.drop));
     expect(found["blocks_without_gaps"]).toMatch(new RegExp(`lane ${LANE}: block.* missing`));
     const detached = await damagedCopy(system.addresses.databaseUrl, [...gone, DROP_EARLIER_DAYS]);
-    const report = await auditService(system, { ...detached, depth: "deep" }).finally(detached.drop);
+    const report = await audited(system, { ...detached, depth: "deep" }).finally(detached.drop);
     expect(problemsOf(report)).toEqual({});
     expect(report.detachedBlocks).toBeGreaterThan(0n);
     expect(report.balancesInPart).toBeGreaterThan(0n);
@@ -363,10 +374,10 @@ describe("what has left in good order is no fault", () => {
       "update relay_cursor set published_sequence = 0 where topic = 0",
     ]);
     try {
-      const report = await auditService(system, { databaseUrl, topics: { outcomes } });
+      const report = await audited(system, { databaseUrl, topics: { outcomes } });
       expect(problemsOf(report)).toEqual({});
       expect(report.backlog).toBe(3n);
-      const waited = await auditService(system, { databaseUrl, topics: { outcomes }, waitMs: 300 });
+      const waited = await audited(system, { databaseUrl, topics: { outcomes }, waitMs: 300 });
       expectTold(problemsOf(waited), { outcome_topic_equals_outbox: "0.3 s have not changed that" });
     } finally {
       await drop();
@@ -397,13 +408,13 @@ describe("beside working instances", () => {
     })();
     const seen: bigint[] = [];
     while (!isDone) {
-      const report = await auditService(busy, { depth: seen.length % 2 === 0 ? "usual" : "deep" });
+      const report = await audited(busy, { depth: seen.length % 2 === 0 ? "usual" : "deep" });
       expect(problemsOf(report)).toEqual({});
       seen.push(report.messages);
     }
     await publishing;
     await busy.readOutcomes({ until: HOLDERS.length * (1 + 40 * 3) });
-    const report = await auditService(busy, { waitMs: 10_000 });
+    const report = await audited(busy, { waitMs: 10_000 });
     expect(problemsOf(report)).toEqual({});
     expect(report).toMatchObject({ messages: BigInt(HOLDERS.length * (1 + 40 * 3)), backlog: 0n });
     expect(seen.some((messages) => messages < report.messages)).toBe(true);
@@ -428,7 +439,7 @@ describe("beside working instances", () => {
     const before = (await busy.readOutcomes({ until: 1 })).length;
     await resumed(at);
     await busy.readOutcomes({ until: before + answers });
-    const report = await auditService(busy, { depth: "deep", waitMs: 10_000 });
+    const report = await audited(busy, { depth: "deep", waitMs: 10_000 });
     expect(problemsOf(report)).toEqual({});
   });
 });

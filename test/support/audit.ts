@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import { loadDeclared } from "../../src/declared/load.ts";
+import { type Declared, loadDeclared } from "../../src/declared/load.ts";
 import { openAdmin } from "../../src/kafka/admin.ts";
 import { openPartitionReader } from "../../src/kafka/partitions.ts";
 import type { InputRecord, OutgoingRecord } from "../../src/kafka/port.ts";
@@ -24,6 +24,8 @@ export type AuditOver = {
   readonly depth?: AuditDepth;
   readonly waitMs?: number;
   readonly forcedPostings?: readonly string[];
+  /** read from the service's folders when left out */
+  readonly declared?: Declared;
 };
 
 /** Audits as `millrace verify` does. */
@@ -38,7 +40,7 @@ export async function auditService(system: TestService, over: AuditOver = {}): P
     await beginReading(rows);
     const given = await readGiven(rows, {
       schemasDir: config.schemasDir,
-      declared: loadDeclared(config.schemasDir, config.flowsDir),
+      declared: over.declared ?? loadDeclared(config.schemasDir, config.flowsDir),
       codec,
       topics: { ...system.topics, ...over.topics },
       lanes: system.lanes,

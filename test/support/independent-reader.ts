@@ -177,10 +177,17 @@ function decoder(world: World): (value: Buffer) => Promise<Record<string, unknow
     const { schema } = (await answer.json()) as { schema: string };
     return avro.Type.forSchema(JSON.parse(schema) as avro.Schema, { wrapUnions: false });
   };
-  return async (value) => {
+  const decode = async (value: Buffer): Promise<Record<string, unknown>> => {
     const id = value.readUInt32BE(1);
     const type = types.get(id) ?? fetchType(id);
     types.set(id, type);
     return (await type).fromBuffer(value.subarray(MAGIC_BYTES)) as Record<string, unknown>;
+  };
+  // Whoever waits for the last answer looks through all of them again and again.
+  const decoded = new WeakMap<Buffer, Promise<Record<string, unknown>>>();
+  return (value) => {
+    const message = decoded.get(value) ?? decode(value);
+    decoded.set(value, message);
+    return message;
   };
 }
