@@ -9,16 +9,23 @@ const ALONE = [
   "test/integration/sandbox.test.ts",
 ];
 
-// Wait most of their time: for halts, leases, timers, the disk and what they start. Two run at a time, on a stack of their own.
+// Wait most of their time: for halts, leases, timers, the disk and what they start. Two run at a time, on a stack of their
+// own. None of them says how quick something is, stops a part of that stack, or counts on being alone there.
 const WAITING = [
+  "test/faults/cards.test.ts",
+  "test/faults/cards-http.test.ts",
+  "test/faults/crossing.test.ts",
   "test/faults/positions.test.ts",
+  "test/faults/restore-files.test.ts",
   "test/faults/sandbox.test.ts",
   "test/faults/topics.test.ts",
-  "test/integration/cli.test.ts",
   "test/integration/bench.test.ts",
+  "test/integration/cli.test.ts",
   "test/integration/doctor-verb.test.ts",
+  "test/integration/flow-versions.test.ts",
   "test/integration/gateways.test.ts",
   "test/integration/lane-verbs.test.ts",
+  "test/integration/ledger-verbs.test.ts",
   "test/integration/timers.test.ts",
 ];
 
