@@ -155,13 +155,10 @@ export class SandboxProcess {
   }
 }
 
-/** @returns null when stdout ends without one */
-function firstLine({ stdout }: ChildProcess): Promise<string | null> {
+/** Never, when it ends without one. */
+function firstLine({ stdout }: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    if (stdout === null) return resolve(null);
-    createInterface({ input: stdout })
-      .once("line", resolve)
-      .once("close", () => resolve(null));
+    if (stdout !== null) createInterface({ input: stdout }).once("line", resolve);
   });
 }
 
