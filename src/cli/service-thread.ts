@@ -1,6 +1,7 @@
 // `run` in a thread of its own, because only a thread can be given a larger young generation than Node's 2 x 16 MB once
 // the process has begun. A block's objects live from its first input to its acknowledgement, some 30 ms: in a small
-// generation most of them are copied twice and then grow old, and collecting was a fifth of the service's time.
+// generation most of them are copied twice and then grow old, and collecting was a fifth of the service's time. So is `bench`,
+// two of whose benchmarks do parts of the service's work themselves: they measure it with the memory that the service has.
 //
 // The main thread does nothing but hand signals over and end with the thread's exit code.
 
@@ -14,7 +15,9 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** @param argv as the process got it, without node and script */
 export function wantsOwnThread(argv: readonly string[]): boolean {
-  return isMainThread && verbOf(argv) === "run" && !argv.includes("--help") && !argv.includes("-h");
+  return (
+    isMainThread && ["run", "bench"].includes(verbOf(argv) ?? "") && !argv.includes("--help") && !argv.includes("-h")
+  );
 }
 
 function verbOf(argv: readonly string[]): string | undefined {
