@@ -57,6 +57,14 @@ describe("cardco: a command", () => {
     expect(cardco.requestOf(command(), CARDCO)).toEqual(request);
   });
 
+  test("of an authorization takes a part of its amount where the flow's parameter says so, and else all or nothing", () => {
+    const asked = (partial: Readonly<Record<string, string>>) =>
+      cardco.requestOf(command({ payload: { ...command().payload, ...partial } }), CARDCO);
+    const isPartialTaken = (body: string): unknown => JSON.parse(body).partial_approval;
+    const posted = [{ partial: "true" }, { partial: "false" }, {}].map(asked) as { body: string }[];
+    expect(posted.map(({ body }) => isPartialTaken(body))).toEqual([true, false, false]);
+  });
+
   test("of a refund, a case of its own, goes to its payment", () => {
     const refund = "rfd_01JD3Z7Q6R8W2V5K9T0M4N1B7D";
     const payload = { amount: "40", currency: "EUR", seq: "1", parent: CASE };

@@ -132,7 +132,7 @@ export function requestOf(command: CommandMessage, descriptor: Descriptor): Post
   if (minor !== undefined && wire === null) return [refusal(command, row, "currency_unsupported", false)];
   const amount = wire === null ? {} : { amount: { currency, minor: wire } };
   const final = payload["final"] === undefined ? {} : { final: payload["final"] === "true" };
-  const token = { token: payload["token"] ?? "", partial_approval: false };
+  const token = { token: payload["token"] ?? "", partial_approval: payload["partial"] === "true" };
   const first = row.at === "orders" ? { plan: payload["plan"] ?? "" } : token;
   const own = row.under === null ? first : final;
   const path = `/cardco/v1/${row.at}`;
