@@ -77,6 +77,8 @@ export function endingOf(error: unknown): Ending {
   if (known !== undefined) return { exitCode: known, lines: [...linesOf(error.message), ...remedyOf(error)] };
   const unreachable = unreachableIn(error);
   if (unreachable !== null) return { exitCode: EXIT.unreachable, lines: [unreachable] };
+  const unusable = unusableFile(error);
+  if (unusable !== null) return { exitCode: EXIT.usage, lines: [unusable] };
   return { exitCode: EXIT.failed, lines: linesOf(`bug: ${error.stack ?? error.message}`) };
 }
 
@@ -102,6 +104,29 @@ function unreachableIn(error: unknown): string | null {
     if (cause instanceof AggregateError) return unreachableIn(cause.errors[0]);
   }
   return null;
+}
+
+const FILE_CALLS: Readonly<Record<string, string>> = { open: "opened", mkdir: "made", scandir: "listed" };
+const FILE_CODES: ReadonlySet<string> = new Set([
+  "EACCES",
+  "EEXIST",
+  "EISDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "ENOENT",
+  "ENOTDIR",
+  "EPERM",
+  "EROFS",
+]);
+
+/** A file or folder that somebody has named and that is not there, in the way, or not theirs: the last resort for names
+ *  that no verb has looked at before. */
+function unusableFile(error: NodeJS.ErrnoException): string | null {
+  const { code = "", syscall = "", path } = error;
+  const done = FILE_CALLS[syscall];
+  return path === undefined || done === undefined || !FILE_CODES.has(code)
+    ? null
+    : `${path}: cannot be ${done} (${code})`;
 }
 
 type Where = { readonly address: string; readonly port: number; readonly hostname: string };

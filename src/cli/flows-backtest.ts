@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { contradiction, type Place, parsePlace } from "../workload/replay/span.ts";
 import { type CliContext, withExamples } from "./context.ts";
-import { type UsageCheck, usageCheck } from "./usage.ts";
+import { noFile, type UsageCheck, usageCheck } from "./usage.ts";
 
 type BacktestOptions = {
   readonly fromTopic: string;
@@ -64,8 +64,9 @@ async function run(context: CliContext, candidate: string, options: BacktestOpti
   const usage = usageCheck();
   const [from, to] = readPlaces(usage, options);
   // Said before the work, which may take minutes.
-  const folder = options.report === undefined ? null : dirname(resolve(context.io.workingDir, options.report));
-  if (folder !== null && !existsSync(folder)) usage.fault(`--report: ${folder} does not exist`);
+  const file = options.report === undefined ? null : resolve(context.io.workingDir, options.report);
+  if (file !== null && !existsSync(dirname(file))) usage.fault(`--report: ${dirname(file)} does not exist`);
+  else if (file !== null && existsSync(file) && noFile(file) !== null) usage.fault(`--report: ${file} is a folder`);
   const limit = usage.wholeNumber("--limit", options.limit, { default: 0, min: 1, max: LIMIT_MAX });
   const config = await context.config([], usage);
   const { runBacktest } = await import("./flows-backtest-run.ts");

@@ -1,6 +1,6 @@
 // A candidate: the file of a new version of a flow, as `flows backtest` and `flows promote` read it.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { suggest } from "../config/suggest.ts";
 import { checkFiles } from "../declared/check-files.ts";
@@ -10,6 +10,7 @@ import type { Flow } from "../domain/flow/flow.ts";
 import { printFault } from "../domain/located.ts";
 import { contentHash } from "../workload/backtest/report.ts";
 import { usageFailed } from "./exit.ts";
+import { noFile } from "./usage.ts";
 
 export type Candidate = {
   readonly flow: Flow;
@@ -27,7 +28,8 @@ export function readCandidate(
   { workingDir, declared, names }: { workingDir: string; declared: Declared; names: readonly string[] },
 ): Candidate {
   const path = resolve(workingDir, file);
-  if (!existsSync(path)) throw usageFailed([`${path}: does not exist`]);
+  const why = noFile(path);
+  if (why !== null) throw usageFailed([`${path}: ${why}`]);
   if (!path.endsWith(FLOW_FILE_ENDING)) throw usageFailed([`${path}: expected a file called NAME${FLOW_FILE_ENDING}`]);
   const source = readFileSync(path, "utf8");
   const flow = loadFlowText(path, source, declared.chart);

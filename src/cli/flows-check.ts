@@ -10,6 +10,7 @@ import type { FlowFault } from "../domain/flow/proof.ts";
 import { type Fault, printFault } from "../domain/located.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT, usageFailed } from "./exit.ts";
+import { noFile } from "./usage.ts";
 
 export function registerCheck(flows: Command, context: CliContext): void {
   const verb = flows
@@ -39,8 +40,8 @@ type CheckOptions = { readonly keep?: true; readonly registered?: true };
 
 async function check(context: CliContext, files: readonly string[], options: CheckOptions): Promise<void> {
   const given = files.map((file) => resolve(context.io.workingDir, file));
-  const missing = given.filter((file) => !existsSync(file));
-  if (missing.length > 0) throw usageFailed(missing.map((file) => `${file}: does not exist`));
+  const missing = given.filter((file) => noFile(file) !== null);
+  if (missing.length > 0) throw usageFailed(missing.map((file) => `${file}: ${noFile(file)}`));
   for (const option of ["keep", "registered"] as const)
     if (options[option] && files.length > 0) throw usageFailed([`--${option} is for what is declared: give no files`]);
   const config = await context.config();

@@ -17,7 +17,7 @@ import { withDatabase } from "./database.ts";
 import { CommandFailed, EXIT } from "./exit.ts";
 import { type Candidate, readCandidate } from "./flows-candidate.ts";
 import type { PromoteOptions } from "./flows-promote.ts";
-import { usageCheck } from "./usage.ts";
+import { noFile, usageCheck } from "./usage.ts";
 
 const TEXT_CHARS_MAX = 1_000;
 
@@ -34,7 +34,8 @@ export async function promote(context: CliContext, file: string, options: Promot
     if (holdsCardNumber(text)) usage.fault(`${flag}: what reads as a card number; it would be kept for ever`);
   }
   const reportFile = resolve(workingDir, options.report);
-  if (!existsSync(reportFile)) usage.fault(`--report: ${reportFile} does not exist`);
+  const why = noFile(reportFile);
+  if (why !== null) usage.fault(`--report: ${reportFile} ${why}`);
   const config = await context.config([], usage);
   const report = readReport(readFileSync(reportFile, "utf8"));
   if (typeof report === "string") throw new CommandFailed(EXIT.failed, `${reportFile}: ${report}`);

@@ -20,6 +20,7 @@ import { quietKafka } from "./kafka-settings.ts";
 import type { LoadPlan } from "./load.ts";
 import { type Finished, Measuring, reportFields, tellReport } from "./load-report.ts";
 import { startProgress } from "./progress.ts";
+import { noFile } from "./usage.ts";
 
 /** @throws CommandFailed | Interrupted | KafkaUnreachable | RegistryUnreachable */
 export async function runLoad(context: CliContext, config: Config, asked: LoadPlan): Promise<void> {
@@ -47,10 +48,9 @@ function totalOf({ profile, generate, repeatLast }: LoadPlan, lines: number | nu
 /** A file is read through before anything is sent.
  *  @returns its lines; null for a pipe, which can be read once only */
 async function checkLines(file: string, config: Config): Promise<number | null> {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) throw new CommandFailed(EXIT.usage, `--from: ${file} does not exist`);
-  if (stat.isDirectory()) throw new CommandFailed(EXIT.usage, `--from: ${file} is a folder, expected a file`);
-  if (!stat.isFile()) return null;
+  const why = noFile(file);
+  if (why !== null) throw new CommandFailed(EXIT.usage, `--from: ${file} ${why}`);
+  if (!statSync(file).isFile()) return null;
   const rules = lineRules(loadDeclared(config.schemasDir, config.flowsDir), Date.now());
   const { lines, faults, more } = await findFaults(readFileBytes(file), rules).catch((error: NodeJS.ErrnoException) => {
     if (error.syscall === undefined) throw error;

@@ -1,6 +1,7 @@
 // Checks of a command line that tell everything at once. Commander stops at the first unknown or missing option, so
 // those are looked for before it parses; values are checked by the verb through `UsageCheck`.
 
+import { statSync } from "node:fs";
 import type { Command, Option } from "commander";
 import { suggest } from "../config/suggest.ts";
 import { usageFailed } from "./exit.ts";
@@ -51,6 +52,13 @@ export function usageCheck(): UsageCheck {
       if (faults.length > 0) throw usageFailed(faults);
     },
   };
+}
+
+/** @returns why a file cannot be read, behind its name; null when nothing speaks against it */
+export function noFile(path: string): string | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return "does not exist";
+  return stat.isDirectory() ? "is a folder, expected a file" : null;
 }
 
 /** Unknown options and missing required ones of the verb that `argv` names, all of them. */

@@ -94,6 +94,12 @@ describe("exit codes", () => {
       exitCode: 3,
       lines: [expect.stringContaining("cannot reach ::1:5432 (ECONNREFUSED)")],
     });
+    const file = Object.assign(new Error("ENOENT: …"), { code: "ENOENT", syscall: "open", path: "/no/card.svg" });
+    expect(endingOf(file)).toEqual({ exitCode: 2, lines: ["/no/card.svg: cannot be opened (ENOENT)"] });
+    expect(endingOf(Object.assign(file, { syscall: "spawn java" }))).toMatchObject({
+      exitCode: 1,
+      lines: expect.arrayContaining([expect.stringContaining("bug: ")]),
+    });
     expect(endingOf(new TypeError("x is not a function"))).toMatchObject({
       exitCode: 1,
       lines: expect.arrayContaining([expect.stringContaining("bug: TypeError")]),

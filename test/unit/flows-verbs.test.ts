@@ -195,3 +195,19 @@ describe("a file of scenarios", () => {
     expect(results.flatMap(({ faults }) => faults.map(({ message }) => message)).join("\n")).toContain(why);
   });
 });
+
+test("files that are folders, and folders that are not there, are said so in one line", async () => {
+  const report = ["--report", schemas, "--reason", "x"];
+  const card = join(flows, "card.flow.yaml");
+  const backtest = ["flows", "backtest", card, "--from-topic", "payments.public.intents.v1", "--report", schemas];
+  const missing = join(schemas, "no", "card.svg");
+  const said: readonly (readonly [argv: readonly string[], line: string])[] = [
+    [["flows", "check", flows], `${flows}: is a folder, expected a file`],
+    [["flows", "promote", card, ...report], `--report: ${schemas} is a folder, expected a file`],
+    [backtest, `--report: ${schemas} is a folder`],
+    [["flows", "diagram", "card", "--out", missing], `${missing}: cannot be opened (ENOENT)`],
+    [["flows", "diagram", "--out-dir", join(card, "x")], `${join(card, "x")}: cannot be made (ENOTDIR)`],
+  ];
+  for (const [argv, line] of said)
+    expect(await millrace(...argv)).toEqual({ code: 2, stdout: "", stderr: `millrace: ${line}\n` });
+});
