@@ -12,6 +12,7 @@ export type Money = { readonly minor: MinorUnits; readonly currency: CurrencyCod
 /** Postgres keeps amounts as NUMERIC(38,0): one digit more is refused, never rounded. */
 export const MINOR_DIGITS_MAX = 38;
 const MINOR_LIMIT = 10n ** BigInt(MINOR_DIGITS_MAX);
+const MINOR_LIMIT_BELOW = -MINOR_LIMIT;
 
 const DIGITS = /^-?[0-9]+$/;
 
@@ -27,5 +28,5 @@ export function parseMinor(text: string): MinorUnits | null {
 
 /** Whether the magnitude fits the ledger's 38 digits. */
 export function fitsLedger(minor: bigint): boolean {
-  return minor < MINOR_LIMIT && minor > -MINOR_LIMIT;
+  return minor < MINOR_LIMIT && minor > MINOR_LIMIT_BELOW;
 }
