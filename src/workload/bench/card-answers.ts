@@ -48,6 +48,9 @@ export class CardAnswers {
         return [approved];
       case "refund":
         return [{ result: "accepted" }, { result: "completed" }];
+      // what had become of a refund some days later: what was said before
+      case "look":
+        return [{ result: "completed" }];
       default:
         return [{ result: "ok" }];
     }

@@ -1,4 +1,4 @@
-// One lane's blocks with card payments of all ages, made in memory. The same payments are published five times, each so long
+// One lane's blocks with card payments of all ages, made in memory. The same payments are published six times, each so long
 // before those that are wanted that its timers of some age fall due among them. So a block holds what a lane has to do that
 // has run for years: payments authorized, confirmed, captured, converted, given back, canceled, lapsed and closed.
 
@@ -32,8 +32,9 @@ const BLOCK_EVERY_MS = 3_000;
 const INTENTS_A_SECOND = 1_000;
 const MERCHANTS = 1_000;
 const DAY_MS = 86_400_000;
-/** Of a payment captured (or failed), of a refund, of a payment that failed, and of an authorization that nobody used. */
-const DAYS_BEFORE = [540, 90, 30, 7, 0];
+/** Of a payment captured, of a refund, of a payment that failed, of an authorization that nobody used, and of a refund that
+ *  the provider is asked about once more. */
+const DAYS_BEFORE = [540, 90, 30, 7, 3, 0];
 /** The first blocks of a run have no answers to take yet, in the last ones no payment begins. */
 const BLOCKS_BEFORE = 6;
 const BLOCKS_AFTER = 6;
