@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // What needs neither broker nor database. A project's global setup runs only when one of its files is selected, so these
 // start in a moment, and everything else finds one stack that is started once for the whole run.
@@ -10,12 +11,15 @@ const ALONE = [
 ];
 
 // Wait most of their time: for halts, leases, timers, the disk and what they start. Two run at a time, on a stack of their
-// own. None of them says how quick something is, stops a part of that stack, or counts on being alone there.
+// own. None of them says how quick something is, stops a part of the stack, or counts on being alone there.
 const WAITING = [
   "test/faults/cards.test.ts",
   "test/faults/cards-http.test.ts",
   "test/faults/crossing.test.ts",
+  "test/faults/failpoints.test.ts",
+  "test/faults/failpoints-beside.test.ts",
   "test/faults/positions.test.ts",
+  "test/faults/restore.test.ts",
   "test/faults/restore-files.test.ts",
   "test/faults/sandbox.test.ts",
   "test/faults/topics.test.ts",
@@ -29,6 +33,15 @@ const WAITING = [
   "test/integration/timers.test.ts",
 ];
 
+/** The largest files come first, and these are small and take minutes: at the end one of them would run with nothing beside. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification): boolean => /\/faults\/failpoints/.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 const STACK = { globalSetup: ["test/support/global-setup.ts"] };
 
 // Other integration, fault and e2e tests share one machine's two cores with a broker and a database, so files run one after
@@ -39,6 +52,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    sequence: { sequencer: LongFirst },
     projects: [
       { extends: true, test: { name: "alone", include: ALONE, fileParallelism: true, maxWorkers: 2 } },
       { extends: true, test: { ...STACK, name: "waiting", include: WAITING, fileParallelism: true, maxWorkers: 2 } },

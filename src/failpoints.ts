@@ -3,7 +3,7 @@
 // function. It is called once a block, a batch, a fetch or a lane, never once an intent.
 //
 // A leaf: whoever takes a step may name it here. Each name is used at one place; test/unit/failpoints.test.ts checks that,
-// and that ARCHITECTURE.md lists the same. test/faults/failpoints.test.ts kills a process at each.
+// and that ARCHITECTURE.md lists the same. test/faults/failpoints*.test.ts kill a process at each.
 
 /** What has and has not happened at each moment. */
 export const FAILPOINTS = {
