@@ -150,7 +150,7 @@ export const CALLS: readonly Wrong[] = [
     property: "calls",
     what: "a call that may be unavailable and does not say so to the gateway",
     base: "card",
-    change: [[", route: data.choice }", " }"]],
+    change: [["        route: data.choice\n", ""]],
     at: "authorize:\n      op",
     says: /authorize may be answered "unavailable" and does not say which choice it is/,
   },
