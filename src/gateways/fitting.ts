@@ -1,5 +1,6 @@
-// Whether what a provider is said to have said fits the case, by the version of its flow that it lives by. A report that names no result of its call, or lacks a field
-// that the event has, halts its lane (`domain/decide/report.ts`): nothing that a provider says may do that.
+// Whether what a provider is said to have said fits the case, by the version of its flow that it lives by. A report that names
+// no result of its call, or lacks a field that the event has, halts its lane (`domain/decide/report.ts`): nothing that a
+// provider says may do that.
 
 import { compileEvent, type ReadEvent } from "../domain/flow/compile/events.ts";
 import type { Flow } from "../domain/flow/flow.ts";

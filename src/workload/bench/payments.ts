@@ -1,8 +1,9 @@
 // cards, cards-http and p2p: what takes more than one event. The service runs, then intents that are ready are published as
-// fast as the broker takes them, and the clock stops when the last outcome has been read. A backlog that was there before the service
-// would not do: what a case asks of a provider has a deadline, and it counts from the intent. Half as many go before,
-// through the same process: until the compilers of Node and of the broker have settled, some ten seconds of full load, the
-// same work costs half as much again, and a service runs for longer than that. How fast those went is told beside the figure.
+// fast as the broker takes them, and the clock stops when the last outcome has been read. A backlog that was there before
+// the service would not do: what a case asks of a provider has a deadline, and it counts from the intent. Half as many go
+// before, through the same process: until the compilers of Node and of the broker have settled, some ten seconds of full
+// load, the same work costs half as much again, and a service runs for longer than that. How fast those went is told beside
+// the figure.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
