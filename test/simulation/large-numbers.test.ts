@@ -122,7 +122,7 @@ test("an increment that no sum could hold is not booked, and somebody is told; t
   expect(await lane.report({ ...approved, observation })).toEqual(["ops.attention amount_too_large"]);
   expect(await lane.report({ ...approved, observation })).toEqual([]); // remembered, and absorbed
   expect(lane.stateOf(caseId)).toBe("incrementing");
-  const declined = { caseId, call: "increment", result: "declined", payload: { code: "limit_exceeded" } };
+  const declined = { caseId, call: "increment", result: "declined", payload: { code: "limit_exceeded", seq: "1" } };
   expect(await lane.report(declined)).toEqual(["payment.increment_failed limit_exceeded"]);
   expect(await lane.intent({ type: "payment_cancel", caseId })).toEqual(["payment.cancel_requested"]);
   expect(await lane.report({ caseId, call: "void", result: "ok" })).toEqual(["payment.canceled"]);
