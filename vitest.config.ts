@@ -14,7 +14,7 @@ const ALONE = [
 // own. None of them says how quick something is, stops a part of the stack, or counts on being alone there.
 const WAITING = [
   "test/faults/cards.test.ts",
-  "test/faults/cards-http.test.ts",
+  "test/faults/methods.test.ts",
   "test/faults/crossing.test.ts",
   "test/faults/failpoints.test.ts",
   "test/faults/failpoints-beside.test.ts",

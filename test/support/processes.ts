@@ -143,7 +143,7 @@ export type Verb = {
 };
 
 /** Starts a verb that runs beside the test. */
-export function startVerb(world: World, argv: readonly string[]): Verb {
+export function startVerb(world: World, argv: readonly string[], deadlineMs = VERB_DEADLINE_MS): Verb {
   const child = launch(world.environment, argv);
   const texts = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
@@ -151,7 +151,7 @@ export function startVerb(world: World, argv: readonly string[]): Verb {
       texts[stream] += chunk;
     });
   }
-  const deadline = setTimeout(() => child.kill("SIGKILL"), VERB_DEADLINE_MS);
+  const deadline = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
   const ended = once(child, "close").then(([code]) => {
     clearTimeout(deadline);
     return { code: code as number | null, ...texts };
