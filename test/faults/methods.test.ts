@@ -30,7 +30,7 @@ import { freePort, type RunningSandbox, startSandboxProcess } from "../support/s
 import { waitFor } from "../support/wait.ts";
 import { publishLines, seeded } from "../support/workload.ts";
 
-const PAYMENTS = Number(process.env["MILLRACE_TEST_PAYMENTS"] ?? 200);
+const PAYMENTS = Number(process.env["MILLRACE_TEST_PAYMENTS"] ?? 250);
 /** A part of what is sent follows upon a payment. */
 const INTENTS = Math.round(PAYMENTS * 1.7);
 const INTENTS_PER_SECOND = PAYMENTS > 5_000 ? 100 : 30;
