@@ -142,6 +142,15 @@ describe("wallet payments", () => {
     }
     expect([...kinds].sort()).toEqual(["automatic", "manual", "payment_cancel", "payment_capture", "transfer_create"]);
   });
+
+  test("are captured or given up wherever the load ends", async () => {
+    for (let count = 60; count < 120; count++) {
+      const intents = decodable(await generate("wallets", { count }));
+      const asked = (wanted: RegExp) => intents.filter(({ type }) => wanted.test(type)).map(({ caseId }) => caseId);
+      const manual = intents.filter(({ captureMode }) => captureMode === "manual").map(({ caseId }) => caseId);
+      expect(asked(/capture|cancel/).sort()).toEqual(manual.sort());
+    }
+  });
 });
 
 describe("payments of every method", () => {

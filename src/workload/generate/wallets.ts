@@ -68,7 +68,9 @@ export class WalletPayments implements Source {
     const holder = this.#pick(random);
     const minor = BigInt(1 + random.below(AMOUNT_MAX));
     const caseId = this.#caseIds.next("wal", Math.floor(this.#nowMs));
-    const isManual = random.happens(MANUAL_SHARE);
+    const rest = this.#plan.count - this.#number - 1;
+    // What nobody takes any more would wait for its hold to lapse.
+    const isManual = random.happens(MANUAL_SHARE) && this.#followers.length < rest;
     if (isManual) this.#follow(holder, caseId, minor);
     return this.#send(holder, {
       type: "payment_create",
