@@ -26,8 +26,11 @@ export type Read = (asked: Concerned) => Rows;
 const READS_MAX = 8;
 export const LANE = 0;
 
+/** How long the events themselves took, without finding out what they concern and taking it out of rows. */
+export type Meter = { eventsMs: number };
+
 /** @throws Error when the block needs ever more; as `decideTimer` and `decideReport` */
-export function decideBlock(rules: Rules, rates: RateBook, block: LaneBlock, read: Read): Books {
+export function decideBlock(rules: Rules, rates: RateBook, block: LaneBlock, read: Read, meter?: Meter): Books {
   const { inputs, nowMs, head, house } = block;
   const sought = concerned(rules, LANE, inputs);
   let rows: ReadRows = { ...read({ caseIds: [...sought.caseIds], paths: [...sought.paths] }), sought };
@@ -46,7 +49,9 @@ export function decideBlock(rules: Rules, rates: RateBook, block: LaneBlock, rea
       holderAccounts: accountsOf(rules, rows.balances),
       sought: rows.sought ?? sought,
     });
+    const beganMs = performance.now();
     decideAll(books, inputs);
+    if (meter !== undefined) meter.eventsMs += performance.now() - beganMs;
     named = books.missing;
     if (named.caseIds.size + named.paths.size === 0) return books;
   }

@@ -15,7 +15,7 @@ import {
 } from "./bench.ts";
 import { BLOCK_EVENTS, type LivedBlock, livedBlocks, RATES } from "./card-lives.ts";
 import { cpuBetween, cpuSeconds } from "./cpu.ts";
-import { decideBlock } from "./decide-block.ts";
+import { decideBlock, type Meter, type Rows } from "./decide-block.ts";
 
 const COUNT = 1_000_000;
 const BLOCKS = 10;
@@ -46,12 +46,13 @@ async function measure(ground: BenchGround, { rules, pass, count }: Measured): P
   const blocks = Math.ceil(count / BLOCK_EVENTS);
   const times = new Float64Array(blocks);
   const bySecond = new Map<number, number>();
+  const meter: Meter = { eventsMs: 0 };
   const before = cpuSeconds(pids);
   const startedAtMs = wallMs();
   let atMs = performance.now();
   const startedMs = atMs;
   for (let block = 0; block < blocks; block++) {
-    decideAgain(rules, pass[block % pass.length] as LivedBlock);
+    decideAgain(rules, pass[block % pass.length] as LivedBlock, meter);
     const endedMs = performance.now();
     times[block] = endedMs - atMs;
     atMs = endedMs;
@@ -73,19 +74,26 @@ async function measure(ground: BenchGround, { rules, pass, count }: Measured): P
     p50Ms: part(0.5),
     p99Ms: part(0.99),
     maxMs: part(1),
-    settings: { blockEvents: BLOCK_EVENTS, lowestMs: part(1 / blocks), p90Ms: part(0.9), p999Ms: part(0.999) },
+    settings: {
+      eventsAlonePerSecond: Math.round((blocks * BLOCK_EVENTS) / (meter.eventsMs / 1000)),
+      blockEvents: BLOCK_EVENTS,
+      lowestMs: part(1 / blocks),
+      p90Ms: part(0.9),
+      p999Ms: part(0.999),
+    },
     cpu,
     course: { kind: "counted", startedAtMs, bySecond: [...bySecond] },
   };
 }
 
-function decideAgain(rules: Rules, block: LivedBlock): void {
+function decideAgain(rules: Rules, block: LivedBlock, meter: Meter): void {
   let reads = 0;
-  const books = decideBlock(rules, RATES, block, () => {
+  const read = (): Rows => {
     const rows = block.read[reads++];
     if (rows === undefined) throw new BenchFailed(`block ${block.head.block} asks for more than before`);
     return rows;
-  });
+  };
+  const books = decideBlock(rules, RATES, block, read, meter);
   const { outcomes, commands, lines } = books;
   if (outcomes.length !== block.outcomes || commands.length !== block.commands || lines.length !== block.lines)
     throw new BenchFailed(`block ${block.head.block} was decided otherwise than before`);
