@@ -23,6 +23,7 @@ const WAITING = [
   "test/faults/restore-files.test.ts",
   "test/faults/sandbox.test.ts",
   "test/faults/topics.test.ts",
+  "test/integration/backtest.test.ts",
   "test/integration/bench.test.ts",
   "test/integration/cli.test.ts",
   "test/integration/doctor-verb.test.ts",
@@ -30,7 +31,9 @@ const WAITING = [
   "test/integration/gateways.test.ts",
   "test/integration/lane-verbs.test.ts",
   "test/integration/ledger-verbs.test.ts",
+  "test/integration/replay-compare.test.ts",
   "test/integration/timers.test.ts",
+  "test/integration/verify.test.ts",
 ];
 
 /** The largest files come first, and these are small and take minutes: at the end one of them would run with nothing beside. */

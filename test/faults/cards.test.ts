@@ -20,7 +20,7 @@ import {
 import { waitFor } from "../support/wait.ts";
 import { publishLines, seeded } from "../support/workload.ts";
 
-const PAYMENTS = Number(process.env["MILLRACE_TEST_PAYMENTS"] ?? 700);
+const PAYMENTS = Number(process.env["MILLRACE_TEST_PAYMENTS"] ?? 450);
 /** Some 42 % of what is sent follows upon a payment: captures, cancels, refunds, repeats; never so much that payments lack. */
 const INTENTS = Math.round(PAYMENTS * 1.9);
 const INTENTS_PER_SECOND = PAYMENTS > 5_000 ? 350 : 60;

@@ -16,7 +16,8 @@ import { waitFor } from "./wait.ts";
 import { holdLine, type Load, openLine, publishLines, seeded, startLoad, transferLine, verify } from "./workload.ts";
 
 const LANES = 4;
-const PER_SECOND = 500;
+/** Blocks come one after the other as soon as there is anything, so more would cost time and lead to no other moment. */
+const PER_SECOND = 200;
 const REACHED_DEADLINE_MS = 30_000;
 export const TEST_MS = 300_000;
 /** Points of one world: enough to share its making, few enough that a failure is near its cause. */
