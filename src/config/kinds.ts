@@ -61,13 +61,18 @@ export function wholeNumber(range: Range & About): Setting<number> {
 }
 
 export function yesOrNo(about: About & { readonly default: boolean }): Setting<boolean> {
-  const words: Readonly<Record<string, boolean>> = { true: true, "1": true, false: false, "0": false };
+  const words = new Map([
+    ["true", true],
+    ["1", true],
+    ["false", false],
+    ["0", false],
+  ]);
   return setting<boolean>({
     ...about,
     expected: "true or false",
     check: z.boolean(),
     json: { type: "boolean" },
-    fromText: (text) => words[text.toLowerCase()] ?? text,
+    fromText: (text) => words.get(text.toLowerCase()) ?? text,
   });
 }
 

@@ -209,6 +209,11 @@ describe("values", () => {
     expect(Object.isFrozen(config) && Object.isFrozen(config.roles) && Object.isFrozen(config.kafkaBrokers)).toBe(true);
   });
 
+  test("a truth is one of its words, and no name that every object has", () => {
+    for (const text of ["constructor", "__proto__", "yes"])
+      expect(faults({ environment: { MILLRACE_LOG_PRETTY: text } })).toEqual([expect.stringMatching(/true or false/)]);
+  });
+
   test("topic names carry the prefix", () => {
     expect(topicNames({ topicPrefix: "a." })).toEqual({
       intents: "a.payments.public.intents.v1",

@@ -212,6 +212,14 @@ const TYPES: readonly FormCase[] = [
   ],
   ["an enum of no words", "form", "[proceed, cancel]", "[]", "[], init", /has no words/],
   ["an enum with a word twice", "form", "[proceed, cancel]", "[proceed, proceed]", "[proceed, proceed]", /twice/],
+  [
+    "data by a name that every object has",
+    "form",
+    "    tried: { int: true, init: 0 }",
+    "    constructor: { int: true, init: 0 }\n    tried: { int: true, init: 0 }",
+    "constructor",
+    /the name "constructor" must be .*, and not "constructor"/,
+  ],
   ["data without init", "form", "{ int: true, init: 0 }", "{ int: true }", "tried: { int: true }", /lacks "init"/],
   [
     "data with two beginnings",

@@ -1,7 +1,9 @@
 // How names in a flow file are spelt.
 
-export const NAME = /^[a-z][a-z0-9_]{0,39}$/;
-export const WORDS_JOINED = "small letters, digits and underscores, beginning with a letter";
+/** What a case keeps by name it keeps in plain objects, in which this one word is found that nobody put there: a variable of
+ *  that name would read a function, and a call would be counted on from one. */
+export const NAME = /^(?!constructor$)[a-z][a-z0-9_]{0,39}$/;
+export const WORDS_JOINED = 'small letters, digits and underscores, beginning with a letter, and not "constructor"';
 
 export const POSTING_NAME = /^[A-Za-z][A-Za-z0-9_]{0,39}$/;
 export const CURRENCY_SYMBOL = /^[A-Z][A-Z0-9]{0,3}$/;
