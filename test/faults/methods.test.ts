@@ -66,6 +66,7 @@ const QUICK = {
     bank_return: LOOKS,
     bank_refund: LOOKS,
     crypto: { ...LOOKS, rate_lock: "PT6S", confirm_within: "PT6S", topup_within: "PT4S" },
+    crypto_return: LOOKS,
     payout: { ...LOOKS, silence: "PT3S" },
   },
 };
@@ -345,7 +346,7 @@ type Decision = { readonly decision: string; readonly minor?: bigint };
 
 function decisionOf(one: Waiting, effects: readonly Effect[]): Decision {
   const { kind, state, v } = one;
-  const did = (of: string, key = ""): bigint => doneFor(one, of, key, effects);
+  const did = (of: string): bigint => doneFor(one, of, effects);
   const number = (name: string): bigint => BigInt(String(v[name] ?? "0"));
   switch (`${kind} ${state}`) {
     case "pay fx_attention":
@@ -373,11 +374,9 @@ function decisionOf(one: Waiting, effects: readonly Effect[]): Decision {
     case "brt unapplied":
       return { decision: "return" };
     case "brt attention":
+    case "crr attention":
       if (did("returns") > 0n) return { decision: "confirm_returned" };
       return { decision: v["refused"] === true ? "retry_return" : "confirm_refused" };
-    case "cry return_attention":
-      if (did("returns", `return/${v["tries"]}`) > 0n) return { decision: "confirm_returned" };
-      return { decision: v["refused"] === true ? "retry" : "confirm_refused" };
     case "cry late_review":
       return { decision: "send_back" };
     default:
@@ -385,13 +384,12 @@ function decisionOf(one: Waiting, effects: readonly Effect[]): Decision {
   }
 }
 
-/** @param key beginning of what a flow puts behind `{case}/` */
-function doneFor({ id, holderId }: Waiting, kind: string, key: string, effects: readonly Effect[]): bigint {
+function doneFor({ id, holderId }: Waiting, kind: string, effects: readonly Effect[]): bigint {
   const own = effects.filter((effect) => {
     if (effect.kind !== kind) return false;
-    if (effect.provider === "cardco") return effect.key.startsWith(`${id}/${key}`);
+    if (effect.provider === "cardco") return effect.key.startsWith(`${id}/`);
     const found = keyOfTxid(effect.key);
-    return found !== null && found.isOf(holderId) && found.key.startsWith(`${id}/${key}`);
+    return found !== null && found.isOf(holderId) && found.key.startsWith(`${id}/`);
   });
   return own.reduce((sum, { effect, minor }) => sum + (effect === "undone" ? -minor : minor), 0n);
 }

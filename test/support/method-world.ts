@@ -43,7 +43,12 @@ export type MethodWorldOptions = {
   /** by flow and holder */
   readonly parameters?: Readonly<Record<string, Readonly<Record<string, ParamValues>>>>;
   readonly lateMs?: number;
+  /** other than `script` with its trouble */
+  readonly provider?: WorldProvider;
 };
+
+/** Answers at once. */
+export type WorldProvider = Pick<ScriptProvider, "execute" | "ask">;
 
 type Due = { readonly atMs: number; readonly run: () => void };
 
@@ -51,18 +56,18 @@ export class MethodWorld {
   readonly random: Random;
   readonly ids: CaseIds;
   readonly lanes: ReadonlyMap<number, MemoryProduction>;
-  readonly provider: ScriptProvider;
+  readonly provider: WorldProvider;
   nowMs = NOW_MS;
   readonly #seed: number;
   readonly #queue: Due[] = [];
   readonly #rates: readonly RateRow[];
   readonly #overlays: Overlays;
 
-  constructor({ seed, prices = [], parameters = {}, lateMs = 20_000 }: MethodWorldOptions) {
+  constructor({ seed, prices = [], parameters = {}, lateMs = 20_000, provider }: MethodWorldOptions) {
     this.#seed = seed;
     this.random = new Random(seed);
     this.ids = new CaseIds(this.random);
-    this.provider = new ScriptProvider({ seed: String(seed), troublePercent: 60, lateMs });
+    this.provider = provider ?? new ScriptProvider({ seed: String(seed), troublePercent: 60, lateMs });
     this.#rates = prices.map(([base, quote, mid]) => rateOf(base, quote, mid));
     const none = { provider: new Map(), tenant: new Map() };
     this.#overlays = new Map(

@@ -21,6 +21,7 @@ const OPENED_BY_FLOWS = [
   "bank_refund",
   "bank_return",
   "bnpl_refund",
+  "crypto_return",
   "refund",
   "transfer_in",
   "wallet_in",

@@ -17,7 +17,7 @@ import { DECLARED } from "../support/ledger.ts";
 const HOUR_MS = 3_600_000;
 const PROMISED = loadPromised(SHIPPED_SCHEMAS);
 const ASKING =
-  "bank_debit bank_refund bank_return bank_transfer bnpl bnpl_refund card crypto instant_push payout refund";
+  "bank_debit bank_refund bank_return bank_transfer bnpl bnpl_refund card crypto crypto_return instant_push payout refund";
 
 const cardcoKnowing = (hours: number): Promised[] =>
   PROMISED.filter(({ provider }) => provider === "cardco").map((one) => ({ ...one, keyTtlMs: hours * HOUR_MS }));
