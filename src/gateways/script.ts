@@ -81,8 +81,8 @@ function pick(stories: readonly Story[], drawn: number): Story {
 
 function answerOf(command: CommandMessage, family: Family, tell: Tell, lateMs: number): Answer {
   const [result = "", detail = ""] = tell.says.split(":");
-  // What is not known yet, or not there, is no fact: each time it is said is another observation.
-  const isFact = !["unknown", "not_found"].includes(result);
+  // What is not known yet, has not come yet, or is not there, is no fact: each time it is said is another observation.
+  const isFact = !["unknown", "open", "not_found"].includes(result);
   const seq = command.payload["seq"] ?? "0";
   return {
     result,

@@ -263,6 +263,9 @@ describe("instanet", () => {
     expect(read(transaction({ status: "closed" }), asks)?.[0]?.result).toBe("closed");
     expect(read(transaction({ status: "closed" }), closes)?.[0]?.result).toBe("closed");
     expect(read(transaction({ payments: [payment("p1", "1001")] }), closes)?.[0]?.result).toBe("already_paid");
+    // That nothing has come yet is said as often as it is asked, and a case takes each observation once.
+    const said = [1, 2].map((attempt) => read(transaction(), question({ ...asks, attempt }))?.[0]?.observation);
+    expect(new Set(said).size).toBe(2);
     // Completed, and by no payment that is told: nothing to book.
     expect(read(transaction({ status: "completed" }))?.[0]?.result).toBe(UNKNOWN);
     const absent = { error: { code: "not_found", message: "no" } };

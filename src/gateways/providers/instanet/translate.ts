@@ -303,7 +303,8 @@ function standing(command: CommandMessage, row: Row, said: Said): readonly Answe
     ? { code: reason.code, retriable: String(reason.isRetriable) }
     : { amount: said.minor, currency, ...said.offered };
   const fact = row.does === "close" ? `close/${result}` : `${tail}/${result}${isRefused ? `:${reason.code}` : ""}`;
-  return [tell(command, result, fact, payload)];
+  // That nothing has come yet is no fact: a case that asks again has to hear it again.
+  return [tell(command, result, result === "open" ? null : fact, payload)];
 }
 
 /** Which transaction a callback is about.
