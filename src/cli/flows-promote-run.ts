@@ -9,7 +9,7 @@ import { FLOW_FILE_ENDING } from "../declared/flow-files.ts";
 import { DeclaredFaults, loadDeclared, loadKept, parametersDir } from "../declared/load.ts";
 import { holdsCardNumber } from "../domain/cards/numbers.ts";
 import type { Connection } from "../store/database.ts";
-import { type Promotion, promoteFlow, readDigest, readPromotions } from "../store/promotions.ts";
+import { claimPromotion, type Promotion, promoteFlow, readDigest, readPromotions } from "../store/promotions.ts";
 import { type NumberedFlow, readFlowVersions } from "../store/setup.ts";
 import { type HashedReport, readReport, verdictOf } from "../workload/backtest/report.ts";
 import type { CliContext } from "./context.ts";
@@ -20,6 +20,7 @@ import type { PromoteOptions } from "./flows-promote.ts";
 import { noFile, usageCheck } from "./usage.ts";
 
 const TEXT_CHARS_MAX = 1_000;
+const AT_IT = "nothing was promoted: somebody else is promoting on this ledger; ask again when that has ended";
 
 /** @throws CommandFailed 1 with everything that speaks against it | FlowVersionChanged | DeclaredFaults */
 export async function promote(context: CliContext, file: string, options: PromoteOptions): Promise<void> {
@@ -40,8 +41,9 @@ export async function promote(context: CliContext, file: string, options: Promot
   const report = readReport(readFileSync(reportFile, "utf8"));
   if (typeof report === "string") throw new CommandFailed(EXIT.failed, `${reportFile}: ${report}`);
   const { databaseUrl } = await context.addresses(config, ["databaseUrl"]);
-  const declared = loadDeclared(config.schemasDir, config.flowsDir);
   await withDatabase({ config, databaseUrl, verb: "flows", mode: "write" }, async (connection) => {
+    if (!(await claimPromotion(connection))) throw new CommandFailed(EXIT.failed, AT_IT);
+    const declared = loadDeclared(config.schemasDir, config.flowsDir);
     const registered = await readFlowVersions(connection);
     const names = [...registered, ...declared.flows].map(({ name }) => name);
     const candidate = readCandidate(file, { workingDir, declared, names });

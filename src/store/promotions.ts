@@ -20,6 +20,12 @@ export type Promotion = {
 
 export type NewPromotion = Pick<Promotion, "principal" | "reason" | "reportHash" | "report">;
 
+/** Stands alone as the one that promotes, until the connection ends.
+ *  @returns false when another one is at it */
+export async function claimPromotion(connection: Connection): Promise<boolean> {
+  return (await connection.run(sql.claimPromotion, [])).rows[0]?.["is_ours"] === true;
+}
+
 /** Registers a version, as `run` does at its start, and writes its promotion beside it: both or neither. A version that was
  *  promoted before stays as it was promoted then.
  *  @throws FlowVersionChanged when it was registered with another content */

@@ -2,6 +2,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import { parseCaseId } from "../../src/domain/ids.ts";
@@ -9,6 +10,7 @@ import { replaceOnce, SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { available, Producing } from "../support/intents.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { intent } from "../support/unchecked.ts";
+import { waitFor } from "../support/wait.ts";
 
 const make = new Producing();
 const MERCHANT = "mer_1";
@@ -57,6 +59,8 @@ async function flows(...args: readonly string[]): Promise<Ended> {
       MILLRACE_FLOWS_DIR: flowsDir,
       MILLRACE_SCHEMAS_DIR: SHIPPED_SCHEMAS,
       MILLRACE_TOPIC_PREFIX: system.config.topicPrefix,
+      MILLRACE_LOCK_TIMEOUT_MS: "30000",
+      MILLRACE_STATEMENT_TIMEOUT_MS: "30000",
       KAFKA_BROKERS: system.addresses.kafkaBrokers.join(","),
       DATABASE_URL: system.addresses.databaseUrl,
       SCHEMA_REGISTRY_URL: system.addresses.schemaRegistryUrl,
@@ -168,7 +172,11 @@ test("a report that was changed, of another candidate, of another ledger or of n
 }, 60_000);
 
 test("a promoted candidate is in force from the next start on, and its cases say who promoted it", async () => {
-  const done = await promote("card.report.json");
+  const [done, other] = await twoAtOnce(
+    () => promote("card.report.json"),
+    () => promote("card.report.json", "for another reason"),
+  );
+  expect(other).toMatchObject({ code: 1, told: expect.stringContaining("somebody else is promoting"), rows: [] });
   expect([done.code, done.told]).toEqual([0, expect.stringContaining("put the file into your release too")]);
   expect(done.rows).toEqual([
     expect.objectContaining({ flow: "card", version: "1.1.0", replaced: "1.0.0", principal: "ada", promoted: true }),
@@ -197,3 +205,26 @@ test("a promoted candidate is in force from the next start on, and its cases say
   expect([after.code, after.told]).toEqual([0, ""]);
   expect(after.rows.at(-1)).toMatchObject({ kind: "summary", notReproduced: 0, undecidable: 0 });
 }, 60_000);
+
+/** The first has judged and stands before the table with its row; the second comes meanwhile, and both go on. */
+async function twoAtOnce(...[one, other]: readonly [() => Promise<Ended>, () => Promise<Ended>]) {
+  const blocker = new pg.Client({ connectionString: system.addresses.databaseUrl });
+  await blocker.connect();
+  try {
+    await blocker.query("begin; lock table millrace.flow in share mode");
+    const first = one();
+    await waitFor("the first at the table", () => areWaiting(1));
+    const second = other();
+    await Promise.race([second, waitFor("the second at the table", () => areWaiting(2))]);
+    await blocker.query("rollback");
+    return await Promise.all([first, second]);
+  } finally {
+    await blocker.end();
+  }
+}
+
+async function areWaiting(count: number): Promise<boolean> {
+  const waiting = `select from pg_stat_activity
+     where datname = current_database() and application_name = 'millrace flows' and wait_event_type = 'Lock'`;
+  return (await system.query(waiting)).length === count;
+}

@@ -1,5 +1,9 @@
 import { statement } from "../statement.ts";
 
+// Purpose: whoever promotes stands alone until its session ends, for it judges by declared files and by rows, and then changes
+// both. Locks: an advisory one of the session; who does not get it does not wait. Rows: one.
+export const claimPromotion = statement("claim_promotion", `select pg_try_advisory_lock(7001, 3) as is_ours`);
+
 // Purpose: the promotion of a version, once. The version is registered before, in the same dbTransaction. Rows: one.
 export const insertPromotion = statement(
   "insert_promotion",
