@@ -15,7 +15,7 @@ const LONG_FUNCTIONS: Readonly<Record<string, number>> = {};
 /** The same for files. */
 const LONG_FILES: Readonly<Record<string, number>> = {};
 
-const BELOW = ["kafka", "store", "telemetry", "declared", "domain", "http"];
+const BELOW = ["kafka", "store", "telemetry", "declared", "domain", "http", "folders"];
 /** What takes a step that a test may want to be cut off at. */
 const STEPS = [...BELOW, "failpoints"];
 const PARTS = ["processor", "relay", "gateways", "rates", "workload"];
@@ -34,7 +34,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   gateways: STEPS,
   rates: STEPS,
   workload: BELOW,
-  sandbox: ["domain", "http"],
+  sandbox: ["domain", "http", "folders"],
   stack: BELOW,
   kafka: ["domain", "failpoints"],
   store: ["domain", "failpoints"],
@@ -43,6 +43,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   domain: [],
   http: [],
   failpoints: [],
+  folders: [],
 };
 
 /** Where each library is used: one place, behind our own words. */
@@ -152,6 +153,11 @@ describe("sizes", () => {
     const long = sources.filter(({ lines }) => lines > FILE_LINES_MAX).map(({ path, lines }) => [path, lines]);
     expect(Object.fromEntries(long)).toEqual(LONG_FILES);
   });
+});
+
+test("folders are made by src/folders.ts alone: what Node offers may never end", () => {
+  const makers = sources.filter(({ path }) => /\bmkdir(Sync)?\(/.test(readFileSync(join(ROOT, path), "utf8")));
+  expect(makers.map(({ path }) => path)).toEqual(["src/folders.ts"]);
 });
 
 test("nobody uses what this code does without", () => {

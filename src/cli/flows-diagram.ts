@@ -1,11 +1,12 @@
 // millrace flows diagram: a flow as a picture, Mermaid for documents that draw it or SVG for all others.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { suggest } from "../config/suggest.ts";
 import type { Flow } from "../domain/flow/flow.ts";
 import { printFault } from "../domain/located.ts";
+import { makeFolder } from "../folders.ts";
 import { type CliContext, withExamples } from "./context.ts";
 import { CommandFailed, EXIT, usageFailed } from "./exit.ts";
 import { usageCheck } from "./usage.ts";
@@ -44,7 +45,7 @@ async function diagram(context: CliContext, name: string | undefined, options: O
   const { markdown, mermaid } = await import("../domain/flow/diagram/mermaid.ts");
   const { svg } = await import("../domain/flow/diagram/svg.ts");
   if (options.outDir !== undefined) {
-    mkdirSync(options.outDir, { recursive: true });
+    makeFolder(options.outDir);
     for (const one of flowNames(flowsDir)) {
       const drawn = diagramOf(await readOne(flowsDir, one));
       const files = { [`${one}.svg`]: svg(drawn), [`${one}.md`]: markdown(drawn) };

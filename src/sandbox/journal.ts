@@ -2,10 +2,11 @@
 // and nobody is answered before what he was told of is flushed (`settled`). So SIGKILL loses nothing that was answered;
 // what it cuts in the middle of a line was answered to nobody, and is cut off at the next start.
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { assert } from "../domain/assert.ts";
+import { makeFolder } from "../folders.ts";
 
 /** The first line, so that another file or another version's is not taken for a journal of ours. */
 const HEAD = '{"journal":"millrace sandbox","version":1}';
@@ -29,7 +30,7 @@ export async function openJournal(path: string, onFailed: (error: Error) => void
 }
 
 function createFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const file = openSync(path, "wx");
   writeSync(file, `${HEAD}\n`);
   fsyncSync(file);

@@ -5,7 +5,6 @@ import {
   chmodSync,
   chownSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -16,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../folders.ts";
 import { canEnter, claimFolder, SHARED_DATA_DIR, sharedDir } from "./places.ts";
 import { processesWorkingIn, type UserIds } from "./processes.ts";
 
@@ -33,7 +33,7 @@ export function databaseHome(place: string, user: UserIds | null): string {
   }
   rmSync(place, { force: true }); // A link that leads nowhere.
   const dir = dirname(place);
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   // The stack's own folder may be opened for passing through; folders above it are not ours to change.
   if (!canEnter(user, dir)) chmodSync(dir, statSync(dir).mode | 0o011);
   const home = canEnter(user, dir) ? place : linkToShared(place);

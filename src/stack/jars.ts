@@ -1,6 +1,7 @@
 // The Kafka broker's jars, by Maven, once per user and version.
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { makeFolder } from "../folders.ts";
 import { withLock } from "./lock.ts";
 import { cacheDir, makeWhole } from "./places.ts";
 import { runToEnd } from "./processes.ts";
@@ -45,7 +46,7 @@ export async function kafkaJars(pomDir: string, say: (line: string) => void): Pr
     removeUnfinished(dir);
     return makeWhole(dir, async (beside) => {
       say(`fetching Apache Kafka ${KAFKA_VERSION} by Maven into ${dir} (43 MB, once)`);
-      mkdirSync(pomDir, { recursive: true });
+      makeFolder(pomDir);
       writeFileSync(join(pomDir, "pom.xml"), POM);
       await copyJars(maven, pomDir, beside);
     });

@@ -1,7 +1,8 @@
 // One `up` or `down` of a folder at a time, and one download into the cache: a lock file naming its living holder.
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeFolder } from "../folders.ts";
 import { isAlive, markOf, type ProcessMark } from "./processes.ts";
 import { codeOf, StackUnavailable } from "./unavailable.ts";
 
@@ -12,7 +13,7 @@ let serial = 0;
 /** Runs `work` while no other process (and no other caller in this one) holds the lock file at `path`.
  *  @throws StackUnavailable when the holder, named in the message, still has it after `waitMs` */
 export async function withLock<T>(path: string, waitMs: number, work: () => Promise<T>): Promise<T> {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const deadline = Date.now() + waitMs;
   while (!take(path)) {
     const holder = holderOf(path);

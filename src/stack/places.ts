@@ -1,9 +1,10 @@
 // Where things lie: the cache of a user, and, for root, who runs the database and which folders that user can enter.
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { makeFolder } from "../folders.ts";
 import type { UserIds } from "./processes.ts";
 import { codeOf, StackUnavailable } from "./unavailable.ts";
 
@@ -19,7 +20,7 @@ export const SHARED_DATA_DIR = "/var/lib/millrace";
 
 /** Makes one of the two above, open to all whatever the caller's umask is. */
 export function sharedDir(dir: string): string {
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   chmodSync(dir, 0o755);
   return dir;
 }
@@ -54,7 +55,7 @@ const CLAIM = ".millrace-stack";
  *  a name that we use: what does not carry our mark is never touched.
  *  @throws StackUnavailable when it exists with other content */
 export function claimFolder(dir: string): void {
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   const names = readdirSync(dir);
   if (names.includes(CLAIM)) return;
   if (names.length > 0) {
@@ -71,7 +72,7 @@ export function claimFolder(dir: string): void {
 export async function makeWhole(dir: string, fill: (beside: string) => Promise<void>): Promise<void> {
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
   const beside = `${dir}.${randomUUID()}`;
-  mkdirSync(beside, { recursive: true });
+  makeFolder(beside);
   try {
     await fill(beside);
     renameSync(beside, dir);

@@ -1,6 +1,6 @@
 // The local Kafka, Postgres and schema registry: one folder, started and stopped as one thing.
-import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { makeFolder } from "../folders.ts";
 import { chooseMode, namedByEnvironment } from "./choose.ts";
 import { DATABASE_NAME, DATABASE_USER } from "./database.ts";
 import { withLock } from "./lock.ts";
@@ -52,7 +52,7 @@ export async function stackUp(options: StackOptions): Promise<StackInfo> {
   const dir = dirOf(options);
   const named = options.environment === "ignore" ? null : namedByEnvironment(options.say);
   if (named !== null) return { ...named, dir, mode: "environment" };
-  makeFolder(dir);
+  makeOwnFolder(dir);
   return withLock(lockOf(dir), LOCK_WAIT_MS, async () => {
     const state = readState(dir) ?? freshState(await chooseMode(options.say));
     const wanted = { kafka: options.kafkaPort ?? null, postgres: options.pgPort ?? null, registry: null };
@@ -61,9 +61,9 @@ export async function stackUp(options: StackOptions): Promise<StackInfo> {
   });
 }
 
-function makeFolder(dir: string): void {
+function makeOwnFolder(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    makeFolder(dir);
   } catch (error) {
     const remedy = "name a folder that can be written with --dir";
     throw new StackUnavailable(`the folder ${dir} cannot be made (${codeOf(error) ?? "unknown reason"})`, remedy);

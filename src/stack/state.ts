@@ -1,7 +1,8 @@
 // What a stack's folder remembers: which parts were started, as which processes or containers, on which ports.
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../folders.ts";
 import type { ProcessMark } from "./processes.ts";
 import { StackUnavailable } from "./unavailable.ts";
 
@@ -46,7 +47,7 @@ export function readState(dir: string): StackState | null {
 
 /** Replaces the file at once: a reader sees the old state or the new one. Mode 0600, since it holds the password. */
 export function writeState(dir: string, state: StackState): void {
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   const next = `${fileIn(dir)}.${process.pid}.next`;
   writeFileSync(next, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
   renameSync(next, fileIn(dir));

@@ -1,7 +1,8 @@
 // Reports as files. A path that ends in `.json`, `.hgrm` or `.html` is that one form; any other is a folder with all.
 
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
+import { makeFolder } from "../../folders.ts";
 import { reportPage } from "./html.ts";
 import { Latencies } from "./latency-histogram.ts";
 import { REPORT_FORMAT, type Report } from "./report.ts";
@@ -14,7 +15,7 @@ const FORMS: ReadonlySet<string> = new Set([".json", ".hgrm", ".html"]);
 export function prepareReport(path: string): string | null {
   const isFile = FORMS.has(extname(path));
   try {
-    mkdirSync(isFile ? dirname(path) : path, { recursive: true });
+    makeFolder(isFile ? dirname(path) : path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "EEXIST") return `${path} cannot be made (${code})`;
