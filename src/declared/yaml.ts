@@ -14,6 +14,7 @@ import {
   type Scalar,
 } from "yaml";
 import type { Fault, Located, LocatedEntry, LocatedFile, Place } from "../domain/located.ts";
+import { NUL, NUL_FOUND } from "../domain/utf8.ts";
 
 /** The tree of a file, and everything that is wrong with it as YAML.
  *  @param file name to show in places
@@ -31,14 +32,31 @@ export function readLocatedYaml(file: string, text: string): LocatedFile {
     lineCounter: lines,
   });
   const tree = new TreeReader(file, lines);
-  for (const error of document.errors) tree.fault(error.pos[0], SYNTAX_WORDS[error.code] ?? firstLine(error.message));
-  if (document.errors.length > 0) return { root: null, faults: tree.faults };
+  for (const { at, message } of syntaxErrors(document, text)) tree.fault(at, message);
+  if (tree.faults.length > 0) return { root: null, faults: tree.faults };
   tree.refuseDirectives(document);
-  return { root: tree.read(document.contents, 0), faults: tree.faults };
+  return { root: tree.read(document.contents, 0, 0), faults: tree.faults };
 }
+
+/** Far more than any file of ours has, and far less than who walks through a tree has room for. */
+const NESTING_MAX = 100;
+const TOO_DEEP = `is nested more than ${NESTING_MAX} deep: write it flatter`;
 
 /** Where the library's own words speak to programmers. */
 const SYNTAX_WORDS: Readonly<Record<string, string>> = { MULTIPLE_DOCS: "a file holds one document" };
+
+/** What makes the rest unreadable is told alone. */
+function syntaxErrors(
+  { errors }: Document,
+  text: string,
+): readonly { readonly at: number; readonly message: string }[] {
+  const nul = text.indexOf(NUL);
+  if (nul !== -1) return [{ at: nul, message: `found ${NUL_FOUND}: save the file as UTF-8` }];
+  // The library's stack, which is as deep as the file.
+  const exhausted = errors.find(({ code }) => code === "RESOURCE_EXHAUSTION");
+  if (exhausted !== undefined) return [{ at: exhausted.pos[0], message: TOO_DEEP }];
+  return errors.map(({ pos, code, message }) => ({ at: pos[0], message: SYNTAX_WORDS[code] ?? firstLine(message) }));
+}
 
 function firstLine(message: string): string {
   return message.split("\n", 1)[0] ?? message;
@@ -73,25 +91,31 @@ class TreeReader {
       this.fault(0, "a %YAML directive is not allowed: files are YAML 1.2");
   }
 
-  /** @param fallback offset to name when the node is absent (an empty value) */
-  read(node: unknown, fallback: number): Located {
+  /** @param fallback offset to name when the node is absent (an empty value)
+   *  @param depth of lists and maps around it; what lies too deep is not in the tree */
+  read(node: unknown, fallback: number, depth: number): Located {
     const offset = (node as Node | null)?.range?.[0] ?? fallback;
     const place = this.#placeOf(offset);
     if (hasTag(node)) this.fault(offset, "tags (`!!str` and the like) are not allowed");
-    if (isMap(node)) return { kind: "map", place, entries: this.#readEntries(node.items as Pair[], offset) };
-    if (isSeq(node)) return { kind: "list", place, items: node.items.map((item) => this.read(item, offset)) };
+    if (depth > NESTING_MAX) {
+      this.fault(offset, TOO_DEEP);
+      return { kind: "scalar", place, value: null };
+    }
+    if (isMap(node)) return { kind: "map", place, entries: this.#readEntries(node.items as Pair[], offset, depth) };
+    if (isSeq(node))
+      return { kind: "list", place, items: node.items.map((item) => this.read(item, offset, depth + 1)) };
     if (isScalar(node)) return { kind: "scalar", place, value: this.#readScalar(node, offset) };
     if (node !== null) this.fault(offset, "aliases (`*name`) are not allowed: write the value out");
     return { kind: "scalar", place, value: null };
   }
 
-  #readEntries(pairs: readonly Pair[], fallback: number): LocatedEntry[] {
+  #readEntries(pairs: readonly Pair[], fallback: number, depth: number): LocatedEntry[] {
     const entries = new Map<string, LocatedEntry>();
     for (const { key, value } of pairs) {
       const offset = (key as Node | null)?.range?.[0] ?? fallback;
       const keyPlace = this.#placeOf(offset);
       const name = isScalar(key) ? this.#readScalar(key, offset) : null;
-      const entry = { key: String(name), keyPlace, value: this.read(value, offset) };
+      const entry = { key: String(name), keyPlace, value: this.read(value, offset, depth + 1) };
       const earlier = entries.get(entry.key);
       if (typeof name !== "string") this.fault(offset, "a key must be text: quote it");
       else if (name === "<<") this.fault(offset, "merge keys (`<<`) are not allowed: write the keys out");

@@ -5,6 +5,11 @@
 export const UTF8_BYTES_MAX = 3;
 const SHORT_MAX = 100;
 
+/** What a file in UTF-16 is full of once it was read as UTF-8, and what no text of ours has. It is never shown: a terminal
+ *  would not show it, or worse. */
+export const NUL = "\0";
+export const NUL_FOUND = "a NUL, which no text has (is it UTF-16?)";
+
 /** @param bytes with room for UTF8_BYTES_MAX a UTF-16 unit from `at` on
  *  @returns the position behind what was written */
 export function writeUtf8(bytes: Buffer, text: string, at: number): number {

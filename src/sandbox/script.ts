@@ -1,6 +1,7 @@
 // The script of a sandbox: a list of rules in JSON, of which the first that fits a request and is not used up says what
 // goes wrong. Pure.
 
+import { NUL, NUL_FOUND } from "../domain/utf8.ts";
 import { parseBehaviour, SMOOTH } from "./behaviour.ts";
 import { ASKED_NAMES, type Asked, type ScriptRule } from "./choose.ts";
 
@@ -16,6 +17,7 @@ export type ReadScript = {
 /** @param text such as `[{"when": {"kind": "capture"}, "do": "declined twice", "times": 1}]` */
 export function readScript(text: string): ReadScript {
   let list: unknown;
+  if (text.includes(NUL)) return { rules: [], faults: [`found ${NUL_FOUND}: save it as UTF-8`] };
   try {
     list = JSON.parse(text);
   } catch (error) {

@@ -7,6 +7,7 @@ import { holdsCardNumber, maskCardNumbers } from "../domain/cards/numbers.ts";
 import type { Currencies } from "../domain/currencies.ts";
 import { deriveCaseId, formatCaseId } from "../domain/ids.ts";
 import { INTENT_TEXTS } from "../domain/intent.ts";
+import { NUL, NUL_FOUND } from "../domain/utf8.ts";
 import type { IntentMessage, MoneyMessage } from "../kafka/codec-messages.ts";
 import { parseTime } from "./intents-time.ts";
 
@@ -92,6 +93,10 @@ function readObject(text: string, faults: LineFault[]): Json | null {
   const expected = "a JSON object on one line";
   if (text.length > LINE_CHARS_MAX) {
     faults.push({ field: "", found: `${text.length} characters`, expected: `at most ${LINE_CHARS_MAX}` });
+    return null;
+  }
+  if (text.includes(NUL)) {
+    faults.push({ field: "", found: NUL_FOUND, expected: `${expected}, in UTF-8` });
     return null;
   }
   try {
@@ -207,8 +212,17 @@ class LineReader {
   }
 }
 
+/** What is read without a stack is printed with one. */
+function printed(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "what is nested too deep to be shown";
+  }
+}
+
 function describe(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = maskCardNumbers(JSON.stringify(value));
+  const text = maskCardNumbers(printed(value));
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

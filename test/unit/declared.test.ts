@@ -72,11 +72,20 @@ describe("YAML with places", () => {
     ["digits that a number cannot hold", "a: 9007199254740993\n", "f:1:4: 9007199254740993 has more digits"],
     ["YAML 1.1 by directive", "%YAML 1.1\n---\na: 1\n", "f:1:1: a %YAML directive"],
     ["broken syntax", "a: {b: 1\nc: 2\n", "f:2:1: "],
+    [
+      "lists within lists",
+      `a: ${"[".repeat(101)}${"]".repeat(101)}\n`,
+      "f:1:104: is nested more than 100 deep: write it",
+    ],
+    ["more of them than the stack has room for", `a: ${"[".repeat(20_000)}${"]".repeat(20_000)}\n`, "f:1:"],
+    ["more of them that nothing closes", "- ".repeat(20_000), "f:1:"],
+    ["UTF-16", Buffer.from("\ufeffa: 1\n", "utf16le").toString(), "f:1:4: found a NUL, which no text has"],
+    ["UTF-16 of the other order", Buffer.from("a: 1\n", "utf16le").swap16().toString(), "f:1:1: found a NUL"],
     ["two documents", "a: 1\n---\nb: 2\n", "f:2:1: a file holds one document"],
   ])("refuses %s", (_what, text, says) => {
     const faults = yamlFaults(text);
     expect(faults[0]?.startsWith(says), faults.join("\n")).toBe(true);
-    for (const fault of faults) expect(fault).not.toContain("\n");
+    for (const fault of faults) expect(fault).not.toMatch(/[\n\0]|call stack/);
   });
 
   test("keeps what it can read beside a fault, and nothing when the syntax is broken", () => {

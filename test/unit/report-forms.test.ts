@@ -331,6 +331,9 @@ describe("files", () => {
       return read.kind === "fault" ? read.why : "a report";
     };
     expect(fault("a.json", "{")).toMatch(/is no JSON/);
+    expect(fault("utf16.json", Buffer.from("{}", "utf16le").toString())).toMatch(
+      /is no JSON: found a NUL, which no text/,
+    );
     expect(fault("b.json", "{}")).toMatch(/is no report: found format undefined, expected "millrace-report\/1"/);
     expect(fault("c.json", "null")).toMatch(/is no report/);
     expect(readReport(join(folder, "absent"))).toMatchObject({ why: expect.stringContaining("does not exist") });

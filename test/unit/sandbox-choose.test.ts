@@ -229,6 +229,8 @@ describe("by script", () => {
       "rule 4: when: expected an object",
     ]);
     expect(readScript("{").faults).toHaveLength(1);
+    const utf16 = Buffer.from("[]", "utf16le").toString();
+    expect(readScript(utf16).faults).toEqual(["found a NUL, which no text has (is it UTF-16?): save it as UTF-8"]);
     expect(readScript("{}").faults).toEqual(["expected a list of rules"]);
   });
 

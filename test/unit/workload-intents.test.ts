@@ -164,6 +164,16 @@ describe("a line that is not well formed", () => {
 
   test.each([
     ["no JSON", "{nope", /^: something else/],
+    [
+      "UTF-16",
+      Buffer.from("{}", "utf16le").toString(),
+      /^: a NUL, which no text has .*, not a JSON object on one line, in UTF-8$/,
+    ],
+    [
+      "lists within lists",
+      `{"type":${"[".repeat(20_000)}${"]".repeat(20_000)},"holderId":"a","occurredAt":"2026-01-01T00:00:00Z"}`,
+      /^type: what is nested too deep to be shown, not a string$/,
+    ],
     ["a list", "[]", /^: \[\], not a JSON object/],
     ["null", "null", /^: null, not a JSON object/],
     ["a field that does not exist", { ...TRANSFER, ammount: {} }, /^ammount: such a field, not one of type/],

@@ -64,10 +64,16 @@ export function readReport(text: string): HashedReport | string {
   }
   if (typeof value !== "object" || value === null || !isReport(value as Partial<HashedReport>))
     return "it is no report of a backtest";
-  const { hash, ...report } = value as HashedReport;
-  return hash === hashOf(report)
-    ? { ...report, hash }
-    : "it was changed after it was made: its hash is of other content";
+  const report = value as HashedReport;
+  return isUnchanged(report) ? report : "it was changed after it was made: its hash is of other content";
+}
+
+function isUnchanged({ hash, ...report }: HashedReport): boolean {
+  try {
+    return hash === hashOf(report);
+  } catch {
+    return false; // nested deeper than the stack, as none was made
+  }
 }
 
 function isReport({

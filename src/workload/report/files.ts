@@ -2,6 +2,7 @@
 
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
+import { NUL, NUL_FOUND } from "../../domain/utf8.ts";
 import { makeFolder } from "../../folders.ts";
 import { reportPage } from "./html.ts";
 import { Latencies } from "./latency-histogram.ts";
@@ -68,7 +69,9 @@ export function readReport(path: string): ReportRead {
   let file = path;
   try {
     if (statSync(path).isDirectory()) file = join(path, REPORT_FILE);
-    const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Report> | null;
+    const text = readFileSync(file, "utf8");
+    if (text.includes(NUL)) return fault(`${file} is no JSON: found ${NUL_FOUND}`);
+    const read = JSON.parse(text) as Partial<Report> | null;
     if (read?.format !== REPORT_FORMAT) {
       return fault(`${file} is no report: found format ${JSON.stringify(read?.format)}, expected "${REPORT_FORMAT}"`);
     }
