@@ -273,6 +273,22 @@ describe("instanet", () => {
     expect(read(absent, closes, 404)?.[0]?.result).toBe(UNKNOWN);
   });
 
+  test("tells of a return that came back that it had arrived, so that a late word of that is no news", () => {
+    const give = command({ ...CHARGE, op: "payment.return", call: "give_back", idempotencyKey: `${CASE}/return/1` });
+    const told = (change: object) =>
+      read(transaction({ kind: "returns", txid: txidOf(`${CASE}/return/1`, HOLDER), ...change }), give)?.map(
+        ({ result, observation }) => [result, observation],
+      );
+    const reason = { code: "payer_account_closed" };
+    const [arrived, refused] = [
+      ["ok", "return/1/ok"],
+      ["rejected", "return/1/rejected:payer_account_closed"],
+    ];
+    expect(told({ status: "completed" })).toEqual([arrived]);
+    expect(told({ status: "failed", reason })).toEqual([refused]);
+    expect(told({ status: "returned", reason })).toEqual([arrived, refused]);
+  });
+
   test("tells of a deposit that it was seen, paid, and dropped by its chain", () => {
     const deposit = command({ ...CHARGE, op: "deposit.create", call: "deposit", idempotencyKey: `${CASE}/deposit` });
     const told = (change: Record<string, unknown>) =>

@@ -287,6 +287,11 @@ function answers(command: CommandMessage, row: Row, said: Said): readonly Answer
       ? [...told, ...standing(command, row, said)]
       : told;
   }
+  if (row.kind === "returns" && said.status === "returned") {
+    // What comes back had arrived: told along with it, so that no late word of that is taken for news.
+    const before = { ...said, status: "completed", reason: null } as const;
+    return [...standing(command, row, before), ...standing(command, row, said)];
+  }
   return standing(command, row, said);
 }
 
