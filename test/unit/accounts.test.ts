@@ -72,6 +72,17 @@ const NUMBERS = [
 ];
 
 describe("the shipped chart", () => {
+  // What is set aside, and what is not certain yet, is the flows'. `pending` is open because no flow moves it to `available`.
+  test("has these accounts of a holder that intents may name, and so a transfer may take from", () => {
+    const open = chart.templates.filter(({ openTo }) => openTo === "intents").map(({ path }) => path);
+    expect(open).toEqual([
+      "liability:customer:{holder}:available",
+      "liability:customer:{holder}:unapplied",
+      "liability:merchant:{holder}:pending",
+      "liability:merchant:{holder}:available",
+    ]);
+  });
+
   test("has no fault, and house accounts keep the numbers that they were given", () => {
     expect(faults).toEqual([]);
     expect(chart.house.map(({ number, path }) => `${number} ${path}`)).toEqual(NUMBERS);
