@@ -18,6 +18,7 @@ import { SharedProducer } from "../../src/kafka/shared-producer.ts";
 import { CardLane } from "../support/card-lane.ts";
 import { DECLARED } from "../support/ledger.ts";
 import { intent } from "../support/unchecked.ts";
+import { waitFor } from "../support/wait.ts";
 import { codecWith, MemoryRegistry, SCHEMAS } from "./codec-fixtures.ts";
 
 const codec = codecWith(new MemoryRegistry());
@@ -437,17 +438,19 @@ describe("a lane's gateway", () => {
       // a case of an earlier version does not say which choice it is; a question is no operation
       command({ payload: { provider: "away", seq: "1" } }),
       command({ payload: routed("away"), readOnly: true }),
+      command({ payload: routed("nobody"), readOnly: true }),
     ];
     const { reports, give } = makeGateway([away]);
     give(...asked);
     await sleep(20);
-    expect(reports.map(({ result }) => result)).toEqual(["unavailable", "unavailable", "unknown", "asked"]);
+    const answers = ["unavailable", "unavailable", "unknown", "asked", "unknown"];
+    expect(reports.map(({ result }) => result)).toEqual(answers);
     expect(reports[1]).toMatchObject({ payload: { seq: "1" }, observation: "authorize/1/unavailable" });
     // The lane was opened behind these: whoever served it before may have put them to the provider.
     const again = makeGateway([away], undefined, codec, 1_000n);
     again.give(...asked);
     await sleep(20);
-    expect(again.reports.map(({ result }) => result)).toEqual(["unknown", "unknown", "unknown", "asked"]);
+    expect(again.reports.map(({ result }) => result)).toEqual(["unknown", "unknown", "unknown", "asked", "unknown"]);
   });
 
   test("tells that nothing was sent only once it is kept for whoever reads the command again, and the rest at once", async () => {
@@ -572,19 +575,21 @@ describe("a lane's gateway", () => {
   });
 });
 
+const READER: GatewaysParts["reader"] = {
+  open: () => undefined,
+  close: () => undefined,
+  wake: () => undefined,
+  silentMs: () => 0,
+  stop: async () => undefined,
+};
+
 describe("the gateways of a process", () => {
   function makeGateways(admin: Partial<TopicAdmin>, more: Partial<GatewaysParts> = {}) {
     const halted: unknown[] = [];
     const opened: unknown[] = [];
     const said: string[] = [];
     const gateways = new Gateways({
-      reader: {
-        open: (lane, offsets) => void opened.push([lane, ...offsets]),
-        close: () => undefined,
-        wake: () => undefined,
-        silentMs: () => 0,
-        stop: async () => undefined,
-      },
+      reader: { ...READER, open: (lane, offsets) => void opened.push([lane, ...offsets]) },
       admin: { publishGroupOffsets: async () => undefined, ...admin } as TopicAdmin,
       codec,
       providers: [answering("script")],
@@ -684,6 +689,42 @@ describe("the gateways of a process", () => {
     );
     await gateways.open({ lane: 3, epoch: 1n });
     expect(asked).toEqual([[3, 5n]]);
+  });
+
+  test("tell that nothing was sent once the database says that it is kept, which is asked again, and never when it is not", async () => {
+    const payload = { provider: "nobody", seq: "1", route: "1" };
+    const value = codec.encoders.command.encode(command({ payload }));
+    const records = [{ offset: 0n, appendedAtMs: 0, key: Buffer.from("mer_7"), value }];
+    const read = { lane: 3, topic: "commands", fromOffset: 0n, nextOffset: 1n, records, bytes: 1, logEnd: 1n };
+    const told = async (...answers: readonly (boolean | Error)[]): Promise<string[]> => {
+      const happened: string[] = [];
+      const left = [...answers];
+      const keep: GatewaysParts["unavailable"]["keep"] = async ({ epoch }, calls) => {
+        const answer = left.shift();
+        happened.push(`${answer} for epoch ${epoch} and ${calls.length}`);
+        if (typeof answer === "boolean") return answer;
+        throw new Error("the database is away");
+      };
+      const send: Producer["send"] = async () => {
+        happened.push("told");
+        return { baseOffset: 0n };
+      };
+      const { gateways } = makeGateways(
+        { groupOffset: async () => null, bounds: async () => ({ low: 0n, end: 0n }) },
+        {
+          reader: { ...READER, open: (_lane, _offsets, sink) => void setImmediate(() => sink.received(read)) },
+          producer: new SharedProducer("reports", async () => ({ send, close: async () => undefined })),
+          unavailable: { read: async () => new Set(), keep },
+        },
+      );
+      await gateways.open({ lane: 3, epoch: 6n });
+      await waitFor("the last answer", () => left.length === 0);
+      await sleep(20);
+      return happened;
+    };
+    const away = new Error("away");
+    expect(await told(away, true)).toEqual([`${away} for epoch 6 and 1`, "true for epoch 6 and 1", "told"]);
+    expect(await told(false)).toEqual(["false for epoch 6 and 1"]);
   });
 
   test("tell what many webhooks say of one lane at once, one batch after the other", async () => {

@@ -140,10 +140,12 @@ describe("a key that a flow executes for longer than a provider knows it", () =>
 });
 
 test("a provider that routes choose and that may take longer than a call waits is refused, one that they do not is not", () => {
-  const slow = cardcoKnowing(24).map((one) => ({ ...one, answerMs: 15_000 }));
+  const answering = (answerMs: number) => cardcoKnowing(24).map((one) => ({ ...one, answerMs }));
+  const slow = answering(15_000);
   const routed = (provider: string) =>
     new Map([["card", [{ provider, currencies: null, min: null, max: null, weight: 1n }]]]);
   expect(told({ routes: routed("script") }, slow)).toEqual([]);
+  expect(told({ routes: routed("cardco") }, answering(10_000))).toEqual([]); // just as long
   const faults = told({ routes: routed("cardco") }, slow);
   expect(faults.length).toBe(flowNamed("card").calls.filter(({ to }) => to.kind === "gateway" && to.readOnly).length);
   for (const { message } of faults)

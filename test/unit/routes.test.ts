@@ -102,9 +102,12 @@ describe("a file of routes", () => {
     ]);
     const one = fileOf(["{ provider: script }"]);
     expect(said(one, one)).toEqual(["method card has its routes in another file already"]);
-    expect(said(fileOf(["{ provider: script }", "{ provider: script, currencies: [EUR] }"]))).toEqual([
-      "script has a route of card for such a currency already",
-    ]);
+    const twice = ["script has a route of card for such a currency already"];
+    expect(said(fileOf(["{ provider: script }", "{ provider: script, currencies: [EUR] }"]))).toEqual(twice);
+    const both = "{ provider: script, currencies: [EUR, USD] }";
+    expect(said(fileOf([both, "{ provider: script, currencies: [USD] }"]))).toEqual(twice);
+    // Opened, it would be there twice.
+    expect(said(fileOf(["{ provider: script, closed: true }", "{ provider: script }"]))).toEqual(twice);
     const many = Array.from({ length: 17 }, () => "{ provider: script }");
     expect(said(fileOf(many))[0]).toBe("method card has more than 16 routes");
   });
@@ -116,18 +119,21 @@ describe("a file of routes", () => {
       currencies: new Map([
         ["EUR", { scale: 1, step: 1 }],
         ["JPY", { scale: 0, step: 50 }],
+        ["USD", { scale: 3, step: 10 }], // a digit more than ours, and no use of it
       ]),
     };
     const surroundings = { chart, currencies, flows, taken: new Map([["cardco", cardco]]) };
     const text = fileOf([
       "{ provider: cardco, currencies: [EUR], min: 105 }",
       "{ provider: cardco, currencies: [JPY], min: 100, max: 120 }",
+      "{ provider: cardco, currencies: [USD], min: 105 }",
     ]);
     expect(parseRoutes([rootOf(text)], surroundings).faults.map(({ message }) => message)).toEqual([
       "cardco does not take card; it takes: wallet",
       "cardco does not take min 105 of EUR: not in its units",
       "cardco does not take card; it takes: wallet",
       "cardco does not take max 120 of JPY: not in its units",
+      "cardco does not take card; it takes: wallet",
     ]);
   });
 });
