@@ -7,6 +7,7 @@ import type { Fault } from "../domain/located.ts";
 import { FLOW_FILE_ENDING } from "./flow-files.ts";
 import {
   checkPromises,
+  keptProofs,
   loadFlowFiles,
   loadParameterFiles,
   loadPromised,
@@ -26,7 +27,7 @@ export function checkFiles(schemasDir: string, flowsDir: string, files: readonly
   const isFlow = (file: string): boolean => file.endsWith(FLOW_FILE_ENDING);
   const flowFiles = beside(flowsDir, FLOW_FILE_ENDING, files.filter(isFlow));
   const surroundings = loadSurroundings(schemasDir);
-  const { flows, faults } = loadFlowFiles(flowFiles, surroundings);
+  const { flows, faults } = loadFlowFiles(flowFiles, surroundings, keptProofs(schemasDir, flowsDir));
   const others = files.filter((file) => !isFlow(file));
   const parameters = others.filter((file) => !saysRoutes(file));
   const parameterFiles = beside(parametersDir(schemasDir, flowsDir), YAML_ENDING, parameters);

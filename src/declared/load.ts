@@ -71,8 +71,7 @@ export function loadDeclared(schemasDir: string, flowsDir: string = join(schemas
   const outcomes = loadOutcomes(faults, schemasDir);
   const currencies = loadCurrencies(faults, schemasDir);
   const files = filesIn(faults, flowsDir, FLOW_ENDING);
-  const proofs = { known: readProven(flowsDir), standOn: standOn(schemasDir) };
-  const checked = loadFlows(faults, files, { chart, outcomes }, proofs);
+  const checked = loadFlows(faults, files, { chart, outcomes }, keptProofs(schemasDir, flowsDir));
   const flows = checked.map(({ flow }) => flow);
   const overlays = loadParameters(faults, parametersDir(schemasDir, flowsDir), flows);
   const routes = loadRoutes(faults, schemasDir, flowsDir, { chart, flows });
@@ -109,13 +108,20 @@ export function loadSurroundings(schemasDir: string): Surroundings {
 }
 
 /** Flow files of any folder, checked against chart, catalogue and each other.
+ *  @param proofs `keptProofs` for what need not be proven again
  *  @returns the flows without fault, and the faults of the others */
 export function loadFlowFiles(
   files: readonly string[],
   surroundings: Surroundings,
+  proofs: Proofs = PROVE_ALL,
 ): { flows: Flow[]; faults: readonly Fault[] } {
   const faults: Fault[] = [];
-  return { flows: loadFlows(faults, files, surroundings, PROVE_ALL).map(({ flow }) => flow), faults };
+  return { flows: loadFlows(faults, files, surroundings, proofs).map(({ flow }) => flow), faults };
+}
+
+/** What is kept beside the declared flows about what is sound. */
+export function keptProofs(schemasDir: string, flowsDir: string): Proofs {
+  return { known: readProven(flowsDir), standOn: standOn(schemasDir) };
 }
 
 /** Every declared flow proven, whatever has been proven before.
@@ -138,7 +144,7 @@ function standOn(schemasDir: string): readonly string[] {
   return files.map((file) => readText([], file) ?? "");
 }
 
-type Proofs = { readonly known: Proven; readonly standOn: readonly string[] };
+export type Proofs = { readonly known: Proven; readonly standOn: readonly string[] };
 const PROVE_ALL: Proofs = { known: NOTHING_PROVEN, standOn: [] };
 
 function loadOutcomes(faults: Fault[], schemasDir: string): OutcomeCatalogue {

@@ -4,7 +4,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { FAILPOINT_NAMES, type FailpointName } from "../../src/failpoints.ts";
 import { type Doomed, startDoomed } from "./doomed.ts";
 import { replaceOnce, SHIPPED_SCHEMAS, TEST_FLOWS } from "./faulty.ts";
@@ -26,7 +26,6 @@ const MARGIN_MS = "500";
 const HOLDERS_WITH_TIMERS = 16;
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Date.now() % 1_000_000);
-console.info(`MILLRACE_TEST_SEED=${seed} npx vitest run test/faults/failpoints`);
 const random = seeded(seed);
 
 const only = process.env["MILLRACE_TEST_FAILPOINT"];
@@ -36,15 +35,17 @@ export const NAMES = FAILPOINT_NAMES.filter((name) => only === undefined || name
 /** What the load asks for; a process reads every flow beside them when it starts, and ninety are started here. */
 const FLOWS = ["account_open", "transfer", "transfer_in"];
 
-const flowsDir = mkdtempSync(join(tmpdir(), "millrace-flows-"));
-beforeAll(() => {
-  for (const name of ["proven.json", ...FLOWS.map((flow) => `${flow}.flow.yaml`)]) {
-    cpSync(join(SHIPPED_SCHEMAS, "flows", name), join(flowsDir, name));
-  }
-  const hold = readFileSync(join(TEST_FLOWS, "hold.flow.yaml"), "utf8");
-  writeFileSync(join(flowsDir, "hold.flow.yaml"), replaceOnce(hold, "PT15M", "PT1S"));
-});
-afterAll(() => rmSync(flowsDir, { recursive: true, force: true }));
+const HOLD_FLOW = replaceOnce(readFileSync(join(TEST_FLOWS, "hold.flow.yaml"), "utf8"), "PT15M", "PT1S");
+
+/** @returns a folder of their own, until the test has ended */
+function flowsOfLoad(): string {
+  const dir = mkdtempSync(join(tmpdir(), "millrace-flows-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  for (const name of ["proven.json", ...FLOWS.map((flow) => `${flow}.flow.yaml`)])
+    cpSync(join(SHIPPED_SCHEMAS, "flows", name), join(dir, name));
+  writeFileSync(join(dir, "hold.flow.yaml"), HOLD_FLOW);
+  return dir;
+}
 
 // Occasions -----------------------------------------------------------------------------------------------------------
 
@@ -201,10 +202,11 @@ export async function untilMoving(world: World, process: string | null = null): 
 export type Stage = { readonly world: World; readonly reader: IndependentReader; readonly load: Load };
 
 export async function openStage(environment: Record<string, string>): Promise<Stage> {
+  console.info(`MILLRACE_TEST_SEED=${seed} npx vitest run test/faults/failpoints`);
   const world = await openWorld({
     lanes: LANES,
     environment: {
-      MILLRACE_FLOWS_DIR: flowsDir,
+      MILLRACE_FLOWS_DIR: flowsOfLoad(),
       MILLRACE_TIMER_MARGIN_MS: MARGIN_MS,
       MILLRACE_CLOCK_SKEW_MAX_MS: MARGIN_MS,
       ...environment,

@@ -7,7 +7,7 @@ import type { Flow, FlowInvariant, FlowState } from "../flow.ts";
 import { everyExpression, waits } from "../walk.ts";
 import { type Balance, balanceName, balancesOf, candidatesOf } from "./facts.ts";
 import { clausesOf, equal, not } from "./formula.ts";
-import { addTimes, atom, type Linear, minus, substitute, ZERO } from "./linear.ts";
+import { addTimes, atom, isSame, type Linear, minus, substitute, ZERO } from "./linear.ts";
 import { type Choice, Situation } from "./situation.ts";
 import { evaluate, unknown } from "./symbolic.ts";
 import { number, type Symbolic, withData } from "./values.ts";
@@ -107,7 +107,7 @@ class Analyst {
   readonly #nodes = new Map<string, Node>();
   readonly #open = new Set<Node>();
   readonly #names: readonly string[];
-  readonly #changed = new WeakMap<Way, ReadonlySet<string>>();
+  readonly #changes = new WeakMap<Way, ReadonlyMap<string, Linear>>();
   readonly #untold = new Map<string, { state: FlowState; event: string }>();
 
   constructor(flow: Flow, { successes, isSetAside }: Setting, splitting: readonly string[]) {
@@ -221,15 +221,17 @@ class Analyst {
       const key = this.#keyOf(way);
       const node = this.#nodes.get(key);
       const choices = this.#choicesOf(way);
+      const changes = this.#changesOf(whole);
+      const holds = (index: number): boolean => this.#holds(from, changes, way, index);
       if (node === undefined) {
-        const facts = new Set(this.#candidates.flatMap((_, index) => (this.#holds(from, way, index) ? [index] : [])));
+        const facts = new Set([...this.#candidates.keys()].filter(holds));
         const fresh: Node = { state: way.rest, facts, choices, path: null };
         this.#nodes.set(key, fresh);
         if (this.#nodes.size > NODES_MAX) throw new TooManyNodes(this.#flow.name);
         this.#open.add(fresh);
         continue;
       }
-      const facts = new Set([...node.facts].filter((index) => this.#holds(from, way, index)));
+      const facts = new Set([...node.facts].filter(holds));
       const joined = joinedChoices(node.choices, choices);
       if (facts.size === node.facts.size && joined === node.choices) continue;
       node.facts = facts;
@@ -271,21 +273,26 @@ class Analyst {
     return choices;
   }
 
-  /** Variables and balances that are not at the end of a way what they were at its start. */
-  #changedBy(way: Way): ReadonlySet<string> {
-    const known = this.#changed.get(way) ?? new Set(this.#names.filter((name) => isChanged(way, name, this.#balances)));
-    this.#changed.set(way, known);
-    return known;
+  /** What variables and balances are at the end of a way, where that is not what they were at its start. */
+  #changesOf(way: Way): ReadonlyMap<string, Linear> {
+    const known = this.#changes.get(way);
+    if (known !== undefined) return known;
+    const changes = new Map<string, Linear>();
+    for (const name of this.#names) {
+      const before = atom(name);
+      const after = valueAfter(way, before, this.#balances);
+      if (!isSame(before, after)) changes.set(name, after);
+    }
+    this.#changes.set(way, changes);
+    return changes;
   }
 
   /** Whether a candidate is certain at the end of a way. */
-  #holds(from: Node | null, way: Way, index: number): boolean {
+  #holds(from: Node | null, changes: ReadonlyMap<string, Linear>, way: Way, index: number): boolean {
     const candidate = this.#candidates[index] as Linear;
-    if (from?.facts.has(index) === true) {
-      const changed = this.#changedBy(way);
-      if (![...candidate.terms.keys()].some((name) => changed.has(name))) return true;
-    }
-    return way.situation.numbers.provesAtLeastZero(valueAfter(way, candidate, this.#balances));
+    const after = substitute(candidate, (name) => changes.get(name) ?? null);
+    if (after === candidate && from?.facts.has(index) === true) return true;
+    return way.situation.numbers.provesAtLeastZero(after);
   }
 }
 
@@ -345,13 +352,6 @@ export function valueAfter(way: Way, linear: Linear, balances: readonly Balance[
     if (balance === undefined) return withData(atom(name), way.data);
     return addTimes(atom(name), effectOn(way, balance), 1n);
   });
-}
-
-function isChanged(way: Way, name: string, balances: readonly Balance[]): boolean {
-  const balance = balances.find((one) => balanceName(one) === name);
-  if (balance !== undefined) return effectOn(way, balance).terms.size > 0;
-  const value = withData(atom(name), way.data);
-  return value.constant !== 0n || value.terms.size !== 1 || value.terms.get(name) !== 1n;
 }
 
 /** What is told apart: a word or flag of the case, whether two currencies are one, whether there is something of an

@@ -8,7 +8,6 @@ import {
   constant,
   isConstant,
   type Linear,
-  minus,
   oppositeKey,
   substitute,
   termsKey,
@@ -48,8 +47,6 @@ export class Hypotheses {
 
   /** With every solved name put in. */
   reduce(linear: Linear): Linear {
-    // The same object where there is nothing to put in: what is known of it by its identity stays known.
-    if (this.#solved.size === 0 || ![...linear.terms.keys()].some((name) => this.#solved.has(name))) return linear;
     return substitute(linear, (name) => this.#solved.get(name) ?? null);
   }
 
@@ -238,7 +235,7 @@ function without(name: string, inequalities: readonly Linear[]): Linear[] | null
 function eliminated(name: string, low: Linear, up: Linear): Linear {
   const one = low.terms.get(name) as bigint;
   const other = -(up.terms.get(name) as bigint);
-  return minus(times(low, other), times(up, -one));
+  return addTimes(times(low, other), up, one);
 }
 
 /** Names that stand on one side only, and the name whose elimination leaves the fewest inequalities. */

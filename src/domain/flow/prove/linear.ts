@@ -22,13 +22,19 @@ export function atom(name: string): Linear {
 /** `one + other * factor` */
 export function addTimes(one: Linear, other: Linear, factor: bigint): Linear {
   if (factor === 0n) return one;
+  const rest = one.constant + other.constant * factor;
+  // The same terms as before where nothing is added to them: what is remembered of them stays.
+  if (other.terms.size === 0) return { constant: rest, terms: one.terms };
+  if (one.terms.size === 0 && factor === 1n) return { constant: rest, terms: other.terms };
   const terms = new Map(one.terms);
-  for (const [name, by] of other.terms) {
-    const sum = (terms.get(name) ?? 0n) + by * factor;
-    if (sum === 0n) terms.delete(name);
-    else terms.set(name, sum);
-  }
-  return { constant: one.constant + other.constant * factor, terms };
+  for (const [name, by] of other.terms) addTerm(terms, name, by * factor);
+  return { constant: rest, terms };
+}
+
+function addTerm(terms: Map<string, bigint>, name: string, by: bigint): void {
+  const sum = (terms.get(name) ?? 0n) + by;
+  if (sum === 0n) terms.delete(name);
+  else terms.set(name, sum);
 }
 
 export function plus(one: Linear, other: Linear): Linear {
@@ -43,15 +49,28 @@ export function times(linear: Linear, factor: bigint): Linear {
   return addTimes(ZERO, linear, factor);
 }
 
-/** Each name replaced by what `of` gives for it; null keeps the name. */
+/** Each name replaced by what `of` gives for it; null keeps the name.
+ *  @returns `linear` itself where every name is kept: what is remembered of its terms stays */
 export function substitute(linear: Linear, of: (name: string) => Linear | null): Linear {
-  let result = constant(linear.constant);
-  for (const [name, factor] of linear.terms) result = addTimes(result, of(name) ?? atom(name), factor);
-  return result;
+  let rest = linear.constant;
+  let terms: Map<string, bigint> | null = null;
+  for (const [name, factor] of linear.terms) {
+    const value = of(name);
+    if (value === null) continue;
+    terms ??= new Map(linear.terms);
+    addTerm(terms, name, -factor);
+    for (const [other, by] of value.terms) addTerm(terms, other, by * factor);
+    rest += value.constant * factor;
+  }
+  return terms === null ? linear : { constant: rest, terms };
 }
 
 export function isConstant(linear: Linear): boolean {
   return linear.terms.size === 0;
+}
+
+export function isSame(one: Linear, other: Linear): boolean {
+  return one.constant === other.constant && termsKey(one) === termsKey(other);
 }
 
 const keys = new WeakMap<ReadonlyMap<string, bigint>, string>();
