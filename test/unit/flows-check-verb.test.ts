@@ -32,7 +32,8 @@ async function check(...argv: string[]): Promise<{ code: number; stdout: string;
 function only(...names: readonly string[]): void {
   for (const folder of ["flows", "parameters", "routes"])
     for (const file of readdirSync(join(schemas, folder)))
-      if (!names.includes(file.replace(/\..*/, "")) && !file.endsWith(".schema.json")) rmSync(join(schemas, folder, file));
+      if (!names.includes(file.replace(/\..*/, "")) && !file.endsWith(".schema.json"))
+        rmSync(join(schemas, folder, file));
 }
 
 /** Writes a shipped file with a change. @returns the text */

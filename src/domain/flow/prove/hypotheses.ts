@@ -3,16 +3,7 @@
 // a number below zero is said to be zero or more. Exact, in whole numbers. A proof that would take too many steps counts
 // as none, which is safe: what is not proven is refused.
 
-import {
-  addTimes,
-  constant,
-  isConstant,
-  type Linear,
-  oppositeKey,
-  substitute,
-  termsKey,
-  times,
-} from "./linear.ts";
+import { addTimes, constant, isConstant, type Linear, oppositeKey, substitute, termsKey, times } from "./linear.ts";
 
 /** Inequalities that may stand side by side before a proof is given up. */
 const INEQUALITIES_MAX = 400;
