@@ -1,11 +1,11 @@
 // `flows check`, as a user runs it, on a folder of its own.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import { flowNames } from "../../src/declared/flow-files.ts";
-import { placeOf, replaceOnce, SHIPPED_SCHEMAS, textOf } from "../support/faulty.ts";
+import { leaveOnly, placeOf, replaceOnce, SHIPPED_SCHEMAS, textOf } from "../support/faulty.ts";
 
 let schemas: string;
 beforeEach(() => {
@@ -28,14 +28,6 @@ async function check(...argv: string[]): Promise<{ code: number; stdout: string;
   return { code, ...texts };
 }
 
-/** Only these flows, and nothing of the others: proving all of them takes seconds. */
-function only(...names: readonly string[]): void {
-  for (const folder of ["flows", "parameters", "routes"])
-    for (const file of readdirSync(join(schemas, folder)))
-      if (!names.includes(file.replace(/\..*/, "")) && !file.endsWith(".schema.json"))
-        rmSync(join(schemas, folder, file));
-}
-
 /** Writes a shipped file with a change. @returns the text */
 function change(from: string, to: string, old: string, by: string): string {
   const text = replaceOnce(textOf(join(SHIPPED_SCHEMAS, from)), old, by);
@@ -51,17 +43,17 @@ test("finds everything that is shipped sound, and says so of each flow", async (
 });
 
 test("tells every fault of flows and parameters with file, line and column, and exits 1", async () => {
-  only("card", "refund");
-  const text = change("parameters/card.yaml", "parameters/card.yaml", "fee_bps: 190", "fee_bps: cheap");
-  const file = join(schemas, "parameters", "card.yaml");
+  leaveOnly(schemas, "payout");
+  const text = change("parameters/payout.yaml", "parameters/payout.yaml", "silence: P2D", "silence: long");
+  const file = join(schemas, "parameters", "payout.yaml");
   const { code, stdout, stderr } = await check();
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("1 fault found") });
-  expect(stdout).toContain(`${file}:${placeOf(text, "cheap")}: parameter fee_bps must be a whole number`);
+  expect(stdout).toContain(`${file}:${placeOf(text, "long")}: parameter silence must be`);
   const rows = (await check("--json")).stdout
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as object);
-  const line = Number(placeOf(text, "cheap").split(":")[0]);
+  const line = Number(placeOf(text, "long").split(":")[0]);
   expect(rows).toEqual([expect.objectContaining({ file, line, ok: false, message: expect.any(String) })]);
 });
 
