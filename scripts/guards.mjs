@@ -82,6 +82,14 @@ const GUARDS = [
       "sends nothing for a command of which its predecessor said so, though the provider can be reached, and says it again",
   },
   {
+    name: "lock of the lane, behind which an owner from before keeps no more that nothing was sent",
+    file: "src/store/sql/unavailable.ts",
+    from: "where lane = $1 and epoch = $2 for share",
+    to: "where lane = $1 and epoch = $2",
+    test: "test/integration/gateways.test.ts",
+    title: "who keeps that nothing was sent while the lane changes hands waits, and then cannot",
+  },
+  {
     name: "deadline of a key, behind which nothing is sent again",
     file: "src/gateways/http/caller.ts",
     from: "const lastMs = Math.min(limits.untilMs, limits.notAfterMs);",

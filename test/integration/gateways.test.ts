@@ -2,6 +2,7 @@
 // and commands that cannot be read or are not there any more.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { homeLane } from "../../src/domain/holder.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
@@ -134,6 +135,29 @@ test("an owner from before cannot keep any more that nothing was sent, and so ca
   expect(await keepUnavailable(connection, { lane, epoch }, calls, Date.now())).toBe(true);
   expect(await kept()).toEqual(new Set([900n]));
   await connection.close();
+});
+
+test("who keeps that nothing was sent while the lane changes hands waits, and then cannot: the new owner has read already", async () => {
+  const lane = 99; // nobody's, so that no instance is fenced
+  await system.query("insert into lane (lane, epoch) values ($1, 1)", [lane]);
+  const settings = databaseSettings(system.config, system.addresses.databaseUrl, "millrace_service");
+  const connection = await connect(settings, "service");
+  const taking = new pg.Client({ connectionString: system.addresses.databaseUrl });
+  await taking.connect();
+  try {
+    await taking.query(`begin; update millrace.lane set epoch = 2 where lane = ${lane}`);
+    const calls = [{ sequence: 0n, notAfterMs: Date.now() + 60_000 }];
+    const keeping = keepUnavailable(connection, { lane, epoch: 1n }, calls, Date.now());
+    const waiting = `select from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock' and query like '%call_unavailable%'`;
+    await Promise.race([keeping, waitFor("it waits", async () => (await system.query(waiting)).length > 0)]);
+    await taking.query("commit");
+    expect(await keeping).toBe(false);
+    expect(await readUnavailable(connection, lane, 0n)).toEqual(new Set());
+  } finally {
+    await Promise.all([taking.end(), connection.close()]);
+    await system.query("delete from lane where lane = $1", [lane]);
+  }
 });
 
 test("commands that cannot be read halt their lane, and nothing is ready until somebody has looked", async () => {
