@@ -12,7 +12,8 @@ export type Currency = { readonly code: CurrencyCode; readonly name: string; rea
 const ISO_SCALE_MAX = 4;
 const CRYPTO_SCALE_MAX = 18;
 const ISO_CODE = /^[A-Z]{3}$/;
-const CRYPTO_CODE = /^[A-Z][A-Z0-9]{1,15}(@[a-z0-9-]{3,8}:[A-Za-z0-9-]{1,32})?$/;
+/** Codes of ISO 4217 are of this form too. */
+export const CRYPTO_CODE = /^[A-Z][A-Z0-9]{1,15}(@[a-z0-9-]{3,8}:[A-Za-z0-9-]{1,32})?$/;
 
 export class Currencies {
   readonly #byCode: ReadonlyMap<string, Currency>;

@@ -2,6 +2,10 @@
 // a comma at the end of each line, newest day first, `N/A` for a currency without a rate that day. A currency whose column
 // has gone to `N/A` for good is dead, and its last rate must not live on: each day says of every currency either what it
 // costs or that it has no rate.
+//
+// A file of one's own may have a column for a crypto asset, by its code: the bank tells of none.
+
+import { CRYPTO_CODE } from "../domain/currencies.ts";
 
 /** What the file says of one day: a price as it stands there, or null for `N/A`. */
 export type EcbDay = {
@@ -18,7 +22,6 @@ export class EcbFileWrong extends Error {
 /** Faults told at once; a file of the wrong kind has one in each line. */
 const FAULTS_MAX = 10;
 const BYTES_MAX = 32 << 20;
-const CURRENCY = /^[A-Z]{3}$/;
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const PRICE = /^\d{1,12}(\.\d{1,12})?$/;
 const NONE = "N/A";
@@ -62,7 +65,7 @@ function readHeading(line: string, fault: Fault): string[] | null {
     fault(1, `begins with ${JSON.stringify((first ?? "").slice(0, 40))}, expected a heading: Date,USD,JPY,…`);
     return null;
   }
-  const wrong = currencies.filter((code, index) => !CURRENCY.test(code) || currencies.indexOf(code) !== index);
+  const wrong = currencies.filter((code, index) => !CRYPTO_CODE.test(code) || currencies.indexOf(code) !== index);
   for (const code of wrong) fault(1, `column ${JSON.stringify(code.slice(0, 40))} is no currency, or there twice`);
   if (currencies.length === 0) fault(1, "the heading names no currency");
   return wrong.length > 0 || currencies.length === 0 ? null : currencies;

@@ -212,7 +212,10 @@ async function publishRates(world: World): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "rates-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const day = new Date().toISOString().slice(0, 10);
-  writeFileSync(join(folder, "ecb.csv"), `Date,USD,JPY,GBP,ETH,USDC@eip155:1,\n${day},1.0850,161.94,0.8412,0.0004,1.0860,\n`);
+  writeFileSync(
+    join(folder, "ecb.csv"),
+    `Date,USD,JPY,GBP,ETH,USDC@eip155:1,\n${day},1.0850,161.94,0.8412,0.0004,1.0860,\n`,
+  );
   await runVerb(world, ["rates", "publish", "--from", join(folder, "ecb.csv"), "--only-latest", "--as-of", "now"]);
   await waitFor("rates to be taken in", async () => {
     return Number((await world.query("select count(*) as n from rate"))[0]?.["n"]) >= 5;

@@ -159,11 +159,20 @@ describe("the reference file", () => {
     expect(publish()).toEqual(seqs);
   });
 
+  test("may have a column for a crypto asset, by its code", () => {
+    const [day] = readEcbFile("own.csv", "Date,ETH,USDC@eip155:1,\n2023-01-02,0.0004,1.086,\n");
+    expect(day?.rates).toEqual([
+      { currency: "ETH", price: "0.0004" },
+      { currency: "USDC@eip155:1", price: "1.086" },
+    ]);
+  });
+
   const HEAD = "Date,USD,JPY,\n";
   test.each<[string, string, string]>([
     ["an empty file", "", 'x.csv:1: begins with "", expected a heading: Date,USD,JPY,…'],
     ["another file", "<html>\n<body>\n", 'x.csv:1: begins with "<html>", expected a heading: Date,USD,JPY,…'],
     ["a heading alone", HEAD, "x.csv:1: the file has no day"],
+    ["a currency that is none", "Date,usd,\n2023-01-02,1,\n", 'x.csv:1: column "usd" is no currency, or there twice'],
     ["a currency twice", "Date,USD,USD,\n2023-01-02,1,1,\n", 'x.csv:1: column "USD" is no currency, or there twice'],
     ["a row that is too short", `${HEAD}2023-01-02,1.1,\n`, "x.csv:2: has 1 rates, and the heading 2 currencies"],
     ["a row that is too long", `${HEAD}2023-01-02,1.1,2,3,\n`, "x.csv:2: has 3 rates, and the heading 2 currencies"],
