@@ -107,6 +107,7 @@ const TABLE = {
   capture_result_unknown: ["operations", "soft", "provider"],
   captured_while_voiding: ["operations", "soft", "provider"],
   charge_result_unknown: ["operations", "soft", "provider"],
+  charge_taken_back: ["operations", "soft", "provider"],
   close_result_unknown: ["operations", "soft", "provider"],
   debit_not_settled: ["operations", "soft", "provider"],
   debit_result_unknown: ["operations", "soft", "provider"],

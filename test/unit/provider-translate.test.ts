@@ -273,6 +273,17 @@ describe("instanet", () => {
     expect(read(absent, closes, 404)?.[0]?.result).toBe(UNKNOWN);
   });
 
+  test("tells of a charge that was taken back what was paid first, and then how much of it has gone", () => {
+    const payments = [payment("p1", "1001"), payment("p2", "7")];
+    const taken = { status: "returned", payments, reason: { code: "MD06" } };
+    for (const of of [charge, asks]) {
+      const told = read(transaction(taken), of)?.map(({ observation, payload }) => [observation, payload["amount"]]);
+      const back = ["charge/returned:refund_by_debtor", "1008"];
+      expect(told).toEqual([["charge/paid:p1", "1001"], ["charge/paid:p2", "7"], back]);
+    }
+    expect(read(transaction(taken), closes)?.[0]?.result).toBe("already_paid");
+  });
+
   test("tells of a return that came back that it had arrived, so that a late word of that is no news", () => {
     const give = command({ ...CHARGE, op: "payment.return", call: "give_back", idempotencyKey: `${CASE}/return/1` });
     const told = (change: object) =>

@@ -38,7 +38,7 @@ const COLLECTED: Says = {
   completed: UNKNOWN, // told by its payments
   failed: "rejected",
   closed: "closed",
-  returned: UNKNOWN,
+  returned: "returned",
 };
 /** On a chain: seen before it is final, and dropped when the chain goes another way. */
 const CONFIRMED: Says = { ...COLLECTED, processing: "seen", returned: "dropped" };
@@ -283,9 +283,7 @@ function answers(command: CommandMessage, row: Row, said: Said): readonly Answer
     const told = said.payments.map(({ id, minor }) =>
       tell(command, paid, `${tail}/${paid}:${id}`, { amount: minor, currency, e2e_id: id }),
     );
-    return row.says.returned !== UNKNOWN && said.status === "returned"
-      ? [...told, ...standing(command, row, said)]
-      : told;
+    return said.status === "returned" ? [...told, ...standing(command, row, said)] : told;
   }
   if (row.kind === "returns" && said.status === "returned") {
     // What comes back had arrived: told along with it, so that no late word of that is taken for news.
@@ -305,11 +303,17 @@ function standing(command: CommandMessage, row: Row, said: Said): readonly Answe
   const isRefused = ["failed", "returned"].includes(said.status) || (said.status === "closed" && result !== "closed");
   const reason = reasonFor({ code: said.reason, networkCode: said.reason, adviceCode: null });
   const payload = isRefused
-    ? { code: reason.code, retriable: String(reason.isRetriable) }
+    ? { code: reason.code, retriable: String(reason.isRetriable), ...(row.paid === undefined ? {} : wentBack(said)) }
     : { amount: said.minor, currency, ...said.offered };
   const fact = row.does === "close" ? `close/${result}` : `${tail}/${result}${isRefused ? `:${reason.code}` : ""}`;
   // That nothing has come yet is no fact: a case that asks again has to hear it again.
   return [tell(command, result, result === "open" ? null : fact, payload)];
+}
+
+/** A transaction goes back as a whole: all that was paid. */
+function wentBack({ payments, currency }: Said): { readonly amount: string; readonly currency: string } {
+  const sum = payments.reduce((total, { minor }) => total + BigInt(minor), 0n);
+  return { amount: String(sum), currency };
 }
 
 /** Which transaction a callback is about.
