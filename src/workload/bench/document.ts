@@ -79,6 +79,16 @@ const RATIOS: readonly Ratio[] = [
     of: (find) => [find("drain")?.perSecond, find("floor")?.perSecond],
   },
   {
+    name: "`cards` / `floor`",
+    says: "what is left of it for card payments, each of three inputs and seven to nine lines, with a provider that answers at once",
+    of: (find) => [find("cards")?.perSecond, find("floor")?.perSecond],
+  },
+  {
+    name: "`p2p` / `floor`",
+    says: "what is left of it for transfers between two holders, each of two lanes' blocks and a message each way",
+    of: (find) => [find("p2p")?.perSecond, find("floor")?.perSecond],
+  },
+  {
     name: "`hot` / `drain`",
     says: "what one holder alone can have of it: one lane, one connection",
     of: (find) => [find("hot")?.perSecond, find("drain")?.perSecond],
