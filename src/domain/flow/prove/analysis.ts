@@ -7,7 +7,7 @@ import type { Flow, FlowInvariant, FlowState } from "../flow.ts";
 import { everyExpression, waits } from "../walk.ts";
 import { type Balance, balanceName, balancesOf, candidatesOf } from "./facts.ts";
 import { clausesOf, equal, not } from "./formula.ts";
-import { addTimes, atom, isSame, type Linear, minus, substitute, ZERO } from "./linear.ts";
+import { addTimes, atom, isAtom, type Linear, minus, substitute, ZERO } from "./linear.ts";
 import { type Choice, Situation } from "./situation.ts";
 import { evaluate, unknown } from "./symbolic.ts";
 import { number, type Symbolic, withData } from "./values.ts";
@@ -279,9 +279,8 @@ class Analyst {
     if (known !== undefined) return known;
     const changes = new Map<string, Linear>();
     for (const name of this.#names) {
-      const before = atom(name);
-      const after = valueAfter(way, before, this.#balances);
-      if (!isSame(before, after)) changes.set(name, after);
+      const after = valueAfter(way, atom(name), this.#balances);
+      if (!isAtom(after, name)) changes.set(name, after);
     }
     this.#changes.set(way, changes);
     return changes;

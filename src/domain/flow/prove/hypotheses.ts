@@ -131,7 +131,7 @@ export class Hypotheses {
     for (let grown = true; grown; ) {
       grown = false;
       for (const known of open) {
-        if (![...known.terms.keys()].some((name) => names.has(name))) continue;
+        if (!hasOneOf(known.terms, names)) continue;
         open.delete(known);
         found.push(known);
         for (const name of known.terms.keys()) names.add(name);

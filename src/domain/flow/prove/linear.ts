@@ -69,8 +69,9 @@ export function isConstant(linear: Linear): boolean {
   return linear.terms.size === 0;
 }
 
-export function isSame(one: Linear, other: Linear): boolean {
-  return one.constant === other.constant && termsKey(one) === termsKey(other);
+/** Whether a form is a name and nothing else. */
+export function isAtom({ constant: rest, terms }: Linear, name: string): boolean {
+  return rest === 0n && terms.size === 1 && terms.get(name) === 1n;
 }
 
 const keys = new WeakMap<ReadonlyMap<string, bigint>, string>();
@@ -79,8 +80,9 @@ const keys = new WeakMap<ReadonlyMap<string, bigint>, string>();
 export function termsKey({ terms }: Linear): string {
   const known = keys.get(terms);
   if (known !== undefined) return known;
-  const names = terms.size === 1 ? [...terms.keys()] : [...terms.keys()].sort();
-  const key = names.map((name) => `${terms.get(name)}*${name}`).join("+");
+  const parts: string[] = [];
+  for (const [name, factor] of terms) parts.push(`${factor}*${name}`);
+  const key = parts.length === 1 ? (parts[0] as string) : parts.sort().join("+");
   keys.set(terms, key);
   return key;
 }
