@@ -59,7 +59,6 @@ export default defineConfig({
   test: {
     fileParallelism: false,
     isolate: false,
-    unstubEnvs: true,
     testTimeout: 120_000,
     hookTimeout: 180_000,
     sequence: { sequencer: LongFirst },

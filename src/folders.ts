@@ -11,10 +11,19 @@ export function makeFolder(path: string): void {
     mkdirSync(path);
   } catch (error) {
     if (isFolder(path)) return;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     const above = dirname(path);
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || existsSync(above)) throw error;
-    makeFolder(above);
-    makeFolder(path);
+    if (!existsSync(above)) makeFolder(above);
+    makeInside(path);
+  }
+}
+
+/** The folder above is there now, whoever has made it meanwhile. */
+function makeInside(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (!isFolder(path)) throw error;
   }
 }
 

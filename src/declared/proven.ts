@@ -1,7 +1,7 @@
 // What has been proven is not proven again. Following every way of every flow takes a second or two, and each command that
 // looks at what is declared would wait for it. `proven.json` beside the flows keeps, by a digest of everything that a
 // proof stands on (the flow's text, chart, catalogue, and the checker's own revision), that the flow was found sound. With
-// any other digest the flow is proven when it is loaded. `millrace flows check` proves without looking there, and
+// any other digest the flow is proven when it is loaded. `millrace flows check` without files proves without looking there, and
 // `--keep` writes the file; test/unit/proven.test.ts holds the shipped one against the flows.
 
 import { createHash } from "node:crypto";

@@ -309,7 +309,10 @@ describe("instanet", () => {
     const payments = [payment("p1", "1001")];
     expect(told({ status: "processing" })).toEqual(["deposit/seen"]);
     expect(told({ status: "completed", payments })).toEqual(["deposit/paid:p1"]);
-    expect(told({ status: "returned", payments })).toEqual(["deposit/paid:p1", "deposit/dropped:provider_error"]);
+    expect(told({ status: "returned" })).toEqual(["deposit/dropped:provider_error"]);
+    // What was confirmed and goes all the same is no drop, of which a flow knows that nothing was booked.
+    expect(told({ status: "returned", payments })).toEqual(["deposit/paid:p1", "deposit/returned:provider_error"]);
+    expect(told({ status: "completed", payments: [payment("p0", "0"), ...payments] })).toEqual(["deposit/paid:p1"]);
   });
 
   test.each([

@@ -40,7 +40,7 @@ const COLLECTED: Says = {
   closed: "closed",
   returned: "returned",
 };
-/** On a chain: seen before it is final, and dropped when the chain goes another way. */
+/** On a chain: seen before it is final, and dropped when the chain goes another way before that. */
 const CONFIRMED: Says = { ...COLLECTED, processing: "seen", returned: "dropped" };
 const SENT: Says = {
   active: "accepted",
@@ -249,7 +249,9 @@ function transactionOf(json: Json, descriptor: Descriptor): Said | null {
   const read = payments.map((one) => paymentOf(one, amount.currency, descriptor));
   if (read.some((one) => one === null)) return null;
   const reason = asText(asObject(json["reason"])?.["code"]);
-  return { kind, txid, status, ...amount, payments: read as Payment[], reason, offered: offeredOf(json["details"]) };
+  // On a chain anybody may send nothing, and does: it is no payment, and there is nothing to give back.
+  const some = (read as Payment[]).filter(({ minor }) => BigInt(minor) !== 0n);
+  return { kind, txid, status, ...amount, payments: some, reason, offered: offeredOf(json["details"]) };
 }
 
 function amountOf(value: unknown, descriptor: Descriptor): { currency: string; minor: string } | null {
@@ -297,8 +299,9 @@ function answers(command: CommandMessage, row: Row, said: Said): readonly Answer
 function standing(command: CommandMessage, row: Row, said: Said): readonly Answer[] {
   const tail = tailOf(keyAt(command, row), command.caseId);
   const { currency } = said;
-  const isPaid = row.does === "close" && said.payments.length > 0;
-  const result = isPaid ? row.says.completed : row.says[said.status];
+  const wasPaid = said.payments.length > 0;
+  const isGone = said.status === "returned" && wasPaid && row.paid !== undefined;
+  const result = row.does === "close" && wasPaid ? row.says.completed : isGone ? "returned" : row.says[said.status];
   if (result === UNKNOWN) return [tell(command, UNKNOWN, null)];
   const isRefused = ["failed", "returned"].includes(said.status) || (said.status === "closed" && result !== "closed");
   const reason = reasonFor({ code: said.reason, networkCode: said.reason, adviceCode: null });
