@@ -47,6 +47,9 @@ class LongFirst extends BaseSequencer {
   }
 }
 
+const TWO_AT_A_TIME = { fileParallelism: true, maxWorkers: 2 };
+/** One project after the other. */
+const turn = (groupOrder: number) => ({ sequence: { groupOrder } });
 const STACK = { globalSetup: ["test/support/global-setup.ts"] };
 
 // Other integration, fault and e2e tests share one machine's two cores with a broker and a database, so files run one after
@@ -63,11 +66,11 @@ export default defineConfig({
     hookTimeout: 180_000,
     sequence: { sequencer: LongFirst },
     projects: [
-      { extends: true, test: { name: "alone", include: ALONE, fileParallelism: true, maxWorkers: 2 } },
-      { extends: true, test: { ...STACK, name: "waiting", include: WAITING, fileParallelism: true, maxWorkers: 2 } },
+      { extends: true, test: { ...TWO_AT_A_TIME, ...turn(0), name: "alone", include: ALONE } },
+      { extends: true, test: { ...TWO_AT_A_TIME, ...turn(1), ...STACK, name: "waiting", include: WAITING } },
       {
         extends: true,
-        test: { ...STACK, name: "stack", include: ["test/**/*.test.ts"], exclude: [...ALONE, ...WAITING] },
+        test: { ...turn(2), ...STACK, name: "stack", include: ["test/**/*.test.ts"], exclude: [...ALONE, ...WAITING] },
       },
     ],
   },
