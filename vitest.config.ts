@@ -57,7 +57,7 @@ const STACK = { globalSetup: ["test/support/global-setup.ts"] };
 // little but compute: they run before, two at a time.
 //
 // The files of a worker share its modules: loading them for each file anew was a third of the time of those that run alone.
-// So no module under test/support keeps anything of one file that another could see.
+// So no module under test/support keeps anything of one file by which another would come out otherwise.
 export default defineConfig({
   test: {
     fileParallelism: false,
