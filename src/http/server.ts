@@ -40,7 +40,7 @@ export type HttpServerSettings = {
   readonly bodyBytesMax: number;
   /** how long a request may take to arrive */
   readonly requestMs: number;
-  /** what `close` does with requests that are not answered yet; cuts them unless told */
+  /** what `close` does with requests that are not answered yet; cuts them unless told, and in any case after `requestMs` */
   readonly onClose?: "cut" | "finish";
   /** how is answered what no route answers: 400 a path that cannot be read, 404 no such path, 413 too long, 500 a handler
    *  that threw; fastify's own way unless told */
@@ -89,7 +89,8 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
   const { host, port, routes, bodyBytesMax, requestMs, onClose = "cut", fault } = settings;
   const server = fastify({
     logger: false,
-    forceCloseConnections: onClose === "cut" ? true : "idle",
+    // Those that stay open between two requests, and those that never asked for anything, are nothing to wait for.
+    forceCloseConnections: true,
     trustProxy: false,
     bodyLimit: Math.max(1, bodyBytesMax),
     requestTimeout: requestMs,
@@ -100,6 +101,7 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
   });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  if (onClose === "finish") finishOnClose(server, requestMs);
   for (const route of routes) addRoute(server, route);
   if (fault !== undefined) addFaults(server, fault);
   try {
@@ -120,6 +122,29 @@ function addRoute(server: FastifyInstance, { method, path, handle }: HttpRoute):
     method,
     url: path,
     handler: async (request, reply) => send(reply, await handle(requestOf(request, reply))),
+  });
+}
+
+/** Lets `close` wait for what was asked before: new requests are told 503 meanwhile. */
+function finishOnClose(server: FastifyInstance, patienceMs: number): void {
+  let unanswered = 0;
+  let noneLeft = (): void => undefined;
+  server.addHook("onRequest", (_request, reply, done) => {
+    unanswered += 1;
+    // Comes once, also when the client has gone or the connection was cut.
+    reply.raw.once("close", () => {
+      unanswered -= 1;
+      if (unanswered === 0) noneLeft();
+    });
+    done();
+  });
+  server.addHook("preClose", (done) => {
+    if (unanswered === 0) return done();
+    const timer = setTimeout(done, patienceMs);
+    noneLeft = () => {
+      clearTimeout(timer);
+      done();
+    };
   });
 }
 

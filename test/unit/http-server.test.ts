@@ -1,5 +1,6 @@
 // The HTTP server as its clients meet it: raw bytes, limits, and headers of which there is one reading.
 
+import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -90,6 +91,60 @@ test("leaves out a header that came twice", async () => {
   expect(seen.at(-1)?.headers["x-signature"]).toBeUndefined();
   expect(seen.at(-1)?.headers["x-other"]).toBe("three");
 });
+
+/** A server of its own that finishes what it was asked when it closes, and the answer that it gives when it is let. */
+async function finishing(requestMs: number) {
+  let answer = (): void => undefined;
+  let asked = (): void => undefined;
+  const wasAsked = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const handle = async () => {
+    asked();
+    await new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    return { status: 200, body: "answered" };
+  };
+  const routes = [{ method: "POST", path: "/slow", handle } as const];
+  const own = await startHttpServer({ ...SETTINGS, requestMs, routes, onClose: "finish" });
+  return { own, wasAsked, answer: () => answer() };
+}
+
+/** What comes back on a connection of its own until it is closed.
+ *  @param text  what is sent */
+function talk(port: number, text: string): { readonly opened: Promise<unknown>; readonly heard: Promise<string> } {
+  const socket = connect(port, "127.0.0.1", () => socket.write(text));
+  let heard = "";
+  socket.setEncoding("utf8").on("data", (chunk: string) => {
+    heard += chunk;
+  });
+  return { opened: once(socket, "connect"), heard: once(socket, "close").then(() => heard) };
+}
+
+const ASK = "POST /slow HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\nhi";
+
+test("when it closes, it answers what it was asked, and waits for no connection after that", async () => {
+  const { own, wasAsked, answer } = await finishing(60_000);
+  const unused = talk(own.port, "");
+  await unused.opened;
+  const used = talk(own.port, ASK);
+  await wasAsked;
+  const closing = own.close();
+  answer();
+  // Both clients keep their connections open: a server that waits for them waits for a minute and more.
+  await closing;
+  expect(await used.heard).toMatch(/^HTTP.1.1 200 OK.*answered$/s);
+  expect(await unused.heard).toBe("");
+}, 20_000);
+
+test("when it closes, it cuts what is not answered within the time of a request", async () => {
+  const { own, wasAsked } = await finishing(100);
+  const never = talk(own.port, ASK);
+  await wasAsked;
+  await own.close();
+  expect(await never.heard).toBe("");
+}, 20_000);
 
 test("says why it cannot listen", async () => {
   const again = startHttpServer({ ...SETTINGS, port: server.port, routes: [] });
