@@ -15,6 +15,8 @@ RUN npm install --no-save --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
 COPY src ./src
 RUN node node_modules/typescript/bin/tsc -p tsconfig.json
+COPY schemas ./schemas
+RUN node dist/declared/keep-main.js schemas
 
 FROM node:22.20.0-slim AS dependencies
 WORKDIR /app

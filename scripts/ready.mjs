@@ -47,11 +47,14 @@ if (modifiedMs(installed) < modifiedMs(at("package-lock.json"))) {
 if (process.argv.includes("--install-only")) process.exit(0);
 
 const entry = at("dist", "main.js");
-if (modifiedMs(entry) < Math.max(newestMs(at("src")), modifiedMs(at("tsconfig.json")))) {
+if (modifiedMs(entry) < Math.max(newestMs(at("src")), modifiedMs(at("tsconfig.json")), modifiedMs(installed))) {
   rmSync(at("dist"), { recursive: true, force: true });
   run("build", process.execPath, [at("node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.json"]);
 }
 chmodSync(entry, 0o755);
+if (modifiedMs(at("dist", "trees")) < newestMs(at("schemas"))) {
+  run("reading of schemas", process.execPath, [at("dist", "declared", "keep-main.js"), at("schemas")]);
+}
 // `npx millrace` in the repository finds it here, without asking a registry.
 const link = at("node_modules", ".bin", "millrace");
 if (!existsSync(link) && process.platform !== "win32") {

@@ -39,7 +39,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   kafka: ["domain", "failpoints"],
   store: ["domain", "failpoints"],
   telemetry: ["domain", "http"],
-  declared: ["domain"],
+  declared: ["domain", "folders"],
   domain: [],
   http: [],
   failpoints: [],

@@ -2,27 +2,29 @@
 // differently (`no`, `on`, 0123, 1:30) is refused unless quoted, and so is what makes two readings of one file possible:
 // duplicate keys, aliases, tags, merge keys.
 
-import {
-  type Document,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  type Scalar,
-} from "yaml";
+import { createRequire } from "node:module";
+import type * as Yaml from "yaml";
 import type { Fault, Located, LocatedEntry, LocatedFile, Place } from "../domain/located.ts";
 import { NUL, NUL_FOUND } from "../domain/utf8.ts";
+import { keptTree } from "./kept-trees.ts";
+
+/** Loaded when there is something to read: most commands find all of it kept. */
+const library = (): typeof Yaml => createRequire(import.meta.url)("yaml");
 
 /** The tree of a file, and everything that is wrong with it as YAML.
  *  @param file name to show in places
  *  @returns `root` null when the syntax is broken; else the whole tree even if there are faults, so that what reads it
  *           can add its own. An empty file is a scalar null. Of a key given twice the first value stays. */
 export function readLocatedYaml(file: string, text: string): LocatedFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
+  const kept = keptTree(file, text);
+  return kept === null ? readAnew(file, text) : { root: kept, faults: [] };
+}
+
+/** The same without a look at what was kept. */
+export function readAnew(file: string, text: string): LocatedFile {
+  const yaml = library();
+  const lines = new yaml.LineCounter();
+  const document = yaml.parseDocument(text, {
     version: "1.2",
     schema: "core",
     merge: false,
@@ -31,7 +33,7 @@ export function readLocatedYaml(file: string, text: string): LocatedFile {
     logLevel: "error", // with "silent", a second document would be dropped without a word
     lineCounter: lines,
   });
-  const tree = new TreeReader(file, lines);
+  const tree = new TreeReader(yaml, file, lines);
   for (const { at, message } of syntaxErrors(document, text)) tree.fault(at, message);
   if (tree.faults.length > 0) return { root: null, faults: tree.faults };
   tree.refuseDirectives(document);
@@ -47,7 +49,7 @@ const SYNTAX_WORDS: Readonly<Record<string, string>> = { MULTIPLE_DOCS: "a file 
 
 /** What makes the rest unreadable is told alone. */
 function syntaxErrors(
-  { errors }: Document,
+  { errors }: Yaml.Document,
   text: string,
 ): readonly { readonly at: number; readonly message: string }[] {
   const nul = text.indexOf(NUL);
@@ -74,10 +76,12 @@ const TRAPS: readonly { readonly pattern: RegExp; readonly reading: string }[] =
 
 class TreeReader {
   readonly faults: Fault[] = [];
+  readonly #yaml: typeof Yaml;
   readonly #file: string;
-  readonly #lines: LineCounter;
+  readonly #lines: Yaml.LineCounter;
 
-  constructor(file: string, lines: LineCounter) {
+  constructor(yaml: typeof Yaml, file: string, lines: Yaml.LineCounter) {
+    this.#yaml = yaml;
     this.#file = file;
     this.#lines = lines;
   }
@@ -86,7 +90,7 @@ class TreeReader {
     this.faults.push({ place: this.#placeOf(offset), message });
   }
 
-  refuseDirectives(document: Document): void {
+  refuseDirectives(document: Yaml.Document): void {
     if (document.directives?.yaml.explicit === true)
       this.fault(0, "a %YAML directive is not allowed: files are YAML 1.2");
   }
@@ -94,14 +98,17 @@ class TreeReader {
   /** @param fallback offset to name when the node is absent (an empty value)
    *  @param depth of lists and maps around it; what lies too deep is not in the tree */
   read(node: unknown, fallback: number, depth: number): Located {
-    const offset = (node as Node | null)?.range?.[0] ?? fallback;
+    const offset = (node as Yaml.Node | null)?.range?.[0] ?? fallback;
     const place = this.#placeOf(offset);
-    if (hasTag(node)) this.fault(offset, "tags (`!!str` and the like) are not allowed");
+    const { isMap, isScalar, isSeq } = this.#yaml;
+    if ((isScalar(node) || isMap(node) || isSeq(node)) && node.tag !== undefined)
+      this.fault(offset, "tags (`!!str` and the like) are not allowed");
     if (depth > NESTING_MAX) {
       this.fault(offset, TOO_DEEP);
       return { kind: "scalar", place, value: null };
     }
-    if (isMap(node)) return { kind: "map", place, entries: this.#readEntries(node.items as Pair[], offset, depth) };
+    if (isMap(node))
+      return { kind: "map", place, entries: this.#readEntries(node.items as Yaml.Pair[], offset, depth) };
     if (isSeq(node))
       return { kind: "list", place, items: node.items.map((item) => this.read(item, offset, depth + 1)) };
     if (isScalar(node)) return { kind: "scalar", place, value: this.#readScalar(node, offset) };
@@ -109,12 +116,12 @@ class TreeReader {
     return { kind: "scalar", place, value: null };
   }
 
-  #readEntries(pairs: readonly Pair[], fallback: number, depth: number): LocatedEntry[] {
+  #readEntries(pairs: readonly Yaml.Pair[], fallback: number, depth: number): LocatedEntry[] {
     const entries = new Map<string, LocatedEntry>();
     for (const { key, value } of pairs) {
-      const offset = (key as Node | null)?.range?.[0] ?? fallback;
+      const offset = (key as Yaml.Node | null)?.range?.[0] ?? fallback;
       const keyPlace = this.#placeOf(offset);
-      const name = isScalar(key) ? this.#readScalar(key, offset) : null;
+      const name = this.#yaml.isScalar(key) ? this.#readScalar(key, offset) : null;
       const entry = { key: String(name), keyPlace, value: this.read(value, offset, depth + 1) };
       const earlier = entries.get(entry.key);
       if (typeof name !== "string") this.fault(offset, "a key must be text: quote it");
@@ -126,7 +133,7 @@ class TreeReader {
     return [...entries.values()];
   }
 
-  #readScalar(scalar: Scalar, offset: number): string | number | boolean | null {
+  #readScalar(scalar: Yaml.Scalar, offset: number): string | number | boolean | null {
     const { value } = scalar;
     const source = scalar.type === "PLAIN" ? (scalar.source ?? "") : "";
     const trap = TRAPS.find(({ pattern }) => pattern.test(source));
@@ -146,8 +153,4 @@ class TreeReader {
     const { line, col } = this.#lines.linePos(offset);
     return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
   }
-}
-
-function hasTag(node: unknown): boolean {
-  return (isScalar(node) || isMap(node) || isSeq(node)) && node.tag !== undefined;
 }

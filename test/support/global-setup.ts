@@ -1,6 +1,6 @@
 // One local stack for a whole test run: started before the first test that needs one, ended and removed after the last.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,19 +47,11 @@ function isProcess(pid: number): boolean {
 
 /** Processes that tests start run the built program. `npm test` has built it; `npx vitest` after an edit has not. */
 function build(): void {
-  const sources = join(root, "src");
-  const edited = readdirSync(sources, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
-    .map((name) => modifiedMs(join(sources, name)));
-  const built = join(root, "dist", "stack", "registry-main.js");
-  if (modifiedMs(built) > Math.max(...edited)) return;
-  say("building dist, which is older than src");
-  const done = spawnSync("npx", ["tsc", "-p", "tsconfig.json"], { cwd: root, encoding: "utf8" });
+  const done = spawnSync(process.execPath, [join(root, "scripts", "ready.mjs"), "--build-only"], { encoding: "utf8" });
+  if (done.stderr !== "") say(done.stderr.trimEnd());
   if (done.status === 0) return;
   say(`the build reports errors; \`npm run check\` shows them:\n${done.stdout.split("\n").slice(0, 5).join("\n")}`);
-  if (!existsSync(built)) throw new Error("nothing was built: run `npm run build`");
-}
-
-function modifiedMs(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (!existsSync(join(root, "dist", "stack", "registry-main.js"))) {
+    throw new Error("nothing was built: run `npm run build`");
+  }
 }

@@ -32,7 +32,16 @@ export type Typed = {
   readonly types: ReadonlyMap<Expression, ExpressionType>;
 };
 
+/** By flow, which never changes: whatever is asked of it asks for its types. */
+const typings = new WeakMap<Flow, Typed>();
+
 export function typeFlow(flow: Flow): Typed {
+  let typed = typings.get(flow);
+  if (typed === undefined) typings.set(flow, (typed = typeAnew(flow)));
+  return typed;
+}
+
+function typeAnew(flow: Flow): Typed {
   const typing = new Typing(flow);
   typing.declarations();
   for (const state of flow.states) typing.state(state);
