@@ -70,6 +70,8 @@ export const BANK_FAMILIES: readonly Family[] = [
       tells(20, "rejected:payer_account_closed"),
       tells(20, "unknown", ["unknown", "ok"]),
       tells(10, "unknown", ["not_found", "rejected"]),
+      // It never got there, and is sent again.
+      tells(10, "unknown", ["not_found", "not_found", "ok"]),
       { weight: 14, tells: [{ says: "unknown" }, late("ok")], asked: ["unknown", "unknown", "ok"] },
       { weight: 14, tells: [{ says: "ok" }, late("ok")], asked: ["ok"] },
       // Taken, and sent back by the payer's bank.

@@ -31,6 +31,8 @@ export const CARD_FAMILIES: readonly Family[] = [
       tells(40, "declined"),
       tells(30, "unknown", ["unknown", "approved"]),
       tells(15, "unknown", ["declined"]),
+      // It never got there, and is sent again.
+      tells(10, "unknown", ["not_found", "not_found", "approved"]),
       { weight: 15, tells: [late("approved")], asked: ["approved"] },
     ],
   },
@@ -48,6 +50,8 @@ export const CARD_FAMILIES: readonly Family[] = [
       tells(20, "rejected"),
       tells(20, "unknown", ["unknown", "ok"]),
       tells(12, "unknown", ["rejected"]),
+      // It never got there, and is sent again.
+      tells(10, "unknown", ["not_found", "not_found", "ok"]),
       { weight: 14, tells: [{ says: "unknown" }, late("ok")], asked: ["unknown", "unknown", "ok"] },
       { weight: 14, tells: [{ says: "ok" }, late("ok")], asked: ["ok"] },
       // In the wrong order.
@@ -65,6 +69,7 @@ export const CARD_FAMILIES: readonly Family[] = [
       tells(30, "unknown", ["unknown", "ok"]),
       tells(15, "rejected"),
       tells(10, "unknown", ["rejected"]),
+      tells(10, "unknown", ["not_found", "not_found", "ok"]),
       { weight: 20, tells: [{ says: "ok" }, late("ok")], asked: ["ok"] },
       { weight: 25, tells: [late("ok")], asked: ["ok"] },
     ],
@@ -79,6 +84,7 @@ export const CARD_FAMILIES: readonly Family[] = [
       tells(14, "rejected"),
       tells(12, "unknown", ["unknown", "completed"]),
       tells(8, "unknown", ["rejected"]),
+      tells(8, "unknown", ["not_found", "not_found", "completed"]),
       { weight: 8, tells: [{ says: "completed" }, unasked("failed:closed_account")], asked: ["completed"] },
       // In the wrong order.
       { weight: 8, tells: [{ says: "completed" }, unasked("accepted")], asked: ["completed"] },

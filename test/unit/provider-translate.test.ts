@@ -187,7 +187,7 @@ describe("cardco: an answer", () => {
     expect(read(absent, command(), 404)?.[0]?.result).toBe(UNKNOWN);
     expect(read(absent, question(), 404)?.[0]?.result).toBe("not_found");
     const capture = question({ op: "card.capture_status", call: "capture_status" });
-    expect(read(absent, capture, 404)?.[0]?.result).toBe(UNKNOWN);
+    expect(read(absent, capture, 404)?.[0]?.result).toBe("not_found");
     expect(read({ error: { code: "no_route" } }, question(), 404)?.[0]?.result).toBe(UNKNOWN);
   });
 });

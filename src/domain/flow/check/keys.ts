@@ -8,13 +8,17 @@
 //   loose     the key has been set to something that may have been a key before
 //
 // A key changes by counting up, or by naming something new in a text. What a person decides, and what a provider says for
-// certain of any call, settles what was open: whoever writes the flow has seen it by then.
+// certain of any call, settles what was open: whoever writes the flow has seen it by then. Only what is said of another key
+// than the present one does not: where the key's number goes along with the call and comes back in the event, a way on which
+// the two differ is about an earlier operation.
 
+import type { Expression } from "../expression.ts";
 import type { FlowCall } from "../flow.ts";
 import type { Proof } from "../proof.ts";
 import { type Node, type Passage, pathOfWay } from "../prove/analysis.ts";
 import { isConstant, minus } from "../prove/linear.ts";
-import type { Step } from "../prove/way.ts";
+import { numberOf } from "../prove/symbolic.ts";
+import type { Step, Way } from "../prove/way.ts";
 import { callNamed, sourceOf } from "../walk.ts";
 import { donePassages, type Subject } from "./subject.ts";
 
@@ -53,17 +57,17 @@ type Tracking = {
 
 function variablesOf({ to }: FlowCall): ReadonlySet<string> {
   if (to.kind === "message") return new Set();
-  return new Set(
-    (to.key ?? []).flatMap((part) => {
-      const root = part.kind === "value" ? part.value.root : null;
-      return root?.kind === "name" && root.path[0] === "data" ? [root.path[1] ?? ""] : [];
-    }),
-  );
+  return new Set((to.key ?? []).flatMap((part) => (part.kind === "value" ? (variableOf(part.value) ?? []) : [])));
+}
+
+/** @returns null for what is no variable of the case */
+function variableOf({ root }: Expression): string | null {
+  return root.kind === "name" && root.path[0] === "data" ? (root.path[1] ?? null) : null;
 }
 
 function providerOf({ payload }: FlowCall): string | null {
-  const root = payload.find(({ name }) => name === "provider")?.value.root;
-  return root?.kind === "name" && root.path[0] === "data" ? (root.path[1] ?? "") : null;
+  const provider = payload.find(({ name }) => name === "provider");
+  return provider === undefined ? null : variableOf(provider.value);
 }
 
 function pass(tracking: Tracking, passage: Passage, before: Standing): Standing {
@@ -73,8 +77,10 @@ function pass(tracking: Tracking, passage: Passage, before: Standing): Standing 
 }
 
 /** What the event itself says of the operation. */
-function settled({ subject, call }: Tracking, { way }: Passage, standing: Standing): Standing {
+function settled(tracking: Tracking, { way }: Passage, standing: Standing): Standing {
+  const { subject, call } = tracking;
   if (standing !== "open" && standing !== "changed") return standing;
+  if (standing === "open" && isOfAnotherKey(tracking, way)) return standing;
   const source = sourceOf(way.event);
   if (source === "operator") return standing === "open" ? "answered" : "none";
   if (source !== "report") return standing;
@@ -84,6 +90,21 @@ function settled({ subject, call }: Tracking, { way }: Passage, standing: Standi
   );
   if (!isAnswer && (!isCertain || !way.left)) return standing;
   return standing === "open" ? "answered" : "none";
+}
+
+/** Whether the event bears the number of another key than the present one, for certain. */
+function isOfAnotherKey({ subject: { flow }, call, variables }: Tracking, way: Way): boolean {
+  const fields = flow.events.find(({ event }) => event === way.event)?.fields ?? [];
+  const data = way.steps[0]?.data ?? way.data;
+  const scope = { flow, situation: way.situation.with([]), event: way.event, data, lets: new Map() };
+  return call.payload.some(({ name, value }) => {
+    const variable = variableOf(value);
+    const present = variable === null ? undefined : data.get(variable);
+    if (variable === null || !variables.has(variable) || present?.kind !== "number") return false;
+    if (!fields.some((field) => field.name === name)) return false;
+    const said = numberOf(scope, { kind: "name", path: ["event", name] });
+    return scope.situation.with([{ kind: "zero", linear: minus(said, present.linear) }]).isImpossible();
+  });
 }
 
 function take(

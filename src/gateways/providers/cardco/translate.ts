@@ -26,8 +26,8 @@ type Row = {
   readonly says: Readonly<Record<Status, string>>;
   /** the same for a query, where it has other results */
   readonly asked?: Readonly<Partial<Record<Status, string>>>;
-  /** result of a query when cardco has no such operation; those without it ask on */
-  readonly absent?: string;
+  /** result of a query when cardco has no such operation */
+  readonly absent: string;
   /** result when cardco, or this adapter, will not do it: nothing was done */
   readonly refused: string;
   /** how the result calls the amount */
@@ -55,6 +55,7 @@ const CARD_OPS: readonly Row[] = [
     at: "authorizations",
     under: "increments",
     says: { ...approves, action_required: UNKNOWN, declined: "declined", failed: "declined" },
+    absent: "not_found",
     refused: "declined",
     amountAs: "approved",
   },
@@ -64,6 +65,7 @@ const CARD_OPS: readonly Row[] = [
     at: "authorizations",
     under: "captures",
     says: { ...does, declined: "rejected", failed: "rejected" },
+    absent: "not_found",
     refused: "rejected",
     amountAs: "amount",
   },
@@ -73,6 +75,7 @@ const CARD_OPS: readonly Row[] = [
     at: "authorizations",
     under: "voids",
     says: { ...does, declined: "rejected", failed: "rejected" },
+    absent: "not_found",
     refused: "rejected",
     amountAs: "amount",
   },
@@ -89,6 +92,7 @@ const CARD_OPS: readonly Row[] = [
       declined: "rejected",
       failed: "failed",
     },
+    absent: "not_found",
     refused: "rejected",
     amountAs: "amount",
   },
@@ -172,7 +176,7 @@ function refusedOf(command: CommandMessage, row: Row, status: number, json: Json
   const isQuery = command.readOnly || status === 404;
   if (isQuery) {
     const isAbsent = status === 404 && code === "not_found" && command.op === row.ops[1];
-    return [tell(command, isAbsent ? (row.absent ?? UNKNOWN) : UNKNOWN, null)];
+    return [tell(command, isAbsent ? row.absent : UNKNOWN, null)];
   }
   if (!REFUSING.has(status)) return null;
   const reason = reasonFor({ code, networkCode: null, adviceCode: null });

@@ -121,6 +121,32 @@ export const CALLS: readonly Wrong[] = [
   },
   {
     property: "calls",
+    what: "a return that is sent again though it may have been answered: nobody asks which one the answer is of",
+    base: "coins",
+    change: [
+      [
+        '          - { when: "event.seq == data.tries", to: given_back }\n',
+        '          - { when: "event.seq == 1", to: given_back }\n',
+      ],
+    ],
+    at: "give_back }\n            to: stay",
+    says: /give_back has one effect only: it was answered under this key/,
+  },
+  {
+    property: "calls",
+    what: "a return that is sent again though it may have been answered: what comes back is not the number in its key",
+    base: "coins",
+    change: [
+      [
+        "provider: data.provider, seq: data.tries }\n      results: { ok",
+        "provider: data.provider, seq: data.polls }\n      results: { ok",
+      ],
+    ],
+    at: "give_back }\n            to: stay",
+    says: /give_back has one effect only: it was answered under this key/,
+  },
+  {
+    property: "calls",
     what: "another provider while the answer of the first is unknown",
     base: "card",
     change: [

@@ -10,6 +10,7 @@ const own = (name: string): string => textOf(join(TEST_FLOWS, `${name}.flow.yaml
 export const BASES = {
   card: shipped("card"),
   refund: shipped("refund"),
+  coins: shipped("crypto_return"),
   transfer: shipped("transfer"),
   transfer_in: shipped("transfer_in"),
   open: shipped("account_open"),
