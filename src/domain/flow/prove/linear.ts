@@ -74,26 +74,27 @@ export function isAtom({ constant: rest, terms }: Linear, name: string): boolean
   return rest === 0n && terms.size === 1 && terms.get(name) === 1n;
 }
 
-const keys = new WeakMap<ReadonlyMap<string, bigint>, string>();
+/** What is remembered of terms stands with them: a WeakMap of millions of them is walked through at each collection. */
+type Remembered = ReadonlyMap<string, bigint> & { key?: string; opposite?: string };
 
 /** The same text for forms that differ by their constant alone. Remembered: proofs ask for it all the time. */
-export function termsKey({ terms }: Linear): string {
-  const known = keys.get(terms);
-  if (known !== undefined) return known;
-  const parts: string[] = [];
-  for (const [name, factor] of terms) parts.push(`${factor}*${name}`);
-  const key = parts.length === 1 ? (parts[0] as string) : parts.sort().join("+");
-  keys.set(terms, key);
-  return key;
+export function termsKey(linear: Linear): string {
+  const terms: Remembered = linear.terms;
+  terms.key ??= keyOf(terms);
+  return terms.key;
 }
 
-const opposites = new WeakMap<ReadonlyMap<string, bigint>, string>();
+function keyOf(terms: ReadonlyMap<string, bigint>): string {
+  const parts: string[] = [];
+  for (const [name, factor] of terms) parts.push(`${factor}*${name}`);
+  return parts.length === 1 ? (parts[0] as string) : parts.sort().join("+");
+}
 
 /** The key of the same form with every sign turned. */
 export function oppositeKey(linear: Linear): string {
-  const known = opposites.get(linear.terms) ?? termsKey(times(linear, -1n));
-  opposites.set(linear.terms, known);
-  return known;
+  const terms: Remembered = linear.terms;
+  terms.opposite ??= termsKey(times(linear, -1n));
+  return terms.opposite;
 }
 
 /** As a person would write it, and the same text for equal forms: `data.held - event.amount`. */
