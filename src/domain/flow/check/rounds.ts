@@ -23,7 +23,7 @@ export type Round = {
 };
 
 /** An event of a flow; what opens its cases is OPENS. */
-type Node = { readonly flow: Flow; readonly event: string };
+type Node = { readonly flow: Flow; readonly event: string; readonly alternatives: readonly Alternative[] };
 type Edge = {
   readonly from: Node;
   readonly to: Node;
@@ -52,8 +52,7 @@ class Rounds {
     this.#today = today;
     this.#all = all;
     for (const flow of all) {
-      const events = flow.states.flatMap((state) => state.events.map(({ event }) => event));
-      for (const event of new Set([OPENS, ...events])) this.#node(flow, event);
+      for (const [event, alternatives] of alternativesByEvent(flow)) this.#node(flow, event, alternatives);
     }
     for (const node of this.#nodes.values()) this.#edges.set(node, this.#edgesOf(node));
   }
@@ -96,9 +95,10 @@ class Rounds {
     });
   }
 
-  #node(flow: Flow, event: string): Node {
+  /** @param alternatives when it is made; an event that no state waits for has none */
+  #node(flow: Flow, event: string, alternatives: readonly Alternative[] = []): Node {
     const key = `${flow.name}@${flow.version} ${event}`;
-    const node = this.#nodes.get(key) ?? { flow, event };
+    const node = this.#nodes.get(key) ?? { flow, event, alternatives };
     this.#nodes.set(key, node);
     return node;
   }
@@ -120,7 +120,7 @@ class Rounds {
       enter(stateNamed(from.flow, to));
     };
     if (from.event === OPENS) enter(from.flow.states.find(({ kind }) => kind === "initial"));
-    for (const one of alternativesOn(from)) take(one);
+    for (const one of from.alternatives) take(one);
     return actions.flatMap((action) => this.#setOffBy(from, action));
   }
 
@@ -161,10 +161,7 @@ class Rounds {
     if (known !== undefined) return known;
     const initial = node.event === OPENS ? node.flow.states.find(({ kind }) => kind === "initial") : undefined;
     const entering = new Map<FlowState, number>();
-    const most = Math.max(
-      this.#mostInto(node, initial, entering),
-      this.#mostOfAny(node, alternativesOn(node), entering),
-    );
+    const most = Math.max(this.#mostInto(node, initial, entering), this.#mostOfAny(node, node.alternatives, entering));
     this.#most.set(node, most);
     return most;
   }
@@ -201,6 +198,15 @@ function listens(flow: Flow, event: string): boolean {
   return flow.states.some(({ events }) => events.some((one) => one.event === event));
 }
 
-function alternativesOn({ flow, event }: Node): readonly Alternative[] {
-  return flow.states.flatMap(({ events }) => events.flatMap((one) => (one.event === event ? one.alternatives : [])));
+/** What a flow does on each event, in whatever state, and nothing by itself on the opening one. */
+function alternativesByEvent(flow: Flow): ReadonlyMap<string, readonly Alternative[]> {
+  const found = new Map<string, Alternative[]>([[OPENS, []]]);
+  for (const { events } of flow.states) {
+    for (const { event, alternatives } of events) {
+      const known = found.get(event);
+      if (known === undefined) found.set(event, [...alternatives]);
+      else known.push(...alternatives);
+    }
+  }
+  return found;
 }
