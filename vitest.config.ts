@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -18,6 +19,7 @@ const WAITING = [
   "test/faults/crossing.test.ts",
   "test/faults/failpoints.test.ts",
   "test/faults/failpoints-beside.test.ts",
+  "test/faults/failpoints-stopped.test.ts",
   "test/faults/positions.test.ts",
   "test/faults/restore.test.ts",
   "test/faults/restore-files.test.ts",
@@ -36,14 +38,30 @@ const WAITING = [
   "test/integration/verify.test.ts",
 ];
 
-const LONG = /\/(faults\/failpoints|unit\/flows-wrong)/;
+/** Those that take longest, the longest first: a long one that comes last runs with nothing beside. */
+const LONGEST = [
+  "faults/failpoints",
+  "faults/failpoints-beside",
+  "faults/failpoints-stopped",
+  "integration/verify",
+  "unit/flows-wrong",
+  "integration/bench",
+  "integration/replay-compare",
+  "integration/timers",
+  "faults/sandbox",
+  "faults/methods",
+  "faults/kill",
+  "faults/broker",
+  "faults/positions",
+  "faults/topics",
+].map((name) => join(import.meta.dirname, "test", `${name}.test.ts`));
 
-/** The largest files come first, and these are small and take minutes: at the end one of them would run with nothing beside. */
+/** After them the largest, which is how vitest sorts files that it has not seen before. */
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isLong = ({ moduleId }: TestSpecification): boolean => LONG.test(moduleId);
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+    const long = LONGEST.flatMap((path) => sorted.filter(({ moduleId }) => moduleId === path));
+    return [...long, ...sorted.filter((file) => !long.includes(file))];
   }
 }
 

@@ -22,10 +22,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
   build();
   const dir = stackDir();
   const startedMs = Date.now();
-  const stack = await stackUp({ dir, say });
+  const stack = await withoutQuickJava(() => stackUp({ dir, say }));
   say(`${stack.mode}, up after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s in ${stack.dir}`);
   project.provide("stack", stack);
   return () => removeStack(dir);
+}
+
+const QUICK_JAVA = { name: "JAVA_TOOL_OPTIONS", value: "-XX:TieredStopAtLevel=1" };
+
+/** Brokers that tests start, or start again, are gone within a minute, before Java's second compiler has paid for itself:
+ *  they begin in two thirds of the time without it. The one that is shared lives long enough. */
+async function withoutQuickJava<T>(work: () => Promise<T>): Promise<T> {
+  const { name, value } = QUICK_JAVA;
+  if (process.env[name] === value) delete process.env[name]; // Another project has set it.
+  const done = await work();
+  process.env[name] ??= value;
+  return done;
 }
 
 /** Stacks of test runs that were killed: the folder's name tells the process that should have ended them. */

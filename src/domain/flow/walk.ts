@@ -11,10 +11,20 @@ export function alternativesOf(state: FlowState): Alternative[] {
   return [...state.always, ...state.events.flatMap(({ alternatives }) => alternatives)];
 }
 
-/** Every action of the flow, in the order of the file. */
-export function actionsOf(flow: Flow): Action[] {
-  return flow.states.flatMap((state) => [...state.entry, ...alternativesOf(state).flatMap(({ actions }) => actions)]);
+/** What is gathered of a flow, which never changes, is gathered once. */
+function once<T>(gather: (flow: Flow) => T): (flow: Flow) => T {
+  const known = new WeakMap<Flow, T>();
+  return (flow) => {
+    const found = known.get(flow) ?? gather(flow);
+    known.set(flow, found);
+    return found;
+  };
 }
+
+/** Every action of the flow, in the order of the file. */
+export const actionsOf = once((flow): readonly Action[] =>
+  flow.states.flatMap((state) => [...state.entry, ...alternativesOf(state).flatMap(({ actions }) => actions)]),
+);
 
 /** Whether a case rests in this state until something happens. */
 export function waits(state: FlowState): boolean {
@@ -87,7 +97,7 @@ export function openingOf({ start, name }: Flow): string {
 }
 
 /** Every expression of the file. */
-export function everyExpression(flow: Flow): readonly Expression[] {
+export const everyExpression = once((flow): readonly Expression[] => {
   const guards = flow.states.flatMap((state) => alternativesOf(state).flatMap(({ when }) => when ?? []));
   const start = flow.start.kind === "intent" && flow.start.when !== null ? [flow.start.when] : [];
   return [
@@ -99,7 +109,7 @@ export function everyExpression(flow: Flow): readonly Expression[] {
     ...guards,
     ...actionsOf(flow).flatMap(expressionsOf),
   ];
-}
+});
 
 /** `provider` of `memo:auth_exposure:{provider}`. */
 export function placeholdersIn(path: string): readonly string[] {
