@@ -19,7 +19,6 @@ const WAITING = [
   "test/faults/crossing.test.ts",
   "test/faults/failpoints.test.ts",
   "test/faults/failpoints-beside.test.ts",
-  "test/faults/failpoints-stopped.test.ts",
   "test/faults/positions.test.ts",
   "test/faults/restore.test.ts",
   "test/faults/restore-files.test.ts",

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const COPIED = ["src", "test", "schemas", "package.json", "tsconfig.json", "vitest.config.ts"];
+const COPIED = ["src", "test", "schemas", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"];
 const COMMIT = "src/processor/commit.ts";
 const WRITE = "src/store/sql/write-block.ts";
 const COMMIT_TESTS = "test/faults/commit-guards.test.ts";
