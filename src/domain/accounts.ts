@@ -69,8 +69,10 @@ const HOLDER_PATH = new RegExp(`^(${SEGMENT}:)+\\{holder\\}(:${SEGMENT})+$`);
 /** Of an account and of a provider alone: the number of an account at a provider is made of both. */
 const NUMBER_MAX = 255;
 
-/** Templates by what follows the holder, under what leads to it. */
-type Branch = { readonly prefix: string; readonly bySuffix: ReadonlyMap<string, HolderTemplate> };
+/** Templates with what follows the holder, under what leads to it: so few that comparing each costs less than cutting the end
+ *  off a path, to look it up by. */
+type Branch = { readonly prefix: string; readonly endings: readonly Ending[] };
+type Ending = { readonly suffix: string; readonly of: HolderTemplate };
 
 export class Chart {
   readonly house: readonly HouseAccount[];
@@ -127,14 +129,14 @@ export class Chart {
   }
 
   #match(path: string): HolderAccount | null {
-    for (const { prefix, bySuffix } of this.#branches) {
+    for (const { prefix, endings } of this.#branches) {
       if (!path.startsWith(prefix)) continue;
       const end = path.indexOf(":", prefix.length);
       if (end === -1) continue;
-      const template = bySuffix.get(path.slice(end));
+      const template = endings.find(({ suffix }) => suffix.length === path.length - end && path.endsWith(suffix));
       const holderId = path.slice(prefix.length, end);
       if (template === undefined || !isHolderId(holderId)) continue;
-      const { class: accountClass, side, floorMinor, openTo } = template;
+      const { class: accountClass, side, floorMinor, openTo } = template.of;
       return { kind: "holder", path, holderId, class: accountClass, side, floorMinor, openTo };
     }
     return null;
@@ -148,7 +150,10 @@ function branchesOf(templates: readonly HolderTemplate[]): Branch[] {
     const branch = branches.get(prefix) ?? new Map<string, HolderTemplate>();
     branches.set(prefix, branch.set(suffix, template));
   }
-  return [...branches].map(([prefix, bySuffix]) => ({ prefix, bySuffix }));
+  return [...branches].map(([prefix, bySuffix]) => ({
+    prefix,
+    endings: [...bySuffix].map(([suffix, of]) => ({ suffix, of })),
+  }));
 }
 
 /** Reads the chart's file: `apiVersion: chart/v1`, `kind: Chart`, and the lists `house`, `holder` and, where there are

@@ -159,6 +159,8 @@ export type Opening = {
 
 /** Case ids and paths of holders' accounts that the database was asked for. */
 export type Sought = { readonly caseIds: ReadonlySet<string>; readonly paths: ReadonlySet<string> };
+/** While it is added to. */
+export type Seeking = { readonly caseIds: Set<string>; readonly paths: Set<string> };
 
 /** Account ids carry their lane in the bits from 40 up. */
 export const ACCOUNT_LANE_SHIFT = 40n;

@@ -7,11 +7,18 @@ import { assert } from "./assert.ts";
 export const HOUSE = "house";
 export const HOLDER_ID_CHARS_MAX = 64;
 
-const HOLDER_ID = /^[A-Za-z0-9_.-]{1,64}$/;
-
+/** 1 to 64 of A-Z a-z 0-9 _ . -, by a table: a regular expression takes several times as long, and every account that a
+ *  block reads is asked. */
 export function isHolderId(text: string): boolean {
-  return HOLDER_ID.test(text) && text !== HOUSE;
+  const { length } = text;
+  if (length === 0 || length > HOLDER_ID_CHARS_MAX) return false;
+  for (let at = 0; at < length; at++) if (IS_ID_CHAR[text.charCodeAt(at)] !== 1) return false;
+  return text !== HOUSE;
 }
+
+const ID_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+const IS_ID_CHAR = new Uint8Array(128);
+for (let at = 0; at < ID_CHARS.length; at++) IS_ID_CHAR[ID_CHARS.charCodeAt(at)] = 1;
 
 /** The partition of every input topic, and so the lane, to which the holder's id hashes. */
 export function homeLane(holderId: string, lanes: number): number {

@@ -2,7 +2,7 @@
 // not grow with the batch. Every statement carries the lane, no statement touches another lane's rows.
 
 import { failed } from "../domain/assert.ts";
-import type { Account, CaseRecord, Line, Sought, TimerKey } from "../domain/books.ts";
+import type { Account, CaseRecord, Line, Seeking, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
 import { reach } from "../failpoints.ts";
 import {
@@ -52,7 +52,7 @@ export type Situation = {
   readonly cases: readonly CaseRow[];
   readonly balances: readonly BalanceRow[];
   /** what was asked for; left out where everything there is was given */
-  readonly sought?: Sought;
+  readonly sought?: Seeking;
   /** of the messages asked for, those that their senders have not sent */
   readonly unsent?: Unsent;
 };

@@ -2,8 +2,8 @@
 // database is the part of those who call it.
 
 import { failed } from "../domain/assert.ts";
-import type { Account, CaseRecord, Sought } from "../domain/books.ts";
-import type { Inputs } from "../domain/concerned.ts";
+import type { Account, CaseRecord, Seeking, Sought } from "../domain/books.ts";
+import { type Inputs, OwnPaths } from "../domain/concerned.ts";
 import type { CompiledFlow } from "../domain/flow/compile/compile.ts";
 import { childCaseId, parseCaseId } from "../domain/ids.ts";
 import type { Rules } from "../domain/rules.ts";
@@ -53,27 +53,29 @@ export function accountsOf(rules: Rules, rows: readonly BalanceRow[]): Map<strin
 
 /** What cases name that the inputs did not. */
 export function namedByCases(rules: Rules, { timers, reports, intents }: Inputs, cases: readonly CaseRow[]): Sought {
-  const named = { caseIds: new Set<string>(), paths: new Set<string>() };
+  const caseIds = new Set<string>();
+  const own = new OwnPaths();
   // What timers and messages touch is known from their cases' flows only; of all others it is foreseen (`concerned`).
-  const byFlow = new Set(timers.map(({ timer }) => timer.caseId));
+  const byFlow = new Set<string>();
+  for (const { timer } of timers) byFlow.add(timer.caseId);
   for (const { report } of reports) if (report.from !== null) byFlow.add(report.caseId.uuid);
   const moved = movedBy(rules, intents);
   for (const row of cases) {
     const flow = rules.flowsByNumber.get(row.flow);
     if (flow === undefined) continue;
     const event = moved.get(row.id);
-    if (event !== undefined) addSpawned(named.caseIds, rules, flow, row, event);
-    if (byFlow.has(row.id)) for (const path of flow.touches) named.paths.add(path.replace("{holder}", row.holderId));
+    if (event !== undefined) addSpawned(caseIds, rules, flow, row, event);
+    if (byFlow.has(row.id)) own.add(flow.touches, row.holderId);
     if (row.data === null) continue;
     const parent = readParent(row.data);
-    if (parent !== null) named.caseIds.add(parent.uuid);
+    if (parent !== null) caseIds.add(parent.uuid);
     for (const name of flow.quotes) {
       const quote = row.data.w?.[name];
       const id = typeof quote === "string" && quote !== "" ? parseCaseId(quote) : null;
-      if (id !== null) named.caseIds.add(id.uuid);
+      if (id !== null) caseIds.add(id.uuid);
     }
   }
-  return named;
+  return { caseIds, paths: own.paths };
 }
 
 /** By case, the last event of an intent that may open further cases. */
@@ -103,33 +105,32 @@ function addSpawned(
 }
 
 /** Of what is to be read, what was not asked for yet; null: nothing. */
-export function notSought({ sought: before = NOTHING_SOUGHT }: ReadRows, { caseIds, paths }: Sought): Concerned | null {
-  const fresh = {
-    caseIds: [...caseIds].filter((id) => !before.caseIds.has(id)),
-    paths: [...paths].filter((path) => !before.paths.has(path)),
-  };
+export function notSought({ sought }: ReadRows, { caseIds, paths }: Sought): Concerned | null {
+  const fresh = { caseIds: notIn(sought?.caseIds, caseIds), paths: notIn(sought?.paths, paths) };
   return fresh.caseIds.length + fresh.paths.length === 0 ? null : fresh;
 }
 
-/** @param more what there is of `fresh` */
+function notIn(known: ReadonlySet<string> | undefined, names: ReadonlySet<string>): string[] {
+  const fresh: string[] = [];
+  for (const name of names) if (known?.has(name) !== true) fresh.push(name);
+  return fresh;
+}
+
+/** What was sought goes over from the situation that was, and is added to in place: to copy it took a fiftieth of deciding
+ *  a block of card payments.
+ *  @param more what there is of `fresh` */
 export function readAlso<Read extends ReadRows>(
   situation: Read,
   fresh: Concerned,
   more: Pick<Situation, "cases" | "balances">,
 ): Read {
-  const { sought: before = NOTHING_SOUGHT } = situation;
+  const sought: Seeking = situation.sought ?? { caseIds: new Set(), paths: new Set() };
+  for (const id of fresh.caseIds) sought.caseIds.add(id);
+  for (const path of fresh.paths) sought.paths.add(path);
   return {
     ...situation,
     cases: [...situation.cases, ...more.cases],
     balances: [...situation.balances, ...more.balances],
-    sought: { caseIds: withAll(before.caseIds, fresh.caseIds), paths: withAll(before.paths, fresh.paths) },
+    sought,
   };
 }
-
-function withAll(known: ReadonlySet<string>, more: readonly string[]): Set<string> {
-  const all = new Set(known);
-  for (const one of more) all.add(one);
-  return all;
-}
-
-const NOTHING_SOUGHT: Sought = { caseIds: new Set(), paths: new Set() };
