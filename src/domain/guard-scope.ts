@@ -19,7 +19,7 @@ export function guardScope(intent: Intent): Scope {
     attempt: 0n,
     nowMs: 0,
     lets: [] as Value[],
-    value: nothing,
+    value: () => nothing("a variable"),
     eventField: nothing,
     currencyOf: nothing,
     param: nothing,

@@ -9,43 +9,36 @@
 // result that it ended with. Each part only when it is not empty.
 
 import { assert } from "../domain/assert.ts";
-import { type CaseData, NO_DATA, type StoredValues } from "../domain/books.ts";
-import type { Value } from "../domain/flow/expression.ts";
+import { type CaseData, type KeyUse, NONE, noData, type Variables } from "../domain/books.ts";
 import { formatCaseId, parseCaseId } from "../domain/ids.ts";
 
 export type StoredData = {
   c?: Readonly<Record<string, string>>;
   v?: Record<string, string>;
   w?: Record<string, string | boolean | null>;
-  t?: Record<string, number>;
-  a?: Record<string, number>;
-  k?: Record<string, [key: string, sinceMs: number]>;
+  t?: Readonly<Record<string, number>>;
+  a?: Readonly<Record<string, number>>;
+  k?: Readonly<Record<string, KeyUse>>;
   p?: string;
   e?: string;
 };
 
-/** @returns what a block may change in place: it is decided again from what was stored when it turns out to need more */
-export function readData(stored: StoredData | null): CaseData {
-  if (stored === null) return NO_DATA;
-  const keys: CaseData["keys"] = {};
-  for (const call in stored.k) {
-    const [key, sinceMs] = stored.k[call] as [string, number];
-    keys[call] = { key, sinceMs };
-  }
+/** Nothing of what was stored is copied, or looked at before an event does: most of what a case keeps its next event does
+ *  not need. */
+export function readData(stored: StoredData | null, variables: Variables): CaseData {
+  if (stored === null) return noData(variables);
   return {
-    currencies: stored.c ?? NO_DATA.currencies,
-    values: NO_DATA.values,
-    stored: { numbers: stored.v ?? NO_NUMBERS, others: stored.w ?? NO_OTHERS },
-    timers: stored.t ?? NO_DATA.timers,
-    attempts: { ...stored.a },
-    keys,
+    currencies: stored.c ?? NONE,
+    variables,
+    values: variables.unbound,
+    stored: { numbers: stored.v ?? NONE, others: stored.w ?? NONE },
+    timers: stored.t ?? NONE,
+    attempts: stored.a ?? NONE,
+    keys: stored.k ?? NONE,
     parent: readParent(stored),
     ended: stored.e ?? null,
   };
 }
-
-const NO_NUMBERS: StoredValues["numbers"] = Object.freeze({});
-const NO_OTHERS: StoredValues["others"] = Object.freeze({});
 
 /** The case that opened this one, or null. */
 export function readParent({ p }: StoredData): CaseData["parent"] {
@@ -66,36 +59,27 @@ export function writeData(data: CaseData): string | null {
   if (isAny(words)) stored.w = words;
   if (isAny(timers)) stored.t = timers;
   if (isAny(attempts)) stored.a = attempts;
-  if (isAny(keys)) stored.k = usesOf(keys);
+  if (isAny(keys)) stored.k = keys;
   if (parent !== null) stored.p = formatCaseId({ ...parent, timeMs: 0 });
   if (ended !== null) stored.e = ended;
   return isAny(stored) ? JSON.stringify(stored) : null;
 }
 
 /** What was read stands as it was, but for what has changed: a time that was unknown and is known now goes over to the
- *  numbers. */
-function valuesToStore({ values, stored }: CaseData) {
+ *  numbers. In the order of the flow's file, whatever changed first, so that cases of a flow have few shapes. */
+function valuesToStore({ variables: { names }, values, stored }: CaseData) {
   const numbers: Record<string, string> = {};
   const words: Record<string, string | boolean | null> = {};
-  for (const name in stored?.numbers) if (values[name] === undefined) numbers[name] = stored.numbers[name] as string;
-  for (const name in stored?.others) {
-    if (values[name] === undefined) words[name] = stored.others[name] as string | boolean | null;
-  }
-  for (const name in values) {
-    const value = values[name] as Value;
-    if (typeof value === "bigint") numbers[name] = value.toString();
-    else words[name] = value;
+  for (let slot = 0; slot < names.length; slot++) {
+    const name = names[slot] as string;
+    const value = values[slot];
+    const digits = value === undefined ? stored?.numbers[name] : undefined;
+    const other = value === undefined && digits === undefined ? stored?.others[name] : value;
+    if (digits !== undefined) numbers[name] = digits;
+    else if (typeof other === "bigint") numbers[name] = other.toString();
+    else if (other !== undefined) words[name] = other;
   }
   return { numbers, words };
-}
-
-function usesOf(keys: CaseData["keys"]): Record<string, [key: string, sinceMs: number]> {
-  const uses: Record<string, [string, number]> = {};
-  for (const call in keys) {
-    const { key, sinceMs } = keys[call] as CaseData["keys"][string];
-    uses[call] = [key, sinceMs];
-  }
-  return uses;
 }
 
 function isAny(named: object): boolean {

@@ -20,7 +20,7 @@ export function casesOf(rules: Rules, rows: readonly CaseRow[]): Map<string, Cas
     if (flow === undefined)
       failed(`flow ${row.flow} of case ${row.id} is not known to this process; restart it with the newer release`);
     const { id, kind, holderId, state, history, occurredAtMicros } = row;
-    const data = readData(row.data);
+    const data = readData(row.data, flow.variables);
     cases.set(id, { id, kind, flow, holderId, state, data, history, occurredAtMicros, isNew: false, changed: false });
   }
   return cases;

@@ -220,9 +220,7 @@ export class MemoryLane {
 }
 
 function copyOf(one: CaseRecord): CaseRecord {
-  const { currencies, values, stored, timers, attempts, keys, parent, ended } = one.data;
-  const copy = { currencies: { ...currencies }, values: { ...values }, timers: { ...timers }, keys: { ...keys } };
-  return { ...one, data: { ...copy, stored, attempts: { ...attempts }, parent, ended } };
+  return { ...one };
 }
 
 function readAgain(account: Account): Account {

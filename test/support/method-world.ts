@@ -4,6 +4,7 @@
 
 import { expect } from "vitest";
 import { type CaseData, valueOf } from "../../src/domain/books.ts";
+import type { CompiledFlow } from "../../src/domain/flow/compile/compile.ts";
 import { type RateRow, RateSnapshot } from "../../src/domain/fx/rates.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { formatCaseId } from "../../src/domain/ids.ts";
@@ -138,7 +139,7 @@ export class MethodWorld {
         flow: FLOWS[flow - 1]?.name ?? "",
         uuid: caseId,
         id: formatCaseId({ kind, uuid: caseId, timeMs: 0 }),
-        data: readData(data as StoredData | null),
+        data: readData(data as StoredData | null, (FLOWS[flow - 1] as CompiledFlow).variables),
       })),
     );
   }

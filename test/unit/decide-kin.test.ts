@@ -6,6 +6,7 @@ import { parseHistory } from "../../src/domain/history.ts";
 import { childCaseId, formatCaseId, parseCaseId } from "../../src/domain/ids.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { CardLane } from "../support/card-lane.ts";
+import { valuesOf } from "../support/case-row.ts";
 import { available } from "../support/intents.ts";
 import { inputOf, NOW_MS, producing } from "../support/ledger.ts";
 import { euros, intent, rulesWith } from "../support/unchecked.ts";
@@ -142,7 +143,7 @@ describe("a child", () => {
     expect(outcomes.map(({ idempotencyKey }) => idempotencyKey)).toEqual(["1", null, null]);
     expect(outcomes[2]).toMatchObject({ caseId: mother, amounts: { told: { minor: "30", currency: "EUR" } } });
     expect(lane.balance(OWN)).toBe(70n);
-    expect(lane.case(mother)?.data.values).toMatchObject({ given: 30n, told: 30n });
+    expect(valuesOf(lane.case(mother))).toMatchObject({ given: 30n, told: 30n });
   });
 
   test("has the id that follows from its parent and its number, and knows its parent", () => {
@@ -150,7 +151,7 @@ describe("a child", () => {
     give(2, "2");
     const parent = parseCaseId(mother)?.uuid as string;
     const kids = [0, 1].map((number) => lane.case(formatCaseId(childCaseId("kid", parent, ["kid", String(number)]))));
-    expect(kids.map((kid) => kid?.data.values["amount"])).toEqual([1n, 2n]);
+    expect(kids.map((kid) => valuesOf(kid)["amount"])).toEqual([1n, 2n]);
     expect(kids.map((kid) => kid?.data.parent?.uuid)).toEqual([parent, parent]);
     expect(lane.case(mother)?.data.attempts).toMatchObject({ "+kid": 2 });
     expect(parseHistory(kids[0]?.history ?? "")).toMatchObject([
@@ -224,7 +225,7 @@ describe("a quote", () => {
   test("is taken in the block of the payment that takes it, and the payment gets its part", () => {
     const outcomes = buy(id, 100);
     expect(types(outcomes)).toEqual(["buyer.bought", "quote.consumed"]);
-    expect(outcomes[0]?.amounts["got"]?.minor).toBe(String(lane.case(id)?.data.values["receives"]));
+    expect(outcomes[0]?.amounts["got"]?.minor).toBe(String(valuesOf(lane.case(id))["receives"]));
     expect(lane.case(id)?.state).toBe("consumed");
   });
 

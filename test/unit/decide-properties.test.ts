@@ -5,6 +5,7 @@ import { type Books, naturalBalance } from "../../src/domain/books.ts";
 import { decideIntent, type IntentResult } from "../../src/domain/decide/decide.ts";
 import { formatCaseId } from "../../src/domain/ids.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
+import { valuesOf } from "../support/case-row.ts";
 import { available, BANK, euros } from "../support/intents.ts";
 import { type Decided, inputOf, MemoryLane, NOW_MS, producing } from "../support/ledger.ts";
 
@@ -159,7 +160,7 @@ describe("for every sequence of intents", () => {
           const holds = all.filter(({ type, holderId }) => type === "hold_place" && holderId === own);
           const cases = [...new Set(holds.map(({ caseId }) => caseId as string))].map((id) => lane.case(id));
           const open = cases.filter((one) => one?.state === "held");
-          const sum = open.reduce((total, one) => total + ((one?.data.values["held"] as bigint | undefined) ?? 0n), 0n);
+          const sum = open.reduce((total, one) => total + ((valuesOf(one)["held"] as bigint | undefined) ?? 0n), 0n);
           const account = lane.account(`liability:customer:${own}:hold`);
           expect(account === undefined ? 0n : naturalBalance(account)).toBe(sum);
           expect(lane.timers.filter(({ caseId }) => open.some((one) => one?.id === caseId))).toHaveLength(open.length);

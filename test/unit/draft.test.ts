@@ -1,7 +1,7 @@
 // What one event would do: all of it or nothing, and nothing is left behind by what was refused.
 import { describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/domain/assert.ts";
-import { type Books, type CaseRecord, NO_DATA } from "../../src/domain/books.ts";
+import { type Books, type CaseRecord } from "../../src/domain/books.ts";
 import { type Cause, Draft } from "../../src/domain/decide/draft.ts";
 import type { CompiledFlow } from "../../src/domain/flow/compile/compile.ts";
 import type { FlowPosting } from "../../src/domain/flow/flow.ts";
@@ -27,7 +27,7 @@ const CASE: CaseRecord = {
   flow: FLOW,
   holderId: "ann",
   state: "requested",
-  data: NO_DATA,
+  data: FLOW.noData,
   history: "",
   occurredAtMicros: 0n,
   isNew: true,
@@ -110,7 +110,7 @@ describe("a draft", () => {
   });
 
   test.each([
-    ["value", (draft: Draft) => draft.value("nothing")],
+    ["value", (draft: Draft) => draft.value(0)],
     ["currency", (draft: Draft) => draft.currencyOf("S")],
     ["field of its event", (draft: Draft) => draft.eventField("approved")],
     ["parent", (draft: Draft) => draft.tell("child.refund.failed", {})],

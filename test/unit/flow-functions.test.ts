@@ -18,7 +18,9 @@ import { WHOLE } from "./flow-language-cases.ts";
 const WHOLE_FLOW = parseFlow(readLocatedYaml("f", WHOLE).root as never, parseExpression).flow as Flow;
 
 const TABLE = { USD: 30n, EUR: 0n, EURUSD: 75n };
+const VARIABLES = WHOLE_FLOW.data.map(({ name }) => name);
 const NAMES: Names = {
+  variables: new Map(VARIABLES.map((name, slot) => [name, slot])),
   symbols: new Set(["S", "M"]),
   params: new Map([["fixed", TABLE]]),
   accounts: new Map([["inside", () => "clearing:payment"]]),
@@ -36,7 +38,7 @@ function scopeOf({ numerator, denominator, scales }: World, values: Readonly<Rec
     rateOf: () => ({ numerator, denominator, base: "from", extraBps: 0n }) as never,
     scaleOf: (currency) => (currency === "EUR" ? scales[0] : scales[1]),
     spendable: () => 5n,
-    value: (name) => values[name] ?? null,
+    value: (slot) => values[VARIABLES[slot] as string] ?? null,
   };
   return known as Scope;
 }

@@ -8,6 +8,7 @@ import { parseExpression } from "../../src/declared/cel.ts";
 import { loadSurroundings } from "../../src/declared/load.ts";
 import { readLocatedYaml } from "../../src/declared/yaml.ts";
 import { readFlow } from "../../src/domain/flow/check/check.ts";
+import { valuesOf } from "../support/case-row.ts";
 import { SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { caseId } from "../support/intents.ts";
 import { MemoryLane, NOW_MS } from "../support/ledger.ts";
@@ -113,7 +114,7 @@ function expectProven(lane: MemoryLane, was: string): void {
     if (debit.path === "clearing:unapplied") return total + minor;
     return credit.path === "clearing:unapplied" ? total - minor : total;
   }, 0n);
-  expect(sum, was).toBe(-(one?.data.values["held"] as bigint));
+  expect(sum, was).toBe(-(valuesOf(one)["held"] as bigint));
   if (one?.state === "rest" || one?.state === "done") expect(sum, was).toBe(0n);
 }
 

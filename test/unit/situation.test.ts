@@ -1,6 +1,6 @@
 // What is read for a block beyond what its inputs name, so that it need not be decided again with more.
 import { expect, test } from "vitest";
-import { type CaseRecord, type IntentInput, valueOf } from "../../src/domain/books.ts";
+import { type CaseRecord, type IntentInput, valueOf, variablesOf } from "../../src/domain/books.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { CaseRow } from "../../src/store/blocks.ts";
 import { readData, writeData } from "../../src/store/case-data.ts";
@@ -41,14 +41,15 @@ function rowOf({ data, flow, ...one }: CaseRecord): CaseRow {
 }
 
 test("variables that were read and not changed are written as they were, and a time that has become known as a number", () => {
-  const read = readData({ v: { amount: "5", held: "0" }, w: { settled_at: null, mode: "manual" } });
+  const variables = variablesOf(["amount", "held", "settled_at", "mode"]);
+  const read = readData({ v: { amount: "5", held: "0" }, w: { settled_at: null, mode: "manual" } }, variables);
   expect(["amount", "mode", "settled_at", "other"].map((name) => valueOf(read, name))).toEqual([
     5n,
     "manual",
     null,
     undefined,
   ]);
-  const changed = { ...read, values: { settled_at: 7n, held: 3n } };
+  const changed = { ...read, values: [undefined, 3n, 7n, undefined] };
   expect(valueOf(changed, "settled_at")).toBe(7n);
   const stored = { v: { amount: "5", settled_at: "7", held: "3" }, w: { mode: "manual" } };
   expect(JSON.parse(writeData(changed) as string)).toEqual(stored);

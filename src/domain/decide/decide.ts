@@ -2,15 +2,7 @@
 // out. No clock, no chance, no await. Every intent gets exactly one outcome that answers it.
 
 import { assert, failed } from "../assert.ts";
-import {
-  type Books,
-  type CaseRecord,
-  caseOf,
-  type IntentInput,
-  NO_DATA,
-  type TimerInput,
-  type TimerKey,
-} from "../books.ts";
+import { type Books, type CaseRecord, caseOf, type IntentInput, type TimerInput, type TimerKey } from "../books.ts";
 import type { CompiledAlternative, CompiledFlow } from "../flow/compile/compile.ts";
 import { NO_FIELDS } from "../flow/compile/events.ts";
 import { entryOfKey, firstEntry, type HistoryEntry } from "../history.ts";
@@ -129,7 +121,7 @@ function openCase(books: Books, input: IntentInput, flow: CompiledFlow, print: s
     flow,
     holderId: intent.holderId,
     state: "rejected",
-    data: NO_DATA,
+    data: flow.noData,
     history: "",
     occurredAtMicros: intent.occurredAtMicros,
     isNew: true,

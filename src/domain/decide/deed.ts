@@ -2,10 +2,9 @@
 // opened, parents told, quotes consumed, each an event of its own for the case that takes it. All of it is done or nothing.
 
 import { assert } from "../assert.ts";
-import { type Books, type CaseData, type CaseRecord, caseOf, NO_DATA } from "../books.ts";
+import { type Books, type CaseData, type CaseRecord, caseOf } from "../books.ts";
 import { FOLLOW_UPS_MAX } from "../flow/check/rounds.ts";
 import { type CompiledAlternative, compileAlarm } from "../flow/compile/compile.ts";
-import type { Value } from "../flow/expression.ts";
 import { appendText, type EntryStart, formatWith } from "../history.ts";
 import { childCaseId, formatCaseId } from "../ids.ts";
 import type { RefusalCode } from "../refusals.ts";
@@ -121,7 +120,7 @@ function settleNext(
   entry: EntryStart,
   asked: "asked" | "set off",
 ): RefusalCode | null {
-  const mark = markOf(deed.books, draft);
+  const mark = markOf(deed.books, draft.known);
   const code = settle(draft, moved, entry, { input: deed.input, from: deed.outcomes, asked });
   if (code !== null) return code;
   deed.outcomes += draft.outcomes.length;
@@ -170,7 +169,7 @@ function openChild({ books, input }: Deed, parent: CaseRecord, spawn: FollowUp &
     flow,
     holderId: parent.holderId,
     state: "rejected",
-    data: { ...NO_DATA, parent: { kind: parent.kind, uuid: parent.id } },
+    data: { ...flow.noData, parent: { kind: parent.kind, uuid: parent.id } },
     history: "",
     occurredAtMicros: occurredAtOf(input),
     isNew: true,
@@ -188,9 +187,6 @@ type Mark = {
   readonly lengths: readonly number[];
   readonly state: string;
   readonly data: CaseData;
-  readonly values: Readonly<Record<string, Value | undefined>>;
-  readonly attempts: Readonly<Record<string, number>>;
-  readonly keys: CaseData["keys"];
   readonly history: string;
   readonly changed: boolean;
 };
@@ -199,17 +195,14 @@ function listsOf(books: Books): { length: number }[] {
   return [books.outcomes, books.timersArmed, books.timersGone, books.commands, books.messages];
 }
 
-function markOf(books: Books, draft: Draft): Mark {
+function markOf(books: Books, known: CaseRecord): Mark {
   const { accounts, outcomesNext, commandsNext } = books;
-  const { state, data, history, changed } = draft.known;
+  const { state, data, history, changed } = known;
   return {
     counts: { accounts, outcomesNext, commandsNext },
     lengths: listsOf(books).map((list) => list.length),
     state,
     data,
-    values: draft.before(),
-    attempts: { ...data.attempts },
-    keys: { ...data.keys },
     history,
     changed,
   };
@@ -224,21 +217,4 @@ function undo(books: Books, { draft, mark }: Done): void {
   const { data, state, history, changed } = mark;
   Object.assign(known, { data, state, history, changed });
   if (known.history === "" && known.isNew && draft.cause.intent === null) books.cases.delete(known.id);
-  restore(data.values, mark.values);
-  restore(data.attempts, { ...missing(data.attempts), ...mark.attempts });
-  restore(data.keys, { ...missing(data.keys), ...mark.keys });
-}
-
-function missing(now: Readonly<Record<string, unknown>>): Record<string, undefined> {
-  return Object.fromEntries(Object.keys(now).map((name) => [name, undefined]));
-}
-
-/** Frozen ones were never changed in place. */
-function restore<T>(now: Record<string, T>, before: Readonly<Record<string, T | undefined>>): void {
-  if (Object.isFrozen(now)) return;
-  for (const name in before) {
-    const value = before[name];
-    if (value === undefined) delete now[name];
-    else now[name] = value;
-  }
 }

@@ -1,7 +1,7 @@
 // What one event would do, before it is known whether it may. A draft collects lines, outcomes, changed variables, calls
 // and account changes; `settle` checks the funds and hands everything to the books, a refusal throws the draft away. So an
-// event does all of its flow's steps or none. Variables are laid over those of the case, not copied: what an event costs
-// hangs on what it does, not on how much its case keeps.
+// event does all of its flow's steps or none. What a case keeps is shared with the event until the event changes it: what an
+// event costs hangs on what it does, not on how much its case keeps.
 
 import { assert, failed } from "../assert.ts";
 import {
@@ -11,11 +11,9 @@ import {
   type CaseRecord,
   caseOf,
   holderAccountOf,
-  type KeyUse,
-  NO_DATA,
   naturalBalance,
   type OutcomeAmount,
-  valueOf,
+  storedValue,
 } from "../books.ts";
 import type { CompiledCall, Payload } from "../flow/compile/calls.ts";
 import type { EventFields } from "../flow/compile/events.ts";
@@ -109,8 +107,9 @@ export class Draft implements Scope {
   refused: RefusalCode | null = null;
   opened: Account[] | null = null;
   #lines: DraftLine[] = NO_LINES;
-  /** laid over the case's variables; null: none changed */
-  #changed: Record<string, Value> | null = null;
+  /** the case's own until the first of them changes */
+  #values: readonly (Value | undefined)[];
+  #changed: (Value | undefined)[] | null = null;
   #currencies: Record<string, string> | null = null;
   #overlay: Readonly<Record<string, ParamValue>> | null | undefined;
   #ended: string | null;
@@ -122,6 +121,7 @@ export class Draft implements Scope {
     this.known = known;
     this.cause = cause;
     this.intent = cause.intent;
+    this.#values = known.data.values;
     this.#ended = known.data.ended;
   }
 
@@ -152,15 +152,16 @@ export class Draft implements Scope {
     return BigInt(this.cause.attempt);
   }
 
-  value(name: string): Value {
-    const value = this.#kept(name);
-    if (value === undefined) failed(`variable ${name} is not bound`);
+  value(slot: number): Value {
+    const value = this.#kept(slot);
+    if (value === undefined) failed(`variable ${this.known.data.variables.names[slot]} is not bound`);
     return value;
   }
 
-  #kept(name: string): Value | undefined {
-    const value = this.#changed === null ? undefined : this.#changed[name];
-    return value === undefined ? valueOf(this.known.data, name) : value;
+  #kept(slot: number): Value | undefined {
+    const value = this.#values[slot];
+    const { stored, variables } = this.known.data;
+    return value === undefined && stored !== null ? storedValue(stored, variables.names[slot] as string) : value;
   }
 
   eventField(name: string): Value {
@@ -191,14 +192,15 @@ export class Draft implements Scope {
     const { parameters } = this.books;
     if (parameters.version === 0) return otherwise;
     if (this.#overlay === undefined) {
-      const who = { tenant: this.#label("tenant"), provider: this.#label("provider"), holderId: this.holderId };
+      const { tenant, provider } = this.known.data.variables;
+      const who = { tenant: this.#label(tenant), provider: this.#label(provider), holderId: this.holderId };
       this.#overlay = parameters.overlay(this.known.flow.name, who);
     }
     return this.#overlay?.[name] ?? otherwise;
   }
 
-  #label(name: "tenant" | "provider"): string | null {
-    const value = this.#kept(name);
+  #label(slot: number): string | null {
+    const value = slot === -1 ? undefined : this.#kept(slot);
     return typeof value === "string" && value !== "" ? value : null;
   }
 
@@ -251,16 +253,15 @@ export class Draft implements Scope {
     this.#currencies[symbol] = currency;
   }
 
-  /** @param empty the variables of a new case, none bound yet: one after the other is set in it */
-  open(empty: Record<string, Value>): void {
-    this.#changed = empty;
-  }
-
-  set(name: string, value: Value): void {
+  set(slot: number, value: Value): void {
     this.judgeSize(value);
-    this.#changed ??= {};
-    this.#changed[name] = value;
-    if (name === "tenant" || name === "provider") this.#overlay = undefined;
+    if (this.#changed === null) {
+      this.#changed = this.#values.slice();
+      this.#values = this.#changed;
+    }
+    this.#changed[slot] = value;
+    const { tenant, provider } = this.known.data.variables;
+    if (slot === tenant || slot === provider) this.#overlay = undefined;
   }
 
   emit(type: string, amounts: DraftOutcome["amounts"], reason: Reason | null = null): void {
@@ -300,7 +301,7 @@ export class Draft implements Scope {
    *  may find that the key is forgotten, and would be a second effect. */
   #keySince(call: string, key: string): number {
     const last = this.known.data.keys[call];
-    return last?.key === key ? last.sinceMs : this.nowMs;
+    return last !== undefined && last[0] === key ? last[1] : this.nowMs;
   }
 
   spawn(flow: string, event: EventFields, currencies: Readonly<Record<string, string>>): RefusalCode | null {
@@ -422,14 +423,13 @@ export class Draft implements Scope {
     return null;
   }
 
-  /** What the case keeps after the event. Its variables change in place. */
+  /** What the case keeps after the event. */
   data(timers: CaseData["timers"]): CaseData {
     const { data } = this.known;
-    const values = data.values === NO_DATA.values ? (this.#changed ?? {}) : data.values;
-    if (values !== this.#changed) for (const name in this.#changed) values[name] = this.#changed[name] as Value;
     return {
       currencies: this.#currencies ?? data.currencies,
-      values,
+      variables: data.variables,
+      values: this.#values,
       stored: data.stored,
       timers,
       attempts: this.#attempts(),
@@ -439,25 +439,23 @@ export class Draft implements Scope {
     };
   }
 
-  #attempts(): Record<string, number> {
+  #attempts(): CaseData["attempts"] {
     const { attempts } = this.known.data;
     if (this.sendings === null && this.followUps === null) return attempts;
-    const counted = attempts === NO_DATA.attempts ? {} : attempts;
+    const counted = { ...attempts };
     if (this.sendings !== null) for (const { call, attempt } of this.sendings) counted[call.name] = attempt;
     if (this.followUps !== null)
       for (const one of this.followUps) if (one.kind === "spawn") counted[`+${one.flow}`] = one.child + 1;
     return counted;
   }
 
-  #keys(): Record<string, KeyUse> {
-    const { keys } = this.known.data;
-    let kept = keys;
-    for (const { call, to, keySinceMs } of this.sendings ?? []) {
-      if (keySinceMs === null) continue;
-      if (kept === NO_DATA.keys) kept = {};
-      kept[call.name] = { key: to, sinceMs: keySinceMs };
+  #keys(): CaseData["keys"] {
+    let { keys } = this.known.data;
+    if (this.sendings === null) return keys;
+    for (const { call, to, keySinceMs } of this.sendings) {
+      if (keySinceMs !== null) keys = { ...keys, [call.name]: [to, keySinceMs] };
     }
-    return kept;
+    return keys;
   }
 
   /** Forgets the accounts that only this event would have opened. */
@@ -471,13 +469,6 @@ export class Draft implements Scope {
     this.books.lines.length -= this.#lines.length;
     if (this.#change !== null) swap(this.#change);
     forgetOpened(this);
-  }
-
-  /** The variables that the event changes, as the case has changed them before it. */
-  before(): Record<string, Value | undefined> {
-    const before: Record<string, Value | undefined> = {};
-    for (const name in this.#changed) before[name] = this.known.data.values[name];
-    return before;
   }
 }
 

@@ -1,7 +1,7 @@
 // Reports: what a gateway says of a call, what another holder's lane asks, and what it answers. They are facts or carry
 // money that has left somewhere else, so none is put aside: what cannot be decided halts the lane.
 
-import { type Books, type CaseRecord, caseOf, NO_DATA, type Report, type ReportInput } from "../books.ts";
+import { type Books, type CaseRecord, caseOf, type Report, type ReportInput } from "../books.ts";
 import type { CompiledFlow } from "../flow/compile/compile.ts";
 import { type EventFields, NO_FIELDS } from "../flow/compile/events.ts";
 import { observes } from "../history.ts";
@@ -97,7 +97,7 @@ function freshCase(flow: CompiledFlow, report: Report): CaseRecord {
     flow,
     holderId: report.holderId,
     state: "rejected",
-    data: NO_DATA,
+    data: flow.noData,
     history: "",
     occurredAtMicros: report.occurredAtMicros,
     isNew: true,

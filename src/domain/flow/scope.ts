@@ -23,7 +23,8 @@ export interface Scope {
   readonly attempt: bigint;
   /** values bound by `let`, each in its slot */
   readonly lets: (Value | Figures)[];
-  value(name: string): Value;
+  /** A variable of the case, by its slot. */
+  value(slot: number): Value;
   eventField(name: string): Value;
   currencyOf(symbol: string): string;
   param(name: string, otherwise: ParamValue): ParamValue;
@@ -54,6 +55,8 @@ export type Path = (scope: Scope) => string;
 
 /** What a name can mean where an expression stands. */
 export type Names = {
+  /** the flow's variables, each with its slot */
+  readonly variables: ReadonlyMap<string, number>;
   readonly symbols: ReadonlySet<string>;
   readonly params: ReadonlyMap<string, ParamValue>;
   readonly accounts: ReadonlyMap<string, Path>;

@@ -8,7 +8,7 @@
 // no way of cutting brings the holder more than the whole.
 
 import { assert } from "../assert.ts";
-import { type CaseData, valueOf } from "../books.ts";
+import { type CaseData, type Kept, valueOf } from "../books.ts";
 import type { Value } from "../flow/expression.ts";
 import type { Conversion } from "./fx.ts";
 import { quotient } from "./rounding.ts";
@@ -40,7 +40,7 @@ export type QuoteCase = {
   readonly holderId: string;
   readonly state: string;
   readonly flow: { readonly family: string };
-  readonly data: Pick<CaseData, "currencies" | "values" | "stored">;
+  readonly data: Pick<CaseData, "currencies"> & Kept;
 };
 
 export type QuoteRefusal = "quote_expired" | "quote_mismatch";

@@ -134,11 +134,8 @@ class Touched<Value> extends Map<string, Value> {
   }
 }
 
-/** Data is changed in place. */
 function copyOfCase(one: CaseRecord): CaseRecord {
-  const { values, timers, attempts, keys } = one.data;
-  const copies = { values: { ...values }, timers: { ...timers }, attempts: { ...attempts }, keys: { ...keys } };
-  return { ...one, data: { ...one.data, ...copies } };
+  return { ...one };
 }
 
 function added({ addedDebits, addedCredits, ...account }: Account): Account {

@@ -161,7 +161,7 @@ function added(before: Account, { addedDebits, addedCredits, ...account }: Accou
 }
 
 function copyOf(one: CaseRecord): CaseRecord {
-  return { ...one, data: structuredClone(one.data) };
+  return { ...one };
 }
 
 function nameOf({ dueMs, caseId, name }: TimerKey): string {

@@ -11,6 +11,7 @@ import type { Get, Names, Path, Scope } from "../scope.ts";
 import type { CompiledCall } from "./calls.ts";
 import { compileNode } from "./expression.ts";
 import { compileFigures } from "./functions.ts";
+import { slotOf } from "./names.ts";
 import { type Symbols, symbolOf } from "./symbols.ts";
 
 /** One step of a transition. It adds to the draft, or says why the event is refused. Steps behind a refused one run all
@@ -128,18 +129,18 @@ function compilePost(context: Context, name: string, given: readonly NamedExpres
 
 /** All right sides are read before the first variable changes. */
 function compileSet(names: Names, given: readonly NamedExpression[]): Step {
-  const values = given.map(({ name, value }) => ({ name, get: compileNode(names, value.root) }));
+  const values = given.map(({ name, value }) => ({ slot: slotOf(names, name), get: compileNode(names, value.root) }));
   const [only] = values;
   if (values.length === 1 && only !== undefined) {
     return (draft) => {
-      draft.set(only.name, only.get(draft));
+      draft.set(only.slot, only.get(draft));
       return null;
     };
   }
   const read: Value[] = []; // one for all events: nothing runs between reading and setting
   return (draft) => {
     for (let at = 0; at < values.length; at++) read[at] = (values[at] as { get: Get }).get(draft);
-    for (let at = 0; at < values.length; at++) draft.set((values[at] as { name: string }).name, read[at] as Value);
+    for (let at = 0; at < values.length; at++) draft.set((values[at] as { slot: number }).slot, read[at] as Value);
     return null;
   };
 }

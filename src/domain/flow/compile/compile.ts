@@ -2,10 +2,10 @@
 // Names become indexes, paths become resolvers, expressions become functions.
 
 import { assert } from "../../assert.ts";
+import { type CaseData, noData, type Variables, variablesOf } from "../../books.ts";
 import type { Draft } from "../../decide/draft.ts";
 import { type RefusalCode, refusalCode } from "../../refusals.ts";
 import { momentOf } from "../duration.ts";
-import type { Value } from "../expression.ts";
 import type { Alternative, Flow, FlowStart, FlowState } from "../flow.ts";
 import type { Get, Names, Test } from "../scope.ts";
 import { type Context, compileActions, type Step } from "./actions.ts";
@@ -48,6 +48,9 @@ export type CompiledFlow = {
   /** first word of its outcomes */
   readonly family: string;
   readonly caseKind: string;
+  readonly variables: Variables;
+  /** what a case has before its first event */
+  readonly noData: CaseData;
   readonly start: { readonly kind: FlowStart["kind"]; readonly type: string; readonly when: Test | null };
   readonly states: readonly CompiledState[];
   readonly stateIndex: ReadonlyMap<string, number>;
@@ -82,10 +85,13 @@ export type CompiledFlow = {
 /** @param number  of this version in the database's table of flows
  *  @throws AssertionFailed when the flow was not checked before */
 export function compileFlow(flow: Flow, number: number): CompiledFlow {
+  const variables = variablesOf(flow.data.map(({ name }) => name));
+  const known = { variables: variables.slots };
   const names: Names = {
+    ...known,
     symbols: new Set(flow.currencies.map(({ symbol }) => symbol)),
     params: new Map(flow.params.map((param) => [param.name, param.default])),
-    accounts: new Map(flow.accounts.map(({ alias, path }) => [alias, compilePath(path)])),
+    accounts: new Map(flow.accounts.map(({ alias, path }) => [alias, compilePath(known, path)])),
     lets: new Map(),
   };
   const stateIndex = new Map(flow.states.map((state, index) => [state.name, index]));
@@ -99,6 +105,8 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     ref: `${flow.name}@${flow.version}`,
     family: flow.family,
     caseKind: flow.caseKind,
+    variables,
+    noData: Object.freeze(noData(variables)),
     start: compileStart(names, flow.start),
     states: flow.states.map((state) => compileState(context, state)),
     stateIndex,
@@ -180,15 +188,12 @@ export function compileAlarm(code: string): CompiledAlternative[] {
 
 function compileBind({ flow, names }: Place): (draft: Draft) => RefusalCode | null {
   const symbols = flow.currencies.map(({ symbol, from }) => ({ symbol, get: compileCurrency(from) }));
-  const fields = flow.data.map(({ name, init }) => ({ name, get: compileNode(names, init.root) }));
-  const paths = flow.accounts.filter(({ path }) => readsVariable(path)).map(({ path }) => compilePath(path));
-  const own = ownAccounts(flow).map(({ path, symbol }) => ({ get: compilePath(path), symbol }));
-  // A copy of one object has its shape, so all cases of a flow share one: growing each by name after name costs far more.
-  const empty = Object.fromEntries(fields.map(({ name }) => [name, undefined as unknown as Value]));
+  const inits = flow.data.map(({ init }) => compileNode(names, init.root)); // in the order of their slots
+  const paths = flow.accounts.filter(({ path }) => readsVariable(path)).map(({ path }) => compilePath(names, path));
+  const own = ownAccounts(flow).map(({ path, symbol }) => ({ get: compilePath(names, path), symbol }));
   return (draft) => {
-    draft.open({ ...empty });
     for (const { symbol, get } of symbols) draft.bindCurrency(symbol, get(draft));
-    for (const { name, get } of fields) draft.set(name, get(draft));
+    for (let slot = 0; slot < inits.length; slot++) draft.set(slot, (inits[slot] as Get)(draft));
     for (const path of paths) if (isUnknown(draft, path(draft))) draft.refuse("unknown_account");
     for (const { get, symbol } of own) draft.meetAccount(get(draft), draft.currencyOf(symbol));
     return draft.refused;

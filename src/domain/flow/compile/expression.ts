@@ -9,6 +9,7 @@ import type { Intent } from "../../intent.ts";
 import type { Expression, ExpressionNode, Operator, Value } from "../expression.ts";
 import type { Figures, Get, Names, Scope, Test } from "../scope.ts";
 import { compileFunction } from "./functions.ts";
+import { slotOf } from "./names.ts";
 
 export function compileTest(names: Names, { root }: Expression): Test {
   const get = compileNode(names, root);
@@ -62,8 +63,10 @@ function compileName(names: Names, path: readonly string[]): Get {
   }
   if (path.length === 1 && names.symbols.has(first)) return (scope) => scope.currencyOf(first);
   switch (first) {
-    case "data":
-      return (scope) => scope.value(second);
+    case "data": {
+      const at = slotOf(names, second);
+      return (scope) => scope.value(at);
+    }
     case "params": {
       const otherwise = names.params.get(second);
       assert(otherwise !== undefined, `parameter ${second} is not declared`);

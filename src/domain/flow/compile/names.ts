@@ -1,23 +1,32 @@
 // What the names of a flow mean to its closures: path templates become getters, defaults of parameters their values.
 
-import { failed } from "../../assert.ts";
+import { assert, failed } from "../../assert.ts";
 import type { Flow } from "../flow.ts";
-import type { Path } from "../scope.ts";
+import type { Names, Path } from "../scope.ts";
 import { symbolOfIntentAmount } from "../types/scope.ts";
 import type { Symbols } from "./symbols.ts";
 
+type Variables = Pick<Names, "variables">;
+
+/** Where the values of a variable are among those of a case. */
+export function slotOf({ variables }: Variables, name: string): number {
+  const slot = variables.get(name);
+  assert(slot !== undefined, `variable ${name} is not declared`);
+  return slot;
+}
+
 /** `liability:customer:{holder}:available`, `memo:auth_exposure:{provider}` by the text variable of that name, or
  *  `{intent.from}`, `{event.account}` as a whole. */
-export function compilePath(template: string): Path {
+export function compilePath(names: Variables, template: string): Path {
   const pieces = template.split(/\{([^}]*)\}/);
   if (pieces.length === 1) return () => template;
   const [before = "", name = "", after = ""] = pieces;
   if (pieces.length === 3) {
-    const piece = compilePiece(name);
+    const piece = compilePiece(names, name);
     if (before === "" && after === "") return piece;
     return remembering((text) => before + text + after, piece);
   }
-  const parts = pieces.map((piece, index) => (index % 2 === 0 ? () => piece : compilePiece(piece)));
+  const parts = pieces.map((piece, index) => (index % 2 === 0 ? () => piece : compilePiece(names, piece)));
   return (scope) => {
     let path = "";
     for (const part of parts) path += part(scope);
@@ -38,7 +47,7 @@ function remembering(join: (text: string) => string, piece: Path): Path {
   };
 }
 
-function compilePiece(name: string): Path {
+function compilePiece(names: Variables, name: string): Path {
   if (name === "holder") return (scope) => scope.holderId;
   const [first = "", second = ""] = name.split(".");
   if (first === "event") return (scope) => scope.eventField(second) as string;
@@ -50,8 +59,8 @@ function compilePiece(name: string): Path {
       return path;
     };
   }
-  const variable = first === "data" ? second : first;
-  return (scope) => scope.value(variable) as string;
+  const slot = slotOf(names, first === "data" ? second : first);
+  return (scope) => scope.value(slot) as string;
 }
 
 /** Whether a path hangs on variables of the case, which may name what the chart does not have. */
