@@ -82,8 +82,8 @@ export type CaseData = {
   readonly attempts: Readonly<Record<string, number>>;
   /** by call, the idempotency key that it was made under last, and when it was made under that for the first time */
   readonly keys: Readonly<Record<string, KeyUse>>;
-  /** the case that opened this one; of the same holder */
-  readonly parent: { readonly kind: string; readonly uuid: string } | null;
+  /** the case that opened this one, as its id is written; of the same holder */
+  readonly parent: string | null;
   /** the one result that `end` gave it */
   readonly ended: string | null;
 };

@@ -10,7 +10,7 @@
 
 import { assert } from "../domain/assert.ts";
 import { type CaseData, type KeyUse, NONE, noData, type Variables } from "../domain/books.ts";
-import { formatCaseId, parseCaseId } from "../domain/ids.ts";
+import { type CaseId, parseCaseId } from "../domain/ids.ts";
 
 export type StoredData = {
   c?: Readonly<Record<string, string>>;
@@ -35,17 +35,17 @@ export function readData(stored: StoredData | null, variables: Variables): CaseD
     timers: stored.t ?? NONE,
     attempts: stored.a ?? NONE,
     keys: stored.k ?? NONE,
-    parent: readParent(stored),
+    parent: stored.p ?? null,
     ended: stored.e ?? null,
   };
 }
 
 /** The case that opened this one, or null. */
-export function readParent({ p }: StoredData): CaseData["parent"] {
+export function readParent({ p }: StoredData): CaseId | null {
   if (p === undefined) return null;
   const id = parseCaseId(p);
   assert(id !== null, "the parent of a case is written as a case id");
-  return { kind: id.kind, uuid: id.uuid };
+  return id;
 }
 
 /** @returns null when there is nothing to keep. The engine's own printing of a plain object takes half the time of putting
@@ -60,7 +60,7 @@ export function writeData(data: CaseData): string | null {
   if (isAny(timers)) stored.t = timers;
   if (isAny(attempts)) stored.a = attempts;
   if (isAny(keys)) stored.k = keys;
-  if (parent !== null) stored.p = formatCaseId({ ...parent, timeMs: 0 });
+  if (parent !== null) stored.p = parent;
   if (ended !== null) stored.e = ended;
   return isAny(stored) ? JSON.stringify(stored) : null;
 }

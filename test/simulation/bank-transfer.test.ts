@@ -5,6 +5,7 @@
 
 import { expect, test } from "vitest";
 import type { CaseRecord } from "../../src/domain/books.ts";
+import { parseCaseId } from "../../src/domain/ids.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { CaseIds } from "../../src/workload/generate/generate.ts";
 import { NOW_MS } from "../support/ledger.ts";
@@ -77,7 +78,9 @@ function expectSound(world: ProviderWorld): void {
   const bank = sumOf(cases, "btr", "received") - sumOf(made, "brf", "amount") + parked;
   expect(world.lane.balance("asset:bank:main"), "asset:bank:main").toBe(bank);
   for (const one of cases.filter(({ kind }) => kind === "btr")) {
-    const waiting = cases.filter(({ data, state }) => data.parent?.uuid === one.id && state === "unapplied");
+    const waiting = cases.filter(
+      ({ data, state }) => parseCaseId(data.parent)?.uuid === one.id && state === "unapplied",
+    );
     expect(kept(one, "open"), "a payment knows how many credits wait for a person").toBe(BigInt(waiting.length));
   }
 }

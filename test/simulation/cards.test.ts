@@ -4,7 +4,7 @@
 
 import { expect, test } from "vitest";
 import { type CaseRecord, type Command, type TimerKey, valueOf } from "../../src/domain/books.ts";
-import { formatCaseId } from "../../src/domain/ids.ts";
+import { formatCaseId, parseCaseId } from "../../src/domain/ids.ts";
 import { NO_ROUTES, type Routes } from "../../src/domain/routes/routes.ts";
 import { type Answer, reportOf, UNAVAILABLE, unavailableAnswer } from "../../src/gateways/contract.ts";
 import { ScriptProvider } from "../../src/gateways/script.ts";
@@ -211,7 +211,7 @@ function expectSound(world: World): void {
   for (const one of cases(world).filter(({ kind }) => kind === "pay")) {
     const [captured, reversed] = [numberOf(one, "captured"), numberOf(one, "reversed")];
     expect(reversed >= 0n && (reversed <= captured || one.state === "captured"), `${one.id} ${reversed}`).toBe(true);
-    const refunds = cases(world).filter((child) => child.data.parent?.uuid === one.id);
+    const refunds = cases(world).filter((child) => parseCaseId(child.data.parent)?.uuid === one.id);
     const given = refunds
       .filter(({ state }) => state !== "ended" && state !== "closed" && state !== "rejected")
       .reduce((sum, child) => sum + numberOf(child, "amount"), 0n);
@@ -238,7 +238,7 @@ test.each(SEEDS)(
       }
     }
     for (const one of cases(world).filter(({ kind }) => kind === "rfd")) {
-      const payment = cases(world).find(({ id }) => id === one.data.parent?.uuid);
+      const payment = cases(world).find(({ id }) => id === parseCaseId(one.data.parent)?.uuid);
       expect(valueOf(one.data, "provider"), "a refund is the provider's that captured").toBe(
         payment && valueOf(payment.data, "provider"),
       );

@@ -4,6 +4,7 @@
 // rest to rest, with nothing left on what clears.
 
 import { expect, test } from "vitest";
+import { parseCaseId } from "../../src/domain/ids.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { CaseIds } from "../../src/workload/generate/generate.ts";
 import { NOW_MS } from "../support/ledger.ts";
@@ -83,7 +84,9 @@ function expectSound(world: ProviderWorld): void {
   for (const one of world.cases().filter(({ kind }) => kind === "psh")) {
     const given = world
       .cases()
-      .filter(({ kind, data, state }) => kind === "brf" && data.parent?.uuid === one.id && state !== "ended")
+      .filter(
+        ({ kind, data, state }) => kind === "brf" && parseCaseId(data.parent)?.uuid === one.id && state !== "ended",
+      )
       .reduce((sum, refund) => sum + kept(refund, "amount"), 0n);
     expect(kept(one, "reversed"), "a payment knows what its refunds give back").toBe(given);
     expect(given <= kept(one, "received"), "no more is given back than came").toBe(true);

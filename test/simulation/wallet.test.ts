@@ -3,6 +3,7 @@
 // to rest.
 
 import { expect, test } from "vitest";
+import { parseCaseId } from "../../src/domain/ids.ts";
 import { available, BANK, euros } from "../support/intents.ts";
 import { LANES, NOW_MS } from "../support/ledger.ts";
 import { amountOf, holdersOf, MethodWorld, type WorldCase } from "../support/method-world.ts";
@@ -151,7 +152,8 @@ async function expectAllThere(world: MethodWorld): Promise<void> {
     const given = world
       .cases()
       .filter(
-        ({ flow, state, data }) => flow === "wallet_refund" && state !== "failed" && data.parent?.uuid === one.uuid,
+        ({ flow, state, data }) =>
+          flow === "wallet_refund" && state !== "failed" && parseCaseId(data.parent)?.uuid === one.uuid,
       )
       .reduce((sum, refund) => sum + amountOf(refund, "amount"), 0n);
     expect(amountOf(one, "reversed"), `${one.id} knows what its refunds give back`).toBe(given);

@@ -2,7 +2,16 @@
 // out. No clock, no chance, no await. Every intent gets exactly one outcome that answers it.
 
 import { assert, failed } from "../assert.ts";
-import { type Books, type CaseRecord, caseOf, type IntentInput, type TimerInput, type TimerKey } from "../books.ts";
+import {
+  type Books,
+  type CaseData,
+  type CaseRecord,
+  caseOf,
+  type IntentInput,
+  NONE,
+  type TimerInput,
+  type TimerKey,
+} from "../books.ts";
 import type { CompiledAlternative, CompiledFlow } from "../flow/compile/compile.ts";
 import { NO_FIELDS } from "../flow/compile/events.ts";
 import { entryOfKey, firstEntry, type HistoryEntry } from "../history.ts";
@@ -67,12 +76,22 @@ export function decideTimer(books: Books, input: TimerInput): void {
   const alternatives = stateOf(known).on.get(event);
   if (alternatives === undefined) throw new Undecidable(`state ${known.state} has no answer to timer.${name}`);
   // A fired timer is gone, whether or not its state is left.
-  const { [name]: _fired, ...timers } = known.data.timers;
-  known.data = { ...known.data, timers };
+  known.data = { ...known.data, timers: withoutTimer(known.data.timers, name) };
   books.timersGone.push(input.timer);
   const cause = factOf(BigInt(dueMs) * 1000n);
   const entry = { event, source: "t", offset: BigInt(dueMs), fingerprint: "", key: "" } as const;
   performFact(books, input, { known, cause, alternatives, entry });
+}
+
+/** Most cases have armed just the one. */
+function withoutTimer(timers: CaseData["timers"], fired: string): CaseData["timers"] {
+  let others: Record<string, number> | null = null;
+  for (const name in timers) {
+    if (name === fired) continue;
+    others ??= {};
+    others[name] = timers[name] as number;
+  }
+  return others ?? NONE;
 }
 
 /** One that was armed anew is another: it is due after the block's now, and so behind all that are taken with it. */

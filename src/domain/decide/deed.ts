@@ -169,7 +169,7 @@ function openChild({ books, input }: Deed, parent: CaseRecord, spawn: FollowUp &
     flow,
     holderId: parent.holderId,
     state: "rejected",
-    data: { ...flow.noData, parent: { kind: parent.kind, uuid: parent.id } },
+    data: { ...flow.noData, parent: formatCaseId({ kind: parent.kind, uuid: parent.id, timeMs: 0 }) },
     history: "",
     occurredAtMicros: occurredAtOf(input),
     isNew: true,

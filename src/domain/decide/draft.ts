@@ -313,8 +313,9 @@ export class Draft implements Scope {
 
   tell(name: string, event: EventFields): RefusalCode | null {
     const { parent } = this.known.data;
-    assert(parent !== null, `${this.known.flow.ref} tells a parent and has none`);
-    this.#follow({ kind: "tell", uuid: parent.uuid, name, event });
+    const id = parseCaseId(parent);
+    assert(id !== null, `${this.known.flow.ref} tells a parent and has none`);
+    this.#follow({ kind: "tell", uuid: id.uuid, name, event });
     return null;
   }
 

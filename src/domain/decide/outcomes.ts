@@ -3,7 +3,6 @@
 import { assert } from "../assert.ts";
 import type { Books, CaseRecord, IntentInput, Outcome, OutcomeAmount, ReportInput, TimerInput } from "../books.ts";
 import type { CompiledFlow } from "../flow/compile/compile.ts";
-import { formatCaseId } from "../ids.ts";
 import type { Intent } from "../intent.ts";
 import { type RefusalCode, refusal } from "../refusals.ts";
 import type { Rules } from "../rules.ts";
@@ -59,7 +58,7 @@ export function answer(books: Books, input: IntentInput, given: Answer): void {
     correlationId: intent.correlationId,
     causationId: intent.causationId,
     traceparent: intent.traceparent,
-    parentId: given.known === null ? null : parentIdOf(given.known),
+    parentId: given.known === null ? null : given.known.data.parent,
   });
 }
 
@@ -117,13 +116,8 @@ function makeOutcome(draft: Draft, outcome: DraftOutcome, { input, index, outcom
     correlationId: intent?.correlationId ?? null,
     causationId: intent?.causationId ?? null,
     traceparent: intent?.traceparent ?? null,
-    parentId: parentIdOf(known),
+    parentId: known.data.parent,
   };
-}
-
-/** The case that opened this one, as it is written; null when none did. */
-export function parentIdOf({ data: { parent } }: CaseRecord): string | null {
-  return parent === null ? null : formatCaseId({ kind: parent.kind, uuid: parent.uuid, timeMs: 0 });
 }
 
 function emit(books: Books, outcome: Outcome): void {

@@ -5,7 +5,7 @@ import type { LaneMessage } from "../books.ts";
 import { homeLane } from "../holder.ts";
 import { childCaseId } from "../ids.ts";
 import type { Draft, Sending } from "./draft.ts";
-import { type Input, parentIdOf } from "./outcomes.ts";
+import type { Input } from "./outcomes.ts";
 
 /** Adds the draft's calls to the books: commands with their sequence, messages in the order in which they are sent. */
 export function send(draft: Draft, input: Input): void {
@@ -19,7 +19,7 @@ export function send(draft: Draft, input: Input): void {
 function command(draft: Draft, { call, attempt, payload, to, notAfterMs }: Sending, input: Input): void {
   const { books } = draft;
   assert(call.to.kind === "gateway", "a command goes to a gateway");
-  const parent = parentIdOf(draft.known);
+  const { parent } = draft.known.data;
   books.commands.push({
     commandId: `${draft.caseId}/${call.name}/${attempt}`,
     caseId: draft.caseId,

@@ -1,12 +1,13 @@
 // One event of one case: which alternative is taken, every choice behind it, and where the case comes to rest.
 
 import { assert, failed } from "../assert.ts";
-import type { Books, CaseRecord } from "../books.ts";
+import { type Books, type CaseRecord, NONE } from "../books.ts";
 import { CHOICES_MAX } from "../flow/check/states.ts";
 import type { CompiledAlternative, CompiledFlow, CompiledState } from "../flow/compile/compile.ts";
 import { firstRefusal, type RefusalCode } from "../refusals.ts";
 import type { Draft } from "./draft.ts";
 
+/** `to` is of no meaning for a case that has not left its state. */
 export type Walked = { readonly to: number; readonly left: boolean };
 
 /** What an event does that its state does not list: it is remembered, and no more. */
@@ -36,8 +37,8 @@ export function begin(draft: Draft): Walked | RefusalCode {
 
 /** Takes an alternative and every choice state behind it, gathering their steps in the draft. */
 export function walk(draft: Draft, alternatives: readonly CompiledAlternative[]): Walked | RefusalCode {
-  const { flow, state } = draft.known;
-  let at = flow.stateIndex.get(state) ?? flow.initial;
+  const { flow } = draft.known;
+  let at = flow.initial;
   let left = false;
   let refused: RefusalCode | null = null;
   let next: readonly CompiledAlternative[] | null = alternatives;
@@ -72,7 +73,7 @@ export function enter(books: Books, draft: Draft, moved: Walked): void {
   const state = known.flow.states[moved.to] as CompiledState;
   const armed = known.data.timers;
   for (const name in armed) books.timersGone.push({ dueMs: armed[name] as number, caseId: known.id, name });
-  let timers = NO_TIMERS;
+  let timers: Record<string, number> = NONE;
   if (state.timers.length > 0) {
     timers = {};
     for (const { name, dueMs } of state.timers) {
@@ -84,5 +85,3 @@ export function enter(books: Books, draft: Draft, moved: Walked): void {
   known.state = state.name;
   known.data = draft.data(timers);
 }
-
-const NO_TIMERS: Record<string, number> = Object.freeze({});

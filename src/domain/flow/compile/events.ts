@@ -17,7 +17,8 @@ export function compileEvent({ fields }: EventShape): ReadEvent {
   return (payload) => {
     const values: Record<string, Value> = {};
     for (const { name, read, form } of readers) {
-      const value = read(Object.hasOwn(payload, name) ? (payload[name] as string) : null);
+      const text: unknown = payload[name]; // what every object has, such as `constructor`, is no text
+      const value = read(typeof text === "string" ? text : null);
       if (value === undefined) return `${name} must be ${form}`;
       values[name] = value;
     }

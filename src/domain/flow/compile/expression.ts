@@ -13,8 +13,12 @@ import { slotOf } from "./names.ts";
 
 export function compileTest(names: Names, { root }: Expression): Test {
   const get = compileNode(names, root);
+  // What compares or joins tests is true or false already: one call less for nearly every guard there is.
+  if (root.kind === "not" || (root.kind === "binary" && IS_TEST.has(root.operator))) return get as Test;
   return (scope) => get(scope) === true;
 }
+
+const IS_TEST: ReadonlySet<Operator> = new Set(["&&", "||", "==", "!=", "<", "<=", ">", ">=", "in"]);
 
 export function compileNode(names: Names, node: ExpressionNode): Get {
   switch (node.kind) {
@@ -109,9 +113,8 @@ function compileBinary(names: Names, operator: Operator, leftNode: ExpressionNod
     case "||":
       return (scope) => left(scope) === true || right(scope) === true;
     case "==":
-      return (scope) => left(scope) === right(scope);
     case "!=":
-      return (scope) => left(scope) !== right(scope);
+      return equating(operator, left, rightNode, right);
     case "<":
     case "<=":
     case ">":
@@ -139,35 +142,74 @@ function compileIn(names: Names, leftNode: ExpressionNode, rightNode: Expression
   };
 }
 
-const ORDERS: Record<"<" | "<=" | ">" | ">=", (one: bigint, other: bigint) => boolean> = {
-  "<": (one, other) => one < other,
-  "<=": (one, other) => one <= other,
-  ">": (one, other) => one > other,
-  ">=": (one, other) => one >= other,
-};
+// Each operator has a closure of its own. With one for all that calls the operator's function, a guard cost a call more that
+// the engine cannot foresee; so did a literal that was called for.
 
-function comparing(operator: keyof typeof ORDERS, left: Get, right: Get): Get {
-  const holds = ORDERS[operator];
-  return (scope) => {
-    const one = left(scope) as bigint | null;
-    const other = right(scope) as bigint | null;
-    return one !== null && other !== null && holds(one, other);
-  };
+function equating(operator: "==" | "!=", left: Get, rightNode: ExpressionNode, right: Get): Get {
+  if (rightNode.kind === "literal") {
+    const { value } = rightNode;
+    return operator === "==" ? (scope) => left(scope) === value : (scope) => left(scope) !== value;
+  }
+  return operator === "==" ? (scope) => left(scope) === right(scope) : (scope) => left(scope) !== right(scope);
 }
 
-const SUMS: Record<"+" | "-" | "*" | "/" | "%", (one: bigint, other: bigint) => bigint | null> = {
-  "+": (one, other) => one + other,
-  "-": (one, other) => one - other,
-  "*": (one, other) => one * other,
-  "/": (one, other) => (other === 0n ? null : one / other),
-  "%": (one, other) => (other === 0n ? null : one % other),
-};
+type NumberGet = (scope: Scope) => bigint | null;
 
-function calculating(operator: keyof typeof SUMS, left: Get, right: Get): Get {
-  const sum = SUMS[operator];
-  return (scope) => {
-    const one = left(scope) as bigint | null;
-    const other = right(scope) as bigint | null;
-    return one === null || other === null ? null : sum(one, other);
-  };
+function comparing(operator: "<" | "<=" | ">" | ">=", leftGet: Get, rightGet: Get): Get {
+  const [left, right] = [leftGet as NumberGet, rightGet as NumberGet];
+  switch (operator) {
+    case "<":
+      return (scope) => isBelow(left(scope), right(scope));
+    case "<=":
+      return (scope) => isAtMost(left(scope), right(scope));
+    case ">":
+      return (scope) => {
+        const one = left(scope); // the left side first, as it stands in the file
+        return isBelow(right(scope), one);
+      };
+    case ">=":
+      return (scope) => {
+        const one = left(scope);
+        return isAtMost(right(scope), one);
+      };
+  }
+}
+
+function isBelow(one: bigint | null, other: bigint | null): boolean {
+  return one !== null && other !== null && one < other;
+}
+
+function isAtMost(one: bigint | null, other: bigint | null): boolean {
+  return one !== null && other !== null && one <= other;
+}
+
+function calculating(operator: "+" | "-" | "*" | "/" | "%", leftGet: Get, rightGet: Get): Get {
+  const [left, right] = [leftGet as NumberGet, rightGet as NumberGet];
+  const withBoth =
+    (sum: (one: bigint, other: bigint) => bigint | null): Get =>
+    (scope) => {
+      const one = left(scope);
+      const other = right(scope);
+      return one === null || other === null ? null : sum(one, other);
+    };
+  switch (operator) {
+    case "+":
+      return (scope) => {
+        const one = left(scope);
+        const other = right(scope);
+        return one === null || other === null ? null : one + other;
+      };
+    case "-":
+      return (scope) => {
+        const one = left(scope);
+        const other = right(scope);
+        return one === null || other === null ? null : one - other;
+      };
+    case "*":
+      return withBoth((one, other) => one * other);
+    case "/":
+      return withBoth((one, other) => (other === 0n ? null : one / other));
+    case "%":
+      return withBoth((one, other) => (other === 0n ? null : one % other));
+  }
 }
