@@ -47,6 +47,8 @@ export type StoredValues = {
 export type Variables = {
   readonly names: readonly string[];
   readonly slots: ReadonlyMap<string, number>;
+  /** by slot, whether it is kept among those that are no numbers: a look among the wrong ones costs several right ones */
+  readonly areWords: readonly boolean[];
   /** of the two that choose among the overlays of the parameters; -1: there is none of that name */
   readonly tenant: number;
   readonly provider: number;
@@ -54,10 +56,12 @@ export type Variables = {
   readonly unbound: readonly (Value | undefined)[];
 };
 
-export function variablesOf(names: readonly string[]): Variables {
+/** @param words those whose type is no number and no time */
+export function variablesOf(names: readonly string[], words: ReadonlySet<string>): Variables {
   return {
     names,
     slots: new Map(names.map((name, slot) => [name, slot])),
+    areWords: names.map((name) => words.has(name)),
     tenant: names.indexOf("tenant"),
     provider: names.indexOf("provider"),
     unbound: names.map(() => undefined), // not frozen: the engine copies a frozen array element by element
@@ -114,11 +118,14 @@ export function valueOf(kept: Kept, name: string): Value | undefined {
   const slot = kept.variables.slots.get(name);
   if (slot === undefined) return undefined;
   const changed = kept.values[slot];
-  return changed === undefined && kept.stored !== null ? storedValue(kept.stored, name) : changed;
+  return changed === undefined ? storedValue(kept, slot) : changed;
 }
 
 /** As it was read; undefined: it was not there. */
-export function storedValue(stored: StoredValues, name: string): Value | undefined {
+export function storedValue({ stored, variables }: Omit<Kept, "values">, slot: number): Value | undefined {
+  if (stored === null) return undefined;
+  const name = variables.names[slot] as string;
+  if (variables.areWords[slot] === true) return stored.others[name];
   const digits = stored.numbers[name];
   if (digits === undefined) return stored.others[name];
   // Most are counters and amounts that are nothing yet: a third of the time that taking a text apart takes.
@@ -211,6 +218,8 @@ export type Books = {
   readonly rules: Rules;
   readonly lane: number;
   readonly block: bigint;
+  /** its digits: they stand in every line of history */
+  readonly blockText: string;
   readonly nowMs: number;
   readonly recordedAt: bigint;
   outcomesNext: bigint;
@@ -219,6 +228,8 @@ export type Books = {
   readonly holderAccounts: Map<string, Account>;
   readonly house: ReadonlyMap<string, bigint>;
   readonly houseAccounts: Map<string, Account>;
+  /** the same by path, one for each currency: every line finds its accounts here, and there are few of a path */
+  readonly houseByPath: Map<string, Account[]>;
   readonly lines: Line[];
   readonly outcomes: Outcome[];
   readonly timersArmed: TimerKey[];
@@ -245,7 +256,9 @@ export function openBooks(opening: Opening): Books {
     commands: [],
     messages: [],
     recordedAt: BigInt(opening.nowMs) * 1000n,
+    blockText: opening.block.toString(),
     houseAccounts: new Map(),
+    houseByPath: new Map(),
     lines: [],
     outcomes: [],
     timersArmed: [],

@@ -26,14 +26,15 @@ export type HistoryEntry = {
 
 export function formatEntry(entry: HistoryEntry): string {
   const { block, sequence, state } = entry;
-  return formatWith(entry, block, sequence, state);
+  return formatWith(entry, block.toString(), sequence, state);
 }
 
 /** What is known of an event before it is decided. */
 export type EntryStart = Pick<HistoryEntry, "event" | "source" | "offset" | "fingerprint" | "key">;
 
-/** In parts: a new object for what is known in the end cost a fifth of deciding a transfer. */
-export function formatWith(start: EntryStart, block: bigint, sequence: bigint | null, state: string): string {
+/** In parts: a new object for what is known in the end cost a fifth of deciding a transfer.
+ *  @param block its number's digits */
+export function formatWith(start: EntryStart, block: string, sequence: bigint | null, state: string): string {
   const first = sequence === null ? "" : sequence.toString();
   return `${start.event}|${start.source}|${start.offset}|${block}|${first}|${state}|${start.fingerprint}|${start.key}`;
 }

@@ -77,7 +77,7 @@ function settle(
 
 /** @param sequence of the first outcome that the event caused */
 export function remember(books: Books, known: CaseRecord, entry: EntryStart, sequence: bigint | null): void {
-  known.history = appendText(known.history, formatWith(entry, books.block, sequence, known.state));
+  known.history = appendText(known.history, formatWith(entry, books.blockText, sequence, known.state));
   known.changed = true;
 }
 

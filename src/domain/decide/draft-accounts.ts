@@ -10,8 +10,11 @@ export type DraftLine = {
   readonly credit: Account;
   readonly currency: string;
   readonly minor: bigint;
-  readonly posting: FlowPosting;
+  readonly posting: NamedPosting;
 };
+
+/** As much of a posting as a draft needs. */
+export type NamedPosting = Pick<FlowPosting, "name" | "forced">;
 
 /** What of a draft its accounts hang on. */
 export type Touching = {
@@ -24,8 +27,11 @@ export type Touching = {
 /** The account of a path, opened by this event when it is the first to touch it. */
 export function accountAt(touching: Touching, path: string, currency: string): Account | RefusalCode {
   const { books, holderId } = touching;
-  const house = books.rules.chart.houseKey(path, currency);
-  if (house !== null) return books.houseAccounts.get(house) ?? openHouse(touching, house, path, currency);
+  const found = books.houseByPath.get(path);
+  if (found !== undefined) for (const account of found) if (account.currency === currency) return account;
+  // Only what is in neither is asked about by its name: no path is of both kinds.
+  const house = books.holderAccounts.has(path) ? null : books.rules.chart.houseKey(path, currency);
+  if (house !== null) return openHouse(touching, house, path, currency);
   const known = holderAccountOf(books, path);
   if (known !== null) {
     if (known.holderId !== holderId) return "not_home";
@@ -44,6 +50,9 @@ function openHouse(touching: Touching, name: string, path: string, currency: str
   const id = books.house.get(name) ?? 0n;
   const account = makeAccount({ id, path, currency, holderId: null, side: place.side, floorMinor: null });
   books.houseAccounts.set(name, account);
+  const beside = books.houseByPath.get(path);
+  if (beside === undefined) books.houseByPath.set(path, [account]);
+  else beside.push(account);
   if (id === 0n) noteOpened(touching, account);
   return account;
 }
@@ -74,9 +83,15 @@ export function keepOpened({ books, opened }: Touching): void {
 /** Forgets the accounts that only this event would have opened. */
 export function forgetOpened({ books, opened }: Touching): void {
   for (const account of opened ?? []) {
-    if (account.holderId === null) books.houseAccounts.delete(`${account.path} ${account.currency}`);
+    if (account.holderId === null) forgetHouse(books, account);
     else books.holderAccounts.delete(account.path);
   }
+}
+
+function forgetHouse(books: Books, account: Account): void {
+  books.houseAccounts.delete(`${account.path} ${account.currency}`);
+  const others = books.houseByPath.get(account.path)?.filter((one) => one !== account) ?? [];
+  books.houseByPath.set(account.path, others);
 }
 
 /** Adds the lines to their accounts. */

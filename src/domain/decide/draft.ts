@@ -20,7 +20,6 @@ import type { EventFields } from "../flow/compile/events.ts";
 import { WITHOUT_FLOOR } from "../flow/compile/functions.ts";
 import { momentOf } from "../flow/duration.ts";
 import type { Value } from "../flow/expression.ts";
-import type { FlowPosting } from "../flow/flow.ts";
 import type { Figures, Scope } from "../flow/scope.ts";
 import type { Rate } from "../fx/fx.ts";
 import { CONSUME_EVENT, quoteFor } from "../fx/quotes.ts";
@@ -38,6 +37,7 @@ import {
   forgetOpened,
   isOverdrawn,
   keepOpened,
+  type NamedPosting,
   openAccount,
   takenOf,
   unapply,
@@ -160,8 +160,7 @@ export class Draft implements Scope {
 
   #kept(slot: number): Value | undefined {
     const value = this.#values[slot];
-    const { stored, variables } = this.known.data;
-    return value === undefined && stored !== null ? storedValue(stored, variables.names[slot] as string) : value;
+    return value === undefined ? storedValue(this.known.data, slot) : value;
   }
 
   eventField(name: string): Value {
@@ -338,7 +337,7 @@ export class Draft implements Scope {
   /** One line of a posting. Refusals come in their order of precedence over both sides: too large, unknown, same, not home,
    *  currency, closed, frozen. Zero-amount lines are dropped. */
   post(
-    posting: FlowPosting,
+    posting: NamedPosting,
     currency: string,
     minor: bigint,
     debitPath: string,

@@ -106,10 +106,11 @@ function compileAction(context: Context, action: Exclude<Action, { kind: "let" }
 }
 
 function compilePost(context: Context, name: string, given: readonly NamedExpression[]): Step {
-  const posting = context.flow.postings.find((known) => known.name === name);
-  assert(posting !== undefined, `posting ${name} is not declared`);
+  const declared = context.flow.postings.find((known) => known.name === name);
+  assert(declared !== undefined, `posting ${name} is not declared`);
+  const posting = { name, forced: declared.forced };
   const amounts = new Map(given.map((value) => [value.name, compileNode(context.names, value.value.root)]));
-  const lines = posting.lines.map((line) => {
+  const lines = declared.lines.map((line) => {
     const amount = amounts.get(line.amount);
     assert(amount !== undefined, `amount ${line.amount} of ${name} is not given`);
     return { debit: pathOf(context, line.debit), credit: pathOf(context, line.credit), amount, symbol: line.currency };

@@ -85,7 +85,8 @@ export type CompiledFlow = {
 /** @param number  of this version in the database's table of flows
  *  @throws AssertionFailed when the flow was not checked before */
 export function compileFlow(flow: Flow, number: number): CompiledFlow {
-  const variables = variablesOf(flow.data.map(({ name }) => name));
+  const words = flow.data.filter(({ type }) => ["word", "text", "bool"].includes(type.kind));
+  const variables = variablesOf(namesOf(flow.data), new Set(namesOf(words)));
   const known = { variables: variables.slots };
   const names: Names = {
     ...known,
@@ -125,6 +126,10 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     spawns: spawnsOf(flow),
     touches: flow.accounts.map((account) => account.path).filter(isHoldersOwn),
   };
+}
+
+function namesOf(fields: Flow["data"]): string[] {
+  return fields.map(({ name }) => name);
 }
 
 type Place = Context & { readonly stateIndex: ReadonlyMap<string, number> };
