@@ -107,6 +107,21 @@ export function noData(variables: Variables): CaseData {
   };
 }
 
+/** Field by field, as in `noData`: a copy by spreading would be of a shape of its own. */
+export function withTimers(data: CaseData, timers: CaseData["timers"]): CaseData {
+  return {
+    currencies: data.currencies,
+    variables: data.variables,
+    values: data.values,
+    stored: data.stored,
+    timers,
+    attempts: data.attempts,
+    keys: data.keys,
+    parent: data.parent,
+    ended: data.ended,
+  };
+}
+
 /** Nothing of whatever is kept by name. */
 export const NONE: Readonly<Record<string, never>> = Object.freeze({});
 

@@ -11,6 +11,7 @@ import {
   NONE,
   type TimerInput,
   type TimerKey,
+  withTimers,
 } from "../books.ts";
 import type { CompiledAlternative, CompiledFlow } from "../flow/compile/compile.ts";
 import { NO_FIELDS } from "../flow/compile/events.ts";
@@ -76,7 +77,7 @@ export function decideTimer(books: Books, input: TimerInput): void {
   const alternatives = stateOf(known).on.get(event);
   if (alternatives === undefined) throw new Undecidable(`state ${known.state} has no answer to timer.${name}`);
   // A fired timer is gone, whether or not its state is left.
-  known.data = { ...known.data, timers: withoutTimer(known.data.timers, name) };
+  known.data = withTimers(known.data, withoutTimer(known.data.timers, name));
   books.timersGone.push(input.timer);
   const cause = factOf(BigInt(dueMs) * 1000n);
   const entry = { event, source: "t", offset: BigInt(dueMs), fingerprint: "", key: "" } as const;

@@ -107,7 +107,7 @@ export function compileFlow(flow: Flow, number: number): CompiledFlow {
     family: flow.family,
     caseKind: flow.caseKind,
     variables,
-    noData: Object.freeze(noData(variables)),
+    noData: noData(variables), // not frozen: it would be of another shape than what cases keep, and be met as often
     start: compileStart(names, flow.start),
     states: flow.states.map((state) => compileState(context, state)),
     stateIndex,
