@@ -5,7 +5,7 @@
 // against its file.
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
@@ -21,18 +21,22 @@ type Packed = readonly [line: number, column: number, what: string | number | bo
 type PackedMap = { readonly entries: readonly (string | number | Packed)[] };
 
 /** @param file name to show in places
- *  @returns null when this text was not kept */
+ *  @returns null when this text was not kept, or what was kept of it is damaged */
 export function keptTree(file: string, text: string): Located | null {
-  const packed = readOrNull(join(TREES_DIR, nameOf(text)));
-  return packed === null ? null : unpack(JSON.parse(packed) as Packed, file);
+  try {
+    return unpack(JSON.parse(readFileSync(join(TREES_DIR, nameOf(text)), "utf8")) as Packed, file);
+  } catch {
+    return null;
+  }
 }
 
 /** Keeps the trees of all YAML files of a folder and those in it, in place of those that were kept before. A file in which
  *  something is wrong is left out: its faults are found when it is read.
  *  @param read without a look at what was kept */
 export function keepTrees(schemasDir: string, read: (file: string, text: string) => LocatedFile): void {
-  rmSync(TREES_DIR, { recursive: true, force: true });
-  makeFolder(TREES_DIR);
+  // Put in place as a whole: a build that is cut short leaves what was there, and nobody reads half a file.
+  const ownDir = `${TREES_DIR}.${process.pid}`;
+  makeFolder(ownDir);
   for (const name of readdirSync(schemasDir, { recursive: true, encoding: "utf8" })) {
     if (!name.endsWith(".yaml")) continue;
     const text = readFileSync(join(schemasDir, name), "utf8");
@@ -40,20 +44,20 @@ export function keepTrees(schemasDir: string, read: (file: string, text: string)
     if (root === null || faults.length > 0) continue;
     const packed = JSON.stringify(pack(root));
     // JSON has no words for some numbers.
-    if (isDeepStrictEqual(unpack(JSON.parse(packed), name), root)) writeFileSync(join(TREES_DIR, nameOf(text)), packed);
+    if (isDeepStrictEqual(unpack(JSON.parse(packed), name), root)) writeFileSync(join(ownDir, nameOf(text)), packed);
+  }
+  rmSync(TREES_DIR, { recursive: true, force: true });
+  try {
+    renameSync(ownDir, TREES_DIR);
+  } catch (error) {
+    // Another build has just put the same there.
+    rmSync(ownDir, { recursive: true });
+    if (!existsSync(TREES_DIR)) throw error;
   }
 }
 
 function nameOf(text: string): string {
   return `${createHash("sha256").update(text).digest("hex").slice(0, 32)}.json`;
-}
-
-function readOrNull(file: string): string | null {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return null;
-  }
 }
 
 function pack({ place: { line, column }, ...node }: Located): Packed {

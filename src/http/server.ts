@@ -92,6 +92,8 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
     // Those that stay open between two requests, and those that never asked for anything, are nothing to wait for.
     forceCloseConnections: true,
     trustProxy: false,
+    // Of the hooks: unless told, one that waits for 10 s makes `close` fail.
+    pluginTimeout: 0,
     bodyLimit: Math.max(1, bodyBytesMax),
     requestTimeout: requestMs,
     http: slowClients(requestMs),

@@ -92,19 +92,22 @@ function settled(tracking: Tracking, { way }: Passage, standing: Standing): Stan
   return standing === "open" ? "answered" : "none";
 }
 
+/** What goes along under this name comes back in whatever is said of the operation (`providers/http-provider.ts`). Another
+ *  field of an event may mean anything. */
+const NUMBER = "seq";
+
 /** Whether the event bears the number of another key than the present one, for certain. */
 function isOfAnotherKey({ subject: { flow }, call, variables }: Tracking, way: Way): boolean {
-  const fields = flow.events.find(({ event }) => event === way.event)?.fields ?? [];
-  const data = way.steps[0]?.data ?? way.data;
-  const scope = { flow, situation: way.situation.with([]), event: way.event, data, lets: new Map() };
-  return call.payload.some(({ name, value }) => {
-    const variable = variableOf(value);
-    const present = variable === null ? undefined : data.get(variable);
-    if (variable === null || !variables.has(variable) || present?.kind !== "number") return false;
-    if (!fields.some((field) => field.name === name)) return false;
-    const said = numberOf(scope, { kind: "name", path: ["event", name] });
-    return scope.situation.with([{ kind: "zero", linear: minus(said, present.linear) }]).isImpossible();
-  });
+  const shape = flow.events.find(({ event }) => event === way.event);
+  const sent = call.payload.find(({ name }) => name === NUMBER);
+  const variable = sent === undefined ? null : variableOf(sent.value);
+  const present = variable === null ? undefined : (way.steps[0]?.data ?? way.data).get(variable);
+  if (variable === null || !variables.has(variable) || present?.kind !== "number") return false;
+  if (shape?.fields.some(({ name }) => name === NUMBER) !== true) return false;
+  const situation = way.situation.with([]);
+  const scope = { flow, situation, event: way.event, data: way.data, lets: new Map() };
+  const said = numberOf(scope, { kind: "name", path: ["event", NUMBER] });
+  return situation.with([{ kind: "zero", linear: minus(said, present.linear) }]).isImpossible();
 }
 
 function take(
