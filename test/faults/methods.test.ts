@@ -42,8 +42,9 @@ const KILLS_MIN = 6;
 const KILL_EVERY_MS = PAYMENTS > 1_000 ? 6_000 : 2_000;
 
 const POLLS = { poll_every: "PT1S", poll_limit: 12, attention_sla: "PT1H" };
-/** Behind whatever the sandbox does late, and while thousands wait for a killed one it does all of it later. */
-const LOOKS = { ...POLLS, look_after: PAYMENTS > 1_000 ? "PT15S" : "PT4S" };
+/** Behind whatever the sandbox does late, as a day is in life. It does all of it later while it is killed, which on a busy
+ *  machine takes seconds, and while thousands wait for it then. */
+const LOOKS = { ...POLLS, look_after: PAYMENTS > 1_000 ? "PT15S" : "PT8S" };
 /** What a day is in life is a second here. */
 const QUICK = {
   cardco: {
