@@ -12,7 +12,7 @@ export function alternativesOf(state: FlowState): Alternative[] {
 }
 
 /** What is gathered of a flow, which never changes, is gathered once. */
-function once<T>(gather: (flow: Flow) => T): (flow: Flow) => T {
+export function once<T>(gather: (flow: Flow) => T): (flow: Flow) => T {
   const known = new WeakMap<Flow, T>();
   return (flow) => {
     const found = known.get(flow) ?? gather(flow);

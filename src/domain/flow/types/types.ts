@@ -5,6 +5,7 @@ import type { Place } from "../../located.ts";
 import { type Expression, nodesOf, type ValueType } from "../expression.ts";
 import type { Action, Flow, FlowState, NamedExpression } from "../flow.ts";
 import { isUnread } from "../flow-reading.ts";
+import { once } from "../walk.ts";
 import { misfit, typeOf } from "./infer.ts";
 import { type ExpressionType, printType } from "./kinds.ts";
 import {
@@ -32,22 +33,14 @@ export type Typed = {
   readonly types: ReadonlyMap<Expression, ExpressionType>;
 };
 
-/** By flow, which never changes: whatever is asked of it asks for its types. */
-const typings = new WeakMap<Flow, Typed>();
-
-export function typeFlow(flow: Flow): Typed {
-  let typed = typings.get(flow);
-  if (typed === undefined) typings.set(flow, (typed = typeAnew(flow)));
-  return typed;
-}
-
-function typeAnew(flow: Flow): Typed {
+/** Once for each flow: whatever is asked of it asks for its types. */
+export const typeFlow = once((flow): Typed => {
   const typing = new Typing(flow);
   typing.declarations();
   for (const state of flow.states) typing.state(state);
   typing.calls();
   return typing;
-}
+});
 
 type WantedKind = "money" | "value" | "known" | "text" | "any";
 type Wanted = ValueType | WantedKind;
