@@ -61,8 +61,7 @@ const QUICK = {
       sign_within: "PT12S",
       silence: "PT3S",
       silence_limit: 6,
-      // behind the question, as in life: what is cleared is not asked about any more
-      return_risk: PAYMENTS > 1_000 ? "PT22S" : "PT14S",
+      return_risk: "PT14S",
     },
     bank_transfer: { ...LOOKS, due_within: "PT8S" },
     bank_return: LOOKS,
