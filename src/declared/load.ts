@@ -16,7 +16,7 @@ import type { Overlays } from "../domain/parameters/parameters.ts";
 import { checkEarlierVersions, parseParameters } from "../domain/parameters/parse.ts";
 import {
   checkComputedLifetimes,
-  checkKeyLifetimes,
+  checkKeys,
   checkPatience,
   type Promised,
   readPromised,
@@ -263,7 +263,7 @@ export function checkPromises(
 ): readonly Fault[] {
   return [
     ...checkComputedLifetimes(flows, promised),
-    ...checkKeyLifetimes(flows, overlays, promised),
+    ...checkKeys(flows, overlays, promised),
     ...checkPatience(flows, routes, promised),
   ];
 }
@@ -353,7 +353,7 @@ export function loadKept(declared: Declared, registered: readonly FlowText[]): r
     });
   const today = flows.map((flow) => ({ flow, shares: shares.get(flow.name) ?? NO_SHARES }));
   faults.push(...checkKept(kept, today, { chart, outcomes }), ...checkEarlierVersions(overlays, flows, kept));
-  faults.push(...checkKeyLifetimes(kept, overlays, promised));
+  faults.push(...checkKeys(kept, overlays, promised));
   if (faults.length > 0) throw new DeclaredFaults(faults);
   return kept;
 }

@@ -6,7 +6,7 @@ import { checkPromises, type Declared, DeclaredFaults, loadKept } from "../decla
 import type { Flow } from "../domain/flow/flow.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import { parseCaseId } from "../domain/ids.ts";
-import { checkKeyLifetimes } from "../domain/parameters/promises.ts";
+import { checkKeys } from "../domain/parameters/promises.ts";
 import { reportOf } from "../gateways/contract.ts";
 import { Fitting } from "../gateways/fitting.ts";
 import { Gateways } from "../gateways/gateways.ts";
@@ -85,7 +85,7 @@ async function loadKeptFlows({ declared, database }: Common): Promise<readonly F
  *  was read.
  *  @throws DeclaredFaults */
 function requirePromises(declared: Declared, kept: readonly Flow[], { promised }: Providers): void {
-  const faults = [...checkPromises(declared, promised), ...checkKeyLifetimes(kept, declared.overlays, promised)];
+  const faults = [...checkPromises(declared, promised), ...checkKeys(kept, declared.overlays, promised)];
   if (faults.length > 0) throw new DeclaredFaults(faults);
 }
 

@@ -19,6 +19,20 @@ const PROMISED = loadPromised(SHIPPED_SCHEMAS);
 const ASKING =
   "bank_debit bank_refund bank_return bank_transfer bnpl bnpl_refund card crypto crypto_return instant_push payout refund";
 
+const SENDING_AGAIN = "bank_refund bank_return bnpl bnpl_refund card crypto_return payout refund";
+
+function faultsOf(load: () => unknown): readonly Fault[] {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof DeclaredFaults) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const flowOf = ({ place }: Fault): string => /(\w+)\.flow\.yaml$/.exec(place.file)?.[1] ?? place.file;
+
 const cardcoKnowing = (hours: number): Promised[] =>
   PROMISED.filter(({ provider }) => provider === "cardco").map((one) => ({ ...one, keyTtlMs: hours * HOUR_MS }));
 
@@ -54,13 +68,7 @@ describe("a key that a flow executes for longer than a provider knows it", () =>
     cpSync(SHIPPED_SCHEMAS, dir, { recursive: true });
     const descriptor = join(dir, "providers", "cardco.yaml");
     writeFileSync(descriptor, readFileSync(descriptor, "utf8").replace("ttl: P1D", "ttl: PT6H"));
-    let faults: readonly Fault[] = [];
-    try {
-      loadDeclared(dir);
-    } catch (error) {
-      faults = (error as DeclaredFaults).faults;
-    }
-    const flowOf = ({ place }: Fault): string => /(\w+)\.flow\.yaml$/.exec(place.file)?.[1] ?? place.file;
+    const faults = faultsOf(() => loadDeclared(dir));
     expect(faults.map(flowOf).join(" ")).toBe(ASKING);
     const { place, message } = faults.find((fault) => flowOf(fault) === "card") as Fault;
     expect(place.line).toBe(flowNamed("card").params.find(({ name }) => name === "key_lifetime")?.place.line);
@@ -136,6 +144,46 @@ describe("a key that a flow executes for longer than a provider knows it", () =>
   test("is held against an account at a provider that is called otherwise than its kind", () => {
     const [eu] = loadPromised(SHIPPED_SCHEMAS, [{ name: "cardco_eu", kind: "cardco" }]);
     expect(eu).toEqual({ ...cardcoKnowing(24)[0], provider: "cardco_eu" });
+  });
+});
+
+describe("a call that is sent again under its key, at a provider where that is no repeat", () => {
+  const sendingOnce = (sendsOnce: Promised["sendsOnce"]): Promised[] =>
+    cardcoKnowing(24).map((one) => ({ ...one, sendsOnce }));
+
+  test("is refused when what is declared is read, for every flow that would, with both places and what to do", () => {
+    for (const [from, to, why] of [
+      ["on_error: same", "on_error: forgets", "forgets a key with an error"],
+      ["status_by_our_ref: true", "status_by_our_ref: false", "cannot be asked by a name of ours"],
+    ] as const) {
+      const dir = mkdtempSync(join(tmpdir(), "millrace-promises-"));
+      onTestFinished(() => rmSync(dir, { recursive: true }));
+      cpSync(SHIPPED_SCHEMAS, dir, { recursive: true });
+      const descriptor = join(dir, "providers", "cardco.yaml");
+      const source = readFileSync(descriptor, "utf8");
+      expect(source).toContain(from);
+      writeFileSync(descriptor, source.replace(from, to));
+      const faults = faultsOf(() => loadDeclared(dir));
+      expect(faults.map(flowOf).join(" ")).toBe(SENDING_AGAIN);
+      const { place, message } = faults.find((fault) => flowOf(fault) === "card") as Fault;
+      expect(place.line).toBe(flowNamed("card").params.find(({ name }) => name === "resubmits")?.place.line);
+      expect(message).toMatch(
+        new RegExp(
+          `^resubmits is 3 by default: what cardco twice says to have nothing of is sent again, and cardco ${why} \\(.*providers/cardco\\.yaml:\\d+\\), so it may have a second effect\\. Say 0, here or in an overlay for provider cardco of card \\(schemas/parameters\\)$`,
+        ),
+      );
+    }
+  });
+
+  test("is sound where an overlay says never, unless another overlay says otherwise", () => {
+    const never = { provider: new Map([["cardco", { resubmits: 0n }]]) };
+    const toldWith = (overlays: Partial<FlowOverlays>): readonly string[] =>
+      told({ overlays: laying(overlays) }, sendingOnce("forgets a key with an error")).map(({ message }) => message);
+    expect(toldWith({}).length).toBe(1);
+    expect(toldWith(never)).toEqual([]);
+    expect(toldWith({ ...never, holder: new Map([["mer_7", { resubmits: 1n }]]) })).toEqual([
+      expect.stringContaining("resubmits is 1 by the overlay for holder mer_7"),
+    ]);
   });
 });
 

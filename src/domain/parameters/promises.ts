@@ -1,5 +1,6 @@
 // What providers promise, held against what flows rely on: a key that is executed for longer than its provider knows it has
-// a second effect, and an answer that may come later than a call waits is unknown each time.
+// a second effect, and so has one that is sent again where a key is forgotten with an error; an answer that may come later
+// than a call waits is unknown each time.
 
 import { parseDurationMs } from "../flow/duration.ts";
 import type { Expression } from "../flow/expression.ts";
@@ -17,19 +18,35 @@ export type Promised = {
   readonly keyTtlMs: number;
   /** within which it answers */
   readonly answerMs: number;
+  /** what keeps a flow from sending a key again, if anything does */
+  readonly sendsOnce: "forgets a key with an error" | "cannot be asked by a name of ours" | null;
   /** where the life of a key is said */
   readonly place: Place;
 };
+
+/** How often a flow sends a call again under its key when its provider twice says to have nothing of it. */
+const RESUBMITS = "resubmits";
 
 /** As much of a descriptor as is held against flows. What is wrong with it is not said here.
  *  @returns null when it cannot be read */
 export function readPromised(provider: string, root: Located): Promised | null {
   const spec = partOf(root, "spec");
-  const ttl = partOf(partOf(spec, "idempotency"), "ttl");
+  const idempotency = partOf(spec, "idempotency");
+  const ttl = partOf(idempotency, "ttl");
   const keyTtlMs = durationMs(ttl);
   const answerMs = durationMs(partOf(partOf(spec, "sla"), "answer"));
   if (ttl === undefined || keyTtlMs === null || answerMs === null) return null;
-  return { provider, keyTtlMs, answerMs, place: ttl.place };
+  const sendsOnce =
+    valueOf(partOf(idempotency, "on_error")) !== "same"
+      ? "forgets a key with an error"
+      : valueOf(partOf(spec, "status_by_our_ref")) !== true
+        ? "cannot be asked by a name of ours"
+        : null;
+  return { provider, keyTtlMs, answerMs, sendsOnce, place: ttl.place };
+}
+
+function valueOf(node: Located | undefined): unknown {
+  return node?.kind === "scalar" ? node.value : undefined;
 }
 
 function partOf(node: Located | undefined, name: string): Located | undefined {
@@ -37,18 +54,20 @@ function partOf(node: Located | undefined, name: string): Located | undefined {
 }
 
 function durationMs(node: Located | undefined): number | null {
-  return node?.kind === "scalar" && typeof node.value === "string" ? parseDurationMs(node.value) : null;
+  const value = valueOf(node);
+  return typeof value === "string" ? parseDurationMs(value) : null;
 }
 
 type GatewayCall = FlowCall & { readonly to: Extract<CallTarget, { readonly kind: "gateway" }> };
 
-/** Calls whose keys may be executed for longer than a provider knows them, by the default or by any overlay: of a call that
- *  does not name one provider for itself every provider may be asked, because an intent may name any. */
-export function checkKeyLifetimes(
-  flows: readonly Flow[],
-  overlays: Overlays,
-  promised: readonly Promised[],
-): readonly Fault[] {
+/** Keys that may have a second effect, by the default of a parameter or by any overlay: executed for longer than a provider
+ *  knows them, or sent again where that is no repeat. Of a call that does not name one provider for itself every provider may
+ *  be asked, because an intent may name any. */
+export function checkKeys(flows: readonly Flow[], overlays: Overlays, promised: readonly Promised[]): readonly Fault[] {
+  return [...checkLifetimes(flows, overlays, promised), ...checkResubmits(flows, overlays, promised)];
+}
+
+function checkLifetimes(flows: readonly Flow[], overlays: Overlays, promised: readonly Promised[]): readonly Fault[] {
   const found = flows.flatMap((flow) =>
     lifetimesOf(flow).flatMap(({ call, lifetime }) =>
       promised
@@ -58,6 +77,23 @@ export function checkKeyLifetimes(
   );
   // Calls share a parameter, and with it what is wrong with it.
   return [...new Map(found.map((fault) => [printFault(fault), fault])).values()];
+}
+
+function checkResubmits(flows: readonly Flow[], overlays: Overlays, promised: readonly Promised[]): readonly Fault[] {
+  return flows.flatMap((flow) => {
+    const param = flow.params.find(({ name }) => name === RESUBMITS);
+    if (param === undefined) return [];
+    return promised
+      .filter(({ provider }) => lifetimesOf(flow).some(({ call }) => mayAsk(call, provider)))
+      .flatMap(({ provider, sendsOnce, place }) =>
+        (sendsOnce === null ? [] : valuesOf(flow, param, overlays, provider))
+          .filter(({ value }) => value > 0n)
+          .map(({ value, whose }) => ({
+            place: param.place,
+            message: `resubmits is ${value}${whose}: what ${provider} twice says to have nothing of is sent again, and ${provider} ${sendsOnce} (${place.file}:${place.line}), so it may have a second effect. Say 0${remedy(flow, param, provider)}`,
+          })),
+      );
+  });
 }
 
 /** Lifetimes of keys that are computed: nobody could say before a payment what they come to. */
@@ -115,7 +151,8 @@ function paramOf(flow: Flow, { root }: Expression): FlowParam | undefined {
   return flow.params.find(({ name }) => name === root.path[1]);
 }
 
-type Lasting = { readonly ms: bigint; readonly whose: string };
+/** A value of a parameter, and in whose cases it is that */
+type Owned = { readonly value: bigint; readonly whose: string };
 
 function aboveOf(
   flow: Flow,
@@ -124,12 +161,12 @@ function aboveOf(
   { provider, keyTtlMs, place }: Promised,
 ): readonly Fault[] {
   const param = paramOf(flow, lifetime);
-  const lasting = param === undefined ? literalOf(lifetime) : lastingOf(flow, param, overlays, provider);
+  const lasting = param === undefined ? literalOf(lifetime) : valuesOf(flow, param, overlays, provider);
   return lasting
-    .filter(({ ms }) => ms >= BigInt(keyTtlMs))
-    .map(({ ms, whose }) => ({
+    .filter(({ value }) => value >= BigInt(keyTtlMs))
+    .map(({ value, whose }) => ({
       place: param?.place ?? lifetime.place,
-      message: `a key is executed for ${seconds(ms)}${whose}, and ${provider} knows one for ${seconds(keyTtlMs)} (${place.file}:${place.line}): behind that the same key has a second effect. Say less${remedy(flow, param, provider)}`,
+      message: `a key is executed for ${seconds(value)}${whose}, and ${provider} knows one for ${seconds(keyTtlMs)} (${place.file}:${place.line}): behind that the same key has a second effect. Say less${remedy(flow, param, provider)}`,
     }));
 }
 
@@ -138,12 +175,12 @@ function remedy(flow: Flow, param: FlowParam | undefined, provider: string): str
   return `, here or in an overlay for provider ${provider} of ${flow.name} (schemas/parameters)`;
 }
 
-function literalOf({ root }: Expression): readonly Lasting[] {
-  return root.kind === "literal" && typeof root.value === "bigint" ? [{ ms: root.value, whose: "" }] : [];
+function literalOf({ root }: Expression): readonly Owned[] {
+  return root.kind === "literal" && typeof root.value === "bigint" ? [{ value: root.value, whose: "" }] : [];
 }
 
 /** Every value that the parameter may have in a case at the provider: a tenant's and a holder's come before the provider's. */
-function lastingOf(flow: Flow, param: FlowParam, overlays: Overlays, provider: string): readonly Lasting[] {
+function valuesOf(flow: Flow, param: FlowParam, overlays: Overlays, provider: string): readonly Owned[] {
   const laid = overlays.get(flow.name);
   const of = (values: Readonly<Record<string, ParamValue>> | undefined): ParamValue | undefined => values?.[param.name];
   const own = of(laid?.provider.get(provider));
@@ -158,7 +195,7 @@ function lastingOf(flow: Flow, param: FlowParam, overlays: Overlays, provider: s
       ` by the overlay for holder ${who}`,
     ]),
   ];
-  return found.flatMap(([ms, whose]) => (typeof ms === "bigint" ? [{ ms, whose }] : []));
+  return found.flatMap(([value, whose]) => (typeof value === "bigint" ? [{ value, whose }] : []));
 }
 
 function seconds(ms: bigint | number): string {
