@@ -131,7 +131,7 @@ const GUARDS = [
   },
   {
     name: "webhook that is reported before it is answered",
-    file: "src/gateways/webhooks.ts",
+    file: "src/gateways/event-desk.ts",
     from: "for (const answer of news) await report(lane, told, { ...answer, isUnasked: true });",
     to: "for (const answer of news) void report(lane, told, { ...answer, isUnasked: true }).catch(() => undefined);",
     test: "test/unit/webhooks.test.ts",

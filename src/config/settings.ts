@@ -347,6 +347,14 @@ const GATEWAYS = {
     reason:
       "Address that webhooks come to. Providers reach it through whatever ends their TLS; nobody outside this machine does unless told so.",
   }),
+  missedEventsSeconds: wholeNumber({
+    default: 60,
+    min: 1,
+    max: 86_400,
+    unit: "seconds",
+    reason:
+      "How long a provider's webhooks may take. What is older and was told by none is read from the provider's list of events, as often, where it keeps one.",
+  }),
   scriptSeed: text({
     default: "0",
     pattern: /^[A-Za-z0-9._-]{1,64}$/,

@@ -3,6 +3,7 @@
 import type { HttpReply, HttpRequest, HttpRoute } from "../http/server.ts";
 import { type CardcoAsked, cardcoEvent, cardcoTurn, cardcoView, eventId, poolOf, waitingOf, whyNot } from "./cardco.ts";
 import type { Desk, ProviderDesk } from "./desk.ts";
+import { listEvents, readListAsked } from "./events.ts";
 import { BLIND, errorReply, jsonReply, type Lines } from "./lines.ts";
 import { type Begun, type Memory, type Operation, statusOf } from "./memory.ts";
 import { planOf } from "./plan.ts";
@@ -113,7 +114,20 @@ export class CardcoApi {
         later(group, "refunds", "refund"),
       ]),
       { method: "GET", path: "/cardco/v1/operations", handle: (request) => this.#get(request) },
+      { method: "GET", path: "/cardco/v1/events", handle: (request) => this.#list(request) },
     ];
+  }
+
+  async #list(request: HttpRequest): Promise<HttpReply> {
+    this.#authorize(request);
+    const names = { after: "after", until: "until", only: "delivered", missed: "false" };
+    const asked = readListAsked(request, "cardco", names);
+    const { changes, next, isLast } = listEvents(this.#desk.memory, asked, ({ operation, index }) =>
+      eventId(operation, index),
+    );
+    const events = changes.map(({ operation, index }) => cardcoEvent(operation, index, this.#settings.address()));
+    await this.#desk.settled();
+    return jsonReply(200, { events, next: String(next), has_more: !isLast });
   }
 
   async #get(request: HttpRequest): Promise<HttpReply> {

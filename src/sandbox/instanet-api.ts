@@ -2,6 +2,7 @@
 
 import type { HttpReply, HttpRequest, HttpRoute } from "../http/server.ts";
 import { closedTurn, type Desk, type ProviderDesk } from "./desk.ts";
+import { listEvents, readListAsked } from "./events.ts";
 import {
   INSTANET_KINDS,
   type InstanetKind,
@@ -87,7 +88,20 @@ export class InstanetApi {
       { method: "PUT", path, handle: (request) => this.#put(request) },
       { method: "GET", path, handle: (request) => this.#get(request) },
       { method: "POST", path: `${path}/close`, handle: (request) => this.#close(request) },
+      { method: "GET", path: "/instanet/v1/notifications", handle: (request) => this.#list(request) },
     ];
+  }
+
+  async #list(request: HttpRequest): Promise<HttpReply> {
+    this.#authorize(request);
+    const names = { after: "cursor", until: "before", only: "status", missed: "undelivered" };
+    const asked = readListAsked(request, "instanet", names);
+    const { changes, next, isLast } = listEvents(this.#desk.memory, asked, ({ operation, index }) =>
+      notificationId(operation, index),
+    );
+    const notifications = changes.map(({ operation, index }) => instanetEvent(operation, index));
+    await this.#desk.settled();
+    return jsonReply(200, { notifications, page: { cursor: String(next), end: isLast } });
   }
 
   #token({ headers, body }: HttpRequest): HttpReply {

@@ -70,6 +70,9 @@ export type Operation = Begun & {
   readonly turns: readonly Turn[];
 };
 
+/** Something that happened: a turn of an operation, by its number. */
+export type Change = { readonly operation: Operation; readonly index: number };
+
 /** A line of the record. */
 export type Effected = { readonly operation: Operation; readonly turn: Turn; readonly effect: Effect };
 
@@ -78,11 +81,12 @@ export class Memory {
   readonly #byId = new Map<string, Operation>();
   readonly #byPayment = new Map<string, Operation[]>();
   readonly #paid = new Map<string, Effected>();
-  readonly #told = new Set<string>();
+  readonly #told = new Map<string, Told["how"]>();
   readonly #effects: Effected[] = [];
+  readonly #changes: Change[] = [];
 
   apply(entry: Entry): void {
-    if (entry.e === "told") this.#told.add(entry.id);
+    if (entry.e === "told") this.#told.set(entry.id, entry.how);
     else if (entry.e === "begun") this.#begin(entry);
     else this.#turn(entry);
   }
@@ -109,6 +113,10 @@ export class Memory {
     return this.#told.has(delivery);
   }
 
+  isTaken(delivery: string): boolean {
+    return this.#told.get(delivery) === "taken";
+  }
+
   all(): Iterable<Operation> {
     return this.#operations.values();
   }
@@ -116,6 +124,11 @@ export class Memory {
   /** In the order in which they came about. */
   effects(): readonly Effected[] {
     return this.#effects;
+  }
+
+  /** All that happened, at both providers, in its order. */
+  changes(): readonly Change[] {
+    return this.#changes;
   }
 
   #begin(asked: Begun): void {
@@ -136,6 +149,7 @@ export class Memory {
     const operation = this.#operations.get(`${provider} ${key}`);
     assert(operation !== undefined, `${provider} ${key} turns before it begins`);
     operation.turns.push(turn);
+    this.#changes.push({ operation, index: operation.turns.length - 1 });
     if (turn.effect === null) return;
     const effected = { operation, turn, effect: turn.effect };
     this.#effects.push(effected);

@@ -7,15 +7,18 @@ import type { Flow } from "../domain/flow/flow.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import { parseCaseId } from "../domain/ids.ts";
 import { checkKeys } from "../domain/parameters/promises.ts";
-import { reportOf } from "../gateways/contract.ts";
+import { type Answer, reportOf, type Told } from "../gateways/contract.ts";
+import { EventDesk } from "../gateways/event-desk.ts";
 import { Fitting } from "../gateways/fitting.ts";
 import { Gateways } from "../gateways/gateways.ts";
-import { WEBHOOK_RESULTS, Webhooks } from "../gateways/webhooks.ts";
+import { MISSED_RESULTS, MissedEvents } from "../gateways/missed-events.ts";
+import { WEBHOOK_RESULTS, webhookRoutes } from "../gateways/webhooks.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { openReader } from "../kafka/reader.ts";
 import { SharedProducer } from "../kafka/shared-producer.ts";
 import { type Connection, ConnectionPool } from "../store/database.ts";
+import { keepEventPosition, readEventPosition } from "../store/event-position.ts";
 import { readMarks } from "../store/outbox.ts";
 import { readOwners } from "../store/reads-case.ts";
 import { readFlowVersions } from "../store/setup.ts";
@@ -55,14 +58,24 @@ export async function makeGateways(
   const pool = new ConnectionPool(common.database, 1);
   const gateways = await openGateways(parts, common, { providers, fitting, events, halt, pool });
   watch(parts, gateways, providers);
-  const receiver = await openReceiver(parts, common, { providers, fitting, events, gateways });
+  const eventsPool = new ConnectionPool(common.database, 1);
+  const desks = openDesks(common, { providers, fitting, events, gateways, pool: eventsPool });
+  const missed = followLists(parts, common, { desks, events, pool: eventsPool });
+  const receiver = await openReceiver(parts, desks, events);
   return {
-    took: (lane, { epoch }) => void gateways.open({ lane, epoch }),
-    gaveBack: (lane) => gateways.close(lane),
+    took: (lane, { epoch }) => {
+      void gateways.open({ lane, epoch });
+      missed.took({ lane, epoch });
+    },
+    gaveBack: (lane) => {
+      gateways.close(lane);
+      missed.gaveBack(lane);
+    },
     reasons: () => gateways.reasons(),
     stop: async () => {
       // What comes now is told again, to whoever listens then.
-      await receiver?.close();
+      await Promise.all([receiver?.close(), missed.stop()]);
+      await eventsPool.close();
       await gateways.stop(config.stopDeadlineMs / STOP_SHARE);
       await pool.close();
       for (const provider of providers.http) provider.close();
@@ -73,7 +86,7 @@ export async function makeGateways(
 type Made = {
   readonly providers: Providers;
   readonly fitting: Fitting;
-  readonly events: ReturnType<typeof gatewayEvents>;
+  readonly events: Events;
 };
 
 /** Those that no file declares any more, and that cases may live by. */
@@ -141,40 +154,69 @@ function watch({ metrics }: ServiceParts, gateways: Gateways, { http }: Provider
   );
   if (http.length > 0)
     metrics.watchCircuits(() => http.map(({ name, circuit }) => ({ provider: name, state: circuit })));
-  for (const { name } of http) for (const result of WEBHOOK_RESULTS) metrics.webhook(name, result, 0);
+  for (const { name, listsEvents } of http) {
+    for (const result of WEBHOOK_RESULTS) metrics.webhook(name, result, 0);
+    for (const result of listsEvents ? MISSED_RESULTS : []) metrics.missedEvent(name, result, 0);
+  }
 }
 
 const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_MS = 10_000;
 
-/** @returns null where no provider would tell anything */
-async function openReceiver(
-  { config, logger }: ServiceParts,
-  { lanes, database, codec }: Common,
-  { providers, fitting, events, gateways }: Made & { readonly gateways: Gateways },
-): Promise<Pick<HttpServer, "close"> | null> {
-  if (providers.http.length === 0) return null;
-  const pool = new ConnectionPool(database, 1);
-  const webhooks = new Webhooks({
-    providers: providers.http,
+type Events = ReturnType<typeof gatewayEvents>;
+
+/** Where events of providers are looked into, whoever tells of them. */
+function openDesks(
+  { lanes, codec }: Common,
+  { providers, fitting, events, gateways, pool }: Made & { readonly gateways: Gateways; readonly pool: ConnectionPool },
+): readonly EventDesk[] {
+  const parts = {
     lanes,
-    events,
-    ownersOf: (uuid) => pool.lend((connection) => readOwners(connection, uuid)),
-    callFor: (flow, op) => fitting.callFor(flow, op),
-    fits: (flow, asked, answer) => fitting.fitsFlow(flow, asked, answer),
-    report: (lane, told, answer) => {
+    ownersOf: (uuid: string) => pool.lend((connection) => readOwners(connection, uuid)),
+    callFor: (flow: string, op: string) => fitting.callFor(flow, op),
+    fits: (...[flow, asked, answer]: Parameters<Fitting["fitsFlow"]>) => fitting.fitsFlow(flow, asked, answer),
+    report: (lane: number, told: Told, answer: Answer) => {
       const value = codec.encoders.report.encode(reportOf(told, answer, Date.now()));
       return gateways.report(lane, { key: Buffer.from(told.holderId), value });
     },
+    failed: events.eventFailed,
+  };
+  return providers.http.map((provider) => new EventDesk(provider, parts));
+}
+
+function followLists(
+  { config }: ServiceParts,
+  { lanes }: Common,
+  {
+    desks,
+    events,
+    pool,
+  }: { readonly desks: readonly EventDesk[]; readonly events: Events; readonly pool: ConnectionPool },
+): MissedEvents {
+  return new MissedEvents({
+    desks,
+    lanes,
+    patienceMs: config.missedEventsSeconds * 1000,
+    positions: {
+      read: (lane, provider) => pool.lend((connection) => readEventPosition(connection, lane, provider)),
+      keep: (owned, provider, position) =>
+        pool.lend((connection) => keepEventPosition(connection, owned, provider, position, Date.now())),
+    },
+    events,
+    nowMs: Date.now,
   });
+}
+
+/** @returns null where no provider would tell anything */
+async function openReceiver(
+  { config, logger }: ServiceParts,
+  desks: readonly EventDesk[],
+  events: Events,
+): Promise<Pick<HttpServer, "close"> | null> {
+  if (desks.length === 0) return null;
   const { webhookHost: host, webhookPort: port } = config;
-  const routes = webhooks.routes();
+  const routes = webhookRoutes(desks, events);
   const server = await startHttpServer({ host, port, routes, bodyBytesMax: BODY_BYTES_MAX, requestMs: REQUEST_MS });
   logger.info({ webhookPort: server.port }, "webhooks of providers are taken in");
-  return {
-    close: async () => {
-      await server.close();
-      await pool.close();
-    },
-  };
+  return server;
 }

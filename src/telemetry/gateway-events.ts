@@ -40,9 +40,22 @@ export function gatewayEvents(logger: Logger, metrics: Metrics) {
           "SECURITY: a webhook without the provider's signature was refused",
         ),
       ),
-    webhookFailed: (provider: string, error: unknown): void =>
-      nowAndThen(`webhook ${provider}`, () =>
-        logger.warn({ provider, error }, "a webhook could not be taken in; the provider will send it again"),
+    eventFailed: (provider: string, error: unknown): void =>
+      nowAndThen(`event ${provider}`, () =>
+        logger.warn(
+          { provider, error },
+          "an event of a provider could not be looked into; a webhook of it is sent again, and what is read from the provider's list read again",
+        ),
+      ),
+    missedEvent: (provider: string, result: string): void => metrics.missedEvent(provider, result),
+    missedEventsUnread: (provider: string, error: unknown): void =>
+      nowAndThen(`unread ${provider}`, () =>
+        logger.warn({ provider, error }, "what webhooks missed cannot be read from the provider's list; trying again"),
+      ),
+    missedEventPassedOver: (provider: string, eventId: string): void =>
+      logger.error(
+        { provider, eventId },
+        "an event of a provider could not be looked into, however often; it is passed over, and nobody else will tell of it",
       ),
     taken: (provider: string): void => metrics.gatewayTook(provider),
     answered: (provider: string, result: string): void => metrics.gatewayAnswered(provider, result),

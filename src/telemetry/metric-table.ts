@@ -331,6 +331,15 @@ export const METRICS = {
       "not_expected (its flow has no such result), refused (no signature, a wrong or an old one: a security event), failed " +
       "(answered 503, so it comes again).",
   },
+  missedEvents: {
+    name: "millrace_missed_events_total",
+    kind: "counter",
+    unit: "events",
+    labels: ["provider", "result"],
+    meaning:
+      "Events that no webhook told of in time, read from the provider's list, by what became of them: as of webhooks, and " +
+      "failed (looked into again with the next reading).",
+  },
   ratesTaken: {
     name: "millrace_rates_taken_total",
     kind: "counter",

@@ -107,6 +107,7 @@ export type Metrics = {
   providerUnreadable(provider: string): void;
   /** @param count 0 shows the series before there is one */
   webhook(provider: string, result: string, count?: number): void;
+  missedEvent(provider: string, result: string, count?: number): void;
   /** once, where gateways run; must not throw */
   watchCircuits(read: () => readonly CircuitFigures[]): void;
   /** once, where gateways run; must not throw */
@@ -169,6 +170,7 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     },
     providerUnreadable: (provider) => counters.providerUnreadable.inc({ provider }),
     webhook: (provider, result, count = 1) => counters.webhooks.inc({ provider, result }, count),
+    missedEvent: (provider, result, count = 1) => counters.missedEvents.inc({ provider, result }, count),
     watchCircuits: (read) => createCircuitGauge(gaugesOf(registry), read),
     watchGateways: (read) => createGatewayGauges(gaugesOf(registry), read),
     ratesTaken: ({ believed, dropped, refused }) => {
@@ -225,6 +227,7 @@ function createCounters(registry: Registry) {
     providerCalls: new Counter({ ...options(METRICS.providerCalls), registers }),
     providerUnreadable: new Counter({ ...options(METRICS.providerUnreadable), registers }),
     webhooks: new Counter({ ...options(METRICS.webhooks), registers }),
+    missedEvents: new Counter({ ...options(METRICS.missedEvents), registers }),
     ratesTaken: new Counter({ ...options(METRICS.ratesTaken), registers }),
     ratesRefused: new Counter({ ...options(METRICS.ratesRefused), registers }),
     auditFailures: new Counter({ ...options(METRICS.auditFailures), registers }),

@@ -204,6 +204,7 @@ function environmentOf(folder: string, { url }: RunningSandbox): Record<string, 
     MILLRACE_PROVIDERS: "cardco,instanet",
     MILLRACE_PROVIDERS_FILE: file,
     MILLRACE_SCHEMAS_DIR: schemas,
+    MILLRACE_MISSED_EVENTS_SECONDS: "5",
     MILLRACE_TIMER_MARGIN_MS: "500",
     MILLRACE_CLOCK_SKEW_MAX_MS: "500",
   };
@@ -243,18 +244,31 @@ async function untilRest(world: World, journal: string): Promise<void> {
     told = [...states].map(([state, cases]) => `${state} ${cases}`).join(", ");
     await sleep(300);
     const [looks] = await world.query("select count(*)::int as looks from timer where name = 'look'");
-    const isResting = looks?.["looks"] === 0 && [...states.keys()].every(isAtRest) && webhooksLeft(journal) === 0;
+    const memory = readMemory(journal);
+    const isTold = webhooksLeft(memory) === 0 && (await areListsRead(world, memory));
+    const isResting = looks?.["looks"] === 0 && [...states.keys()].every(isAtRest) && isTold;
     restingSince = isResting ? Math.min(restingSince, Date.now()) : Number.POSITIVE_INFINITY;
     return Date.now() - restingSince > 3_000;
   };
   await waitFor(() => `every case to be at rest or with a person: ${told}`, isSo, REST_MAX_MS);
 }
 
-/** Webhooks that nobody has taken yet. */
-function webhooksLeft(journal: string): number {
+function readMemory(journal: string): Memory {
   const memory = new Memory();
   const [, ...entries] = readFileSync(journal, "utf8").split("\n").slice(0, -1);
   for (const entry of entries) memory.apply(JSON.parse(entry) as Entry);
+  return memory;
+}
+
+/** Both providers' lists of events were read to their end, in which stands what no webhook tells. */
+async function areListsRead(world: World, memory: Memory): Promise<boolean> {
+  const rows = await world.query("select provider, position from event_position");
+  const end = String(memory.changes().length);
+  return rows.length === 2 && rows.every(({ position }) => position === end);
+}
+
+/** Webhooks that nobody has taken yet. */
+function webhooksLeft(memory: Memory): number {
   const left = [...memory.all()].map((operation) => {
     const { provider, behaviour, turns } = operation;
     const nameOf = provider === "cardco" ? eventId : notificationId;

@@ -8,6 +8,7 @@ import { homeLane } from "../../src/domain/holder.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { databaseSettings } from "../../src/service/dependencies.ts";
 import { connect } from "../../src/store/database.ts";
+import { keepEventPosition, readEventPosition } from "../../src/store/event-position.ts";
 import { keepUnavailable, readUnavailable } from "../../src/store/unavailable.ts";
 import { caseId } from "../support/intents.ts";
 import { deleteBefore, testAdmin } from "../support/kafka.ts";
@@ -134,6 +135,24 @@ test("an owner from before cannot keep any more that nothing was sent, and so ca
   expect(await keepUnavailable(connection, { lane, epoch }, [...calls, ...late], Date.now())).toBe(true);
   expect(await keepUnavailable(connection, { lane, epoch }, calls, Date.now())).toBe(true);
   expect(await kept()).toEqual(new Set([900n]));
+  await connection.close();
+});
+
+test("an owner from before cannot set back how far a provider's list of events was read", async () => {
+  const lane = homeLane(HOLDER, system.lanes);
+  const [row] = await system.query("select epoch from lane where lane = $1", [lane]);
+  const epoch = BigInt(String(row?.["epoch"]));
+  const settings = databaseSettings(system.config, system.addresses.databaseUrl, "millrace_service");
+  const connection = await connect(settings, "service");
+  const keep = (at: bigint, position: string) =>
+    keepEventPosition(connection, { lane, epoch: at }, "cardco", position, Date.now());
+  expect(await readEventPosition(connection, lane, "cardco")).toBe("");
+  expect(await keep(epoch, "evt_7")).toBe(true);
+  expect(await keep(epoch - 1n, "evt_1")).toBe(false);
+  expect(await readEventPosition(connection, lane, "cardco")).toBe("evt_7");
+  expect(await keep(epoch, "evt_9")).toBe(true);
+  expect(await readEventPosition(connection, lane, "cardco")).toBe("evt_9");
+  expect(await readEventPosition(connection, lane, "instanet")).toBe("");
   await connection.close();
 });
 

@@ -440,6 +440,99 @@ test("a stop answers what was asked, and the next start goes on: steps that were
   expect([heard.length, (await third.client.record()).length]).toEqual([before, 3]);
 });
 
+describe("the list of events", () => {
+  const cardco = { authorization: `Bearer ${KEYS.cardcoKey}` };
+  type Page = { readonly events: Record<string, unknown>[]; readonly next: string; readonly has_more: boolean };
+  const listOf = async (client: Client, query: Record<string, string>): Promise<Page> => {
+    return (await client.ask("GET", `/cardco/v1/events?${new URLSearchParams(query)}`, cardco)).body as Page;
+  };
+  const notificationsOf = async (client: Client, query: Record<string, string>) => {
+    const { body } = await client.get(`notifications?${new URLSearchParams(query)}`);
+    const { notifications, page } = body as { notifications: Record<string, unknown>[]; page: object };
+    return { kinds: notifications.map(({ kind, status: is }) => `${kind} ${is}`), page };
+  };
+
+  test("tells of each thing that happened, as its webhook does, to each provider of its own", async () => {
+    const hearer = await openHearer();
+    const { client } = await openSandbox({ webhookUrl: hearer.url });
+    await client.post("authorizations", "k1", authorization(1000));
+    await client.put("charges/c1", charge(1000));
+    await client.post("authorizations/pay_1/captures", "k2", { amount: eur(900), final: false });
+    await waitFor("all webhooks", () => hearer.heard.length === 4);
+    const webhooks = hearer.heard.map(bodyOf).filter(({ operation }) => operation !== undefined);
+    const { events, ...rest } = await listOf(client, {});
+    expect([...events].sort(byId)).toEqual([...webhooks].sort(byId));
+    expect(events.map(({ type }) => type)).toEqual(["authorization.approved", "capture.completed"]);
+    expect(rest).toEqual({ next: "4", has_more: false });
+    expect(await notificationsOf(client, {})).toEqual({
+      kinds: ["charges active", "charges completed"],
+      page: { cursor: "4", end: true },
+    });
+    expect((await listOf(client, { after: "1" })).events.map(({ type }) => type)).toEqual(["capture.completed"]);
+  });
+
+  test("without those whose webhook was taken: none was sent, or it was given no 2xx yet", async () => {
+    const hearer = await openHearer((nth) => (nth === 0 ? 204 : 503));
+    const dir = temporaryDir();
+    const unsent = script(
+      '[{"when":{"reference":"pay_2"},"do":"done unsent"},{"when":{"minor":"7*"},"do":"done forged"}]',
+    );
+    const first = await openSandbox({ dir, webhookUrl: hearer.url, ...unsent });
+    await first.client.post("authorizations", "k1", authorization(1000));
+    await waitFor("the first webhook", () => hearer.heard.length === 1);
+    await first.client.post("authorizations", "k2", authorization(1000, { reference: "pay_2" }));
+    await first.client.post("authorizations", "k3", authorization(700, { reference: "pay_3" }));
+    await waitFor("the forged one, and one that is not taken", () => hearer.heard.length >= 3);
+    const keysOf = async (client: Client) => {
+      const { events } = await listOf(client, { delivered: "false" });
+      return events.map(({ operation }) => (operation as { key: string }).key);
+    };
+    expect(await keysOf(first.client)).toEqual(["k2", "k3"]);
+    expect((await listOf(first.client, {})).events.length).toBe(3);
+    await first.close();
+    const again = await openSandbox({ dir, webhookUrl: hearer.url, ...unsent });
+    expect(await keysOf(again.client)).toEqual(["k2", "k3"]);
+    expect((await notificationsOf(again.client, { status: "undelivered" })).kinds).toEqual([]);
+  });
+
+  test("up to a moment, and in pages that go on where the last one ended", async () => {
+    const { client } = await openSandbox();
+    const asking = Array.from({ length: 150 }, (_, at) => client.put(`payouts/p${at}`, charge(1000)));
+    await Promise.all(asking);
+    await waitFor("all payouts to be done", async () => {
+      const { page } = await notificationsOf(client, { cursor: "200" });
+      return (page as { cursor: string }).cursor === "300";
+    });
+    const kinds: string[] = [];
+    let page: Record<string, unknown> = { cursor: "", end: false };
+    while (page["end"] === false) {
+      const read = await notificationsOf(client, { cursor: String(page["cursor"]) });
+      expect(read.kinds.length).toBeLessThanOrEqual(100);
+      kinds.push(...read.kinds);
+      page = read.page as Record<string, unknown>;
+    }
+    expect([kinds.length, page["cursor"]]).toEqual([300, "300"]);
+    const none = await notificationsOf(client, { before: AN_HOUR_AGO });
+    expect(none).toEqual({ kinds: [], page: { cursor: "0", end: true } });
+  });
+
+  test("says what is wrong with a question, and is for who may log in", async () => {
+    const { client } = await openSandbox();
+    for (const query of ["after=x", "after=-1", "until=today", "delivered=true"])
+      expect([query, code(await client.ask("GET", `/cardco/v1/events?${query}`, cardco))]).toEqual([
+        query,
+        "field_invalid",
+      ]);
+    for (const query of ["cursor=1.5", "before=1", "status=sent"])
+      expect([query, code(await client.get(`notifications?${query}`))]).toEqual([query, "field_invalid"]);
+    expect((await client.ask("GET", "/cardco/v1/events")).status).toBe(401);
+    expect((await client.ask("GET", "/instanet/v1/notifications")).status).toBe(401);
+  });
+});
+
+const byId = (one: Record<string, unknown>, other: Record<string, unknown>): number =>
+  String(one["id"]).localeCompare(String(other["id"]));
+
 describe("what means no good", () => {
   const good = {
     authorization: `Bearer ${KEYS.cardcoKey}`,

@@ -8,6 +8,7 @@ import { REASONS } from "../../src/domain/reasons.ts";
 import { type Answer, UNKNOWN } from "../../src/gateways/contract.ts";
 import { Fitting } from "../../src/gateways/fitting.ts";
 import type { Answered } from "../../src/gateways/http/caller.ts";
+import { asObject } from "../../src/gateways/http/json.ts";
 import * as cardco from "../../src/gateways/providers/cardco/translate.ts";
 import { fromWire, toWire } from "../../src/gateways/providers/descriptor.ts";
 import * as instanet from "../../src/gateways/providers/instanet/translate.ts";
@@ -93,7 +94,7 @@ describe("cardco: a command", () => {
       path: `/cardco/v1/orders/${HOLDER}.${CASE}/captures`,
     });
     const told = { id: "evt_1", operation: operation({ key: `${CASE}/order_cap/1`, kind: "capture" }) };
-    expect(cardco.operationOfWebhook(Buffer.from(JSON.stringify(told)))?.about.op).toBe("order.capture");
+    expect(cardco.eventOf(told)?.about.op).toBe("order.capture");
   });
 
   test("of a capture says whether it is the last, and a void no amount", () => {
@@ -193,7 +194,7 @@ describe("cardco: an answer", () => {
 });
 
 test("a webhook of cardco names the operation by its key, and is none of ours without one", () => {
-  const hear = (body: unknown) => cardco.operationOfWebhook(Buffer.from(JSON.stringify(body)));
+  const hear = (body: unknown) => cardco.eventOf(asObject(body));
   const heard = hear({ id: "evt_1", operation: operation() });
   expect(heard).toMatchObject({
     eventId: "evt_1",
@@ -328,8 +329,7 @@ describe("instanet", () => {
   });
 
   test("is heard by the id that we gave, and by no other", () => {
-    const hear = (change: object) =>
-      instanet.operationOfCallback(Buffer.from(JSON.stringify({ notification_id: "n1", ...transaction(), ...change })));
+    const hear = (change: object) => instanet.eventOf({ notification_id: "n1", ...transaction(), ...change });
     const heard = hear({});
     expect(heard).toMatchObject({
       eventId: "n1",

@@ -5,10 +5,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { homeLane } from "../../src/domain/holder.ts";
 import { parseCaseId } from "../../src/domain/ids.ts";
 import type { Answer, Told } from "../../src/gateways/contract.ts";
+import { type CaseOwner, EventDesk } from "../../src/gateways/event-desk.ts";
 import { Fitting } from "../../src/gateways/fitting.ts";
 import { openCardco } from "../../src/gateways/providers/cardco/gateway.ts";
 import type { HttpProvider } from "../../src/gateways/providers/http-provider.ts";
-import { type CaseOwner, Webhooks } from "../../src/gateways/webhooks.ts";
+import { webhookRoutes } from "../../src/gateways/webhooks.ts";
 import { type HttpServer, startHttpServer } from "../../src/http/server.ts";
 import { DECLARED } from "../support/ledger.ts";
 import { CASE, descriptorOf } from "../support/providers.ts";
@@ -61,8 +62,7 @@ beforeAll(async () => {
     random: () => 0,
   });
   const fitting = new Fitting(DECLARED.flows);
-  const webhooks = new Webhooks({
-    providers: [provider],
+  const desk = new EventDesk(provider, {
     lanes: LANES,
     ownersOf: async (uuid) => (uuid === parseCaseId(CASE)?.uuid ? owners : []),
     callFor: (flow, op) => fitting.callFor(flow, op),
@@ -71,13 +71,13 @@ beforeAll(async () => {
       if (!canReport) throw new Error("no broker");
       reports.push({ lane, told, answer });
     },
-    events: {
-      webhook: (name, result) => void counted.push(`${name} ${result}`),
-      webhookRefused: (_name, why) => void refused.push(why),
-      webhookFailed: () => undefined,
-    },
+    failed: () => undefined,
   });
-  ours = await startHttpServer({ ...listening, routes: webhooks.routes() });
+  const routes = webhookRoutes([desk], {
+    webhook: (name, result) => void counted.push(`${name} ${result}`),
+    webhookRefused: (_name, why) => void refused.push(why),
+  });
+  ours = await startHttpServer({ ...listening, routes });
 });
 afterAll(async () => {
   provider?.close();

@@ -8,12 +8,14 @@ import type { CircuitWord } from "../http/circuit.ts";
 import { type Door, openDoor } from "../http/exchange.ts";
 import { judgeSignature, readSigned } from "../http/signature.ts";
 import {
+  type EventPage,
   type Heard,
   type HttpProvider,
   type HttpProviderParts,
   limitsOf,
   limitsOfAsking,
   type Operation,
+  type ProviderEvent,
   unknown,
 } from "./http-provider.ts";
 
@@ -28,7 +30,16 @@ export interface Tongue {
   /** @returns null when it cannot be read, or is about something else */
   read(command: CommandMessage, answered: Answered): readonly Answer[] | null;
   /** Which operation a webhook is about, whose signature is right; null: none of ours. */
-  hear(body: Buffer): { readonly eventId: string; readonly about: Operation } | null;
+  hear(body: Buffer): ProviderEvent | null;
+  /** left out where the provider keeps no list of its events */
+  readonly list?: EventList;
+}
+
+/** A provider's list of events that no webhook has told of. */
+export interface EventList {
+  ask(after: string, untilMs: number, limits: ReturnType<typeof limitsOf>): Promise<Called>;
+  /** @returns null when it cannot be read */
+  read(answered: Answered): EventPage | null;
 }
 
 /** Answers are some hundred bytes; the longest is a charge with many payments. */
@@ -40,6 +51,9 @@ const CIRCUIT: CircuitSettings = { failuresMax: 10, openMs: 5_000 };
 /** The provider does nothing new under this key any more, and may have done it before. */
 const TOO_LATE = 410;
 const REFUSED_FROM = 400;
+
+/** Nobody waits for a list of events. */
+const LIST_MS = 30_000;
 
 export class HttpGateway implements HttpProvider {
   readonly name: string;
@@ -93,6 +107,19 @@ export class HttpGateway implements HttpProvider {
     if (why !== null) return { kind: "refused", why };
     const told = this.#tongue.hear(body);
     return told === null ? { kind: "not_ours" } : { kind: "ours", ...told };
+  }
+
+  get listsEvents(): boolean {
+    return this.#tongue.list !== undefined;
+  }
+
+  async missed(after: string, untilMs: number): Promise<EventPage | null> {
+    const limits = { untilMs: this.#parts.nowMs() + LIST_MS, notAfterMs: Number.POSITIVE_INFINITY };
+    const called = await this.#tongue.list?.ask(after, untilMs, limits);
+    if (called === undefined || called.kind === "unknown") return null;
+    const page = called.status >= REFUSED_FROM ? null : (this.#tongue.list?.read(called) ?? null);
+    if (page === null) this.#parts.events.unreadable("events", `status ${called.status}`);
+    return page;
   }
 
   close(): void {

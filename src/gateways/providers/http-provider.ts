@@ -13,7 +13,19 @@ export type Heard =
   | { readonly kind: "refused"; readonly why: SignatureFault }
   /** it is the provider's, and about nothing that we know */
   | { readonly kind: "not_ours" }
-  | { readonly kind: "ours"; readonly eventId: string; readonly about: Operation };
+  | ({ readonly kind: "ours" } & ProviderEvent);
+
+/** Something that happened to an operation of ours. */
+export type ProviderEvent = { readonly eventId: string; readonly about: Operation };
+
+/** A part of a provider's list of events that no webhook has told of; null stands for one that is none of ours. */
+export type EventPage = {
+  readonly events: readonly (ProviderEvent | null)[];
+  /** where the list goes on, in the provider's words */
+  readonly next: string;
+  /** whether nothing stands behind it for now */
+  readonly isLast: boolean;
+};
 
 /** An operation of ours at a provider, by what the provider gives back of our names. */
 export type Operation = {
@@ -34,6 +46,13 @@ export interface HttpProvider extends Provider {
   look(command: CommandMessage, about: Operation): Promise<readonly Answer[] | null>;
   /** @param headers by name, in small letters */
   hear(headers: Readonly<Record<string, string>>, body: Buffer): Heard;
+  /** whether it keeps a list of its events that can be asked for */
+  readonly listsEvents: boolean;
+  /** Reads on in the list of events that no webhook has told of.
+   *  @param after   where to go on; empty at the beginning
+   *  @param untilMs since the epoch: what came about later is left out, for its webhook may be on its way
+   *  @returns       null when the provider cannot be asked, what it says cannot be read, or it keeps no list */
+  missed(after: string, untilMs: number): Promise<EventPage | null>;
   close(): void;
 }
 

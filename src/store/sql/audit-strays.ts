@@ -72,6 +72,7 @@ const TABLES = [
   "seen",
   "attention",
   "call_unavailable",
+  "event_position",
 ];
 
 export const auditForeignLanes = statement("audit_foreign_lanes", TABLES.map(probe).join("\nunion all\n"));

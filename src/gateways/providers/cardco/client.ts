@@ -30,7 +30,16 @@ export class CardcoClient {
 
   /** What is known of a key. */
   operation(idempotencyKey: string, limits: Limits): Promise<Called> {
-    const path = `/cardco/v1/operations?key=${encodeURIComponent(idempotencyKey)}`;
+    return this.#get(`/cardco/v1/operations?key=${encodeURIComponent(idempotencyKey)}`, limits);
+  }
+
+  /** Events of which no webhook was taken, from those on that lie behind one number. */
+  undelivered(after: string, untilMs: number, limits: Limits): Promise<Called> {
+    const query = new URLSearchParams({ after, until: new Date(untilMs).toISOString(), delivered: "false" });
+    return this.#get(`/cardco/v1/events?${query}`, limits);
+  }
+
+  #get(path: string, limits: Limits): Promise<Called> {
     return this.#caller.call(async () => ({ method: "GET", path, headers: this.#headers(), body: null }), limits);
   }
 

@@ -1,9 +1,10 @@
 // The provider `cardco`: a card processor that is told each operation under our key, asked by the same, and sends webhooks.
 
+import { readJson } from "../../http/json.ts";
 import { HttpGateway } from "../http-gateway.ts";
 import type { HttpProvider, HttpProviderParts } from "../http-provider.ts";
 import { CardcoClient } from "./client.ts";
-import { answersOf, keyOfOperation, operationOfWebhook, requestOf } from "./translate.ts";
+import { answersOf, eventOf, eventsOf, keyOfOperation, requestOf } from "./translate.ts";
 
 /** Secrets: `key`, with which we log in, and `webhook`, with which cardco signs. */
 export function openCardco(parts: HttpProviderParts): HttpProvider {
@@ -20,7 +21,11 @@ export function openCardco(parts: HttpProviderParts): HttpProvider {
         return key === null ? null : client.operation(key, limits);
       },
       read: (command, answered) => answersOf(command, answered, descriptor),
-      hear: operationOfWebhook,
+      hear: (body) => eventOf(readJson(body)),
+      list: {
+        ask: (after, untilMs, limits) => client.undelivered(after, untilMs, limits),
+        read: eventsOf,
+      },
     };
   });
 }

@@ -6,7 +6,7 @@ import { type Answer, UNKNOWN } from "../../contract.ts";
 import type { Answered } from "../../http/caller.ts";
 import { asObject, asText, asWord, type Json, readJson } from "../../http/json.ts";
 import { type Descriptor, fromWire, toWire } from "../descriptor.ts";
-import { isKeyOf, keyOf, type Operation, tailOf, tell } from "../http-provider.ts";
+import { type EventPage, isKeyOf, keyOf, type ProviderEvent, tailOf, tell } from "../http-provider.ts";
 import { reasonFor } from "../reasons.ts";
 import type { Posted } from "./client.ts";
 
@@ -245,10 +245,9 @@ function isHolders(reference: unknown, holderId: string): boolean {
   return text !== null && text.slice(0, text.lastIndexOf(".")) === holderId;
 }
 
-/** Which operation a webhook is about.
- *  @returns null when it is none of ours */
-export function operationOfWebhook(body: Buffer): { eventId: string; about: Operation } | null {
-  const json = readJson(body);
+/** @param json a webhook's, or an entry of the list of events
+ *  @returns null when it is about none of ours */
+export function eventOf(json: Json | null): ProviderEvent | null {
   const eventId = asText(json?.["id"]);
   const key = asText(asObject(json?.["operation"])?.["key"]);
   const [caseId = ""] = key?.split("/") ?? [];
@@ -263,4 +262,12 @@ export function operationOfWebhook(body: Buffer): { eventId: string; about: Oper
 /** When it came to be as it is, in milliseconds since the epoch; what is no moment is before and behind nothing. */
 function momentOf(operation: Json | null): number {
   return Date.parse(asText(operation?.["occurred_at"]) ?? "");
+}
+
+/** @returns null when it is no list of events */
+export function eventsOf({ contentType, body }: Answered): EventPage | null {
+  const json = contentType === "application/json" ? readJson(body) : null;
+  const [events, next, isMore] = [json?.["events"], asText(json?.["next"]), json?.["has_more"]];
+  if (!Array.isArray(events) || next === null || typeof isMore !== "boolean") return null;
+  return { events: events.map((one) => eventOf(asObject(one))), next, isLast: !isMore };
 }

@@ -1,10 +1,11 @@
 // The provider `instanet`: an instant payment scheme and bank, where we name each transaction, ask how it stands, and hear by
 // callbacks that it is another way.
 
+import { readJson } from "../../http/json.ts";
 import { HttpGateway } from "../http-gateway.ts";
 import type { HttpProvider, HttpProviderParts } from "../http-provider.ts";
 import { InstanetClient } from "./client.ts";
-import { answersOf, operationOfCallback, questionOf, requestOf } from "./translate.ts";
+import { answersOf, eventOf, eventsOf, questionForMissed, questionOf, requestOf } from "./translate.ts";
 
 /** Secrets: `client_id` and `client_secret`, with which we get tokens, and `webhook`, with which instanet signs. */
 export function openInstanet(parts: HttpProviderParts): HttpProvider {
@@ -22,7 +23,11 @@ export function openInstanet(parts: HttpProviderParts): HttpProvider {
         return question === null ? null : client.send(question, limits);
       },
       read: (command, answered) => answersOf(command, answered, descriptor),
-      hear: operationOfCallback,
+      hear: (body) => eventOf(readJson(body)),
+      list: {
+        ask: (after, untilMs, limits) => client.send(questionForMissed(after, untilMs), limits),
+        read: eventsOf,
+      },
     };
   });
 }

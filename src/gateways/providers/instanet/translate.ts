@@ -6,7 +6,7 @@ import { type Answer, UNKNOWN } from "../../contract.ts";
 import type { Answered } from "../../http/caller.ts";
 import { asObject, asText, asWord, type Json, readJson } from "../../http/json.ts";
 import { type Descriptor, fromWire, toWire } from "../descriptor.ts";
-import { isKeyOf, keyOf, type Operation, tailOf, tell } from "../http-provider.ts";
+import { type EventPage, isKeyOf, keyOf, type ProviderEvent, tailOf, tell } from "../http-provider.ts";
 import { reasonFor } from "../reasons.ts";
 import type { InstanetRequest } from "./client.ts";
 import { keyOfTxid, txidOf } from "./txid.ts";
@@ -319,10 +319,9 @@ function wentBack({ payments, currency }: Said): { readonly amount: string; read
   return { amount: String(sum), currency };
 }
 
-/** Which transaction a callback is about.
- *  @returns null when it is none of ours */
-export function operationOfCallback(body: Buffer): { eventId: string; about: Operation } | null {
-  const json = readJson(body);
+/** @param json a callback's, or a notification of the list
+ *  @returns null when it is about none of ours */
+export function eventOf(json: Json | null): ProviderEvent | null {
   const eventId = asText(json?.["notification_id"]);
   const kind = asWord(json?.["kind"], KINDS);
   const txid = asText(json?.["txid"], 64);
@@ -333,6 +332,21 @@ export function operationOfCallback(body: Buffer): { eventId: string; about: Ope
   const told = versionOf(json);
   const isBehind = (shown: Buffer): boolean => versionOf(readJson(shown)) < told;
   return { eventId, about: { caseId, op: row.op, idempotencyKey: found.key, isOf: found.isOf, isBehind } };
+}
+
+/** The question for notifications that no callback delivered, behind a cursor. */
+export function questionForMissed(after: string, untilMs: number): InstanetRequest {
+  const query = new URLSearchParams({ cursor: after, before: new Date(untilMs).toISOString(), status: "undelivered" });
+  return { method: "GET", path: `/instanet/v1/notifications?${query}`, body: null };
+}
+
+/** @returns null when it is no list of notifications */
+export function eventsOf({ contentType, body }: Answered): EventPage | null {
+  const json = contentType === "application/json" ? readJson(body) : null;
+  const page = asObject(json?.["page"]);
+  const [items, cursor, isEnd] = [json?.["notifications"], asText(page?.["cursor"]), page?.["end"]];
+  if (!Array.isArray(items) || cursor === null || typeof isEnd !== "boolean") return null;
+  return { events: items.map((one) => eventOf(asObject(one))), next: cursor, isLast: isEnd };
 }
 
 /** Counts how often the transaction has changed; what is no count is before and behind nothing. */

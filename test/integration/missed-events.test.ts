@@ -1,0 +1,74 @@
+// Money of which no webhook tells and that comes when nobody asks any more: read from the provider's own list by the running
+// service, with a sandbox that plays the providers over HTTP.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { readScript } from "../../src/sandbox/script.ts";
+import { caseId } from "../support/intents.ts";
+import { KEYS, openSandbox } from "../support/sandbox.ts";
+import { type Instance, setUpTestService } from "../support/service.ts";
+import { intent } from "../support/unchecked.ts";
+import { waitFor } from "../support/wait.ts";
+
+const HOLDER = "mer_1";
+
+/** Names the sandbox's provider, with its secrets in files. */
+function providersFile(url: string): string {
+  const dir = mkdtempSync(join(tmpdir(), "millrace-missed-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const secret = (name: string, text: string) => {
+    writeFileSync(join(dir, name), text, { mode: 0o600 });
+    return { file: join(dir, name) };
+  };
+  const secrets = { key: secret("key", KEYS.cardcoKey), webhook: secret("webhook", KEYS.cardcoWebhookSecret) };
+  const providers = [{ name: "cardco", kind: "cardco", url, secrets }];
+  const path = join(dir, "providers.yaml");
+  writeFileSync(path, JSON.stringify({ apiVersion: "providers/v1", kind: "Providers", providers }));
+  return path;
+}
+
+test("an authorization that is made after it was declined is voided, though nobody was told of it", async () => {
+  const rule = '[{"when":{"kind":"authorization"},"do":"declined_done:do_not_honor unsent"}]';
+  const sandbox = await openSandbox({ script: readScript(rule).rules });
+  const system = await setUpTestService({
+    prefix: "missed",
+    config: {
+      roles: ["lanes", "gateways"],
+      providers: ["cardco"],
+      providersFile: providersFile(sandbox.url),
+      webhookPort: 0,
+      missedEventsSeconds: 1,
+    },
+  });
+  onTestFinished(() => system.stop());
+  const instance = await system.start();
+  const amount = { currency: "EUR", scale: 2, minor: "1001" };
+  const id = caseId("pay", Date.now());
+  const create = { caseId: id, method: "card", captureMode: "manual", provider: "cardco", tokenRef: "tok_1", amount };
+  await system.publish([intent(HOLDER, "payment_create", { ...create, settlementCurrency: "EUR" })]);
+  const outcomes = await system.readOutcomes({ until: 2 });
+  expect(outcomes.map(({ type }) => type)).toEqual(["payment.received", "payment.failed"]);
+  const effects = async () => (await sandbox.client.record()).map(({ kind, effect }) => `${kind} ${effect}`);
+  await waitFor("the void of what came late", async () => (await effects()).length === 2);
+  expect(await effects()).toEqual(["authorization done", "void done"]);
+  const metrics = await page("/metrics", instance);
+  expect(metrics).toMatch(/millrace_missed_events_total\{provider="cardco",result="taken"\} [1-9]/);
+  // Nobody reads what was read before: neither the next owner of the lane, nor the next process.
+  await waitFor("the end of the list", async () => (await positions()).includes("3"));
+  const positionsBefore = await positions();
+  await instance.stop();
+  const next = await system.start("next");
+  await waitFor("the next to run", async () => (await page("/readyz", next)).includes("ok"));
+  expect(await positions()).toEqual(positionsBefore);
+  expect(await page("/metrics", next)).toContain('millrace_missed_events_total{provider="cardco",result="taken"} 0');
+
+  async function positions(): Promise<string[]> {
+    return (await system.query("select position from event_position")).map(({ position }) => String(position));
+  }
+}, 90_000);
+
+async function page(path: string, { httpPort }: Instance): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${httpPort}${path}`)).text();
+}
