@@ -76,7 +76,7 @@ export class MissedEvents {
   }
 
   async stop(): Promise<void> {
-    for (const lane of [...this.#followed.keys()]) this.gaveBack(lane);
+    for (const lane of this.#followed.keys()) this.gaveBack(lane);
     await Promise.all(this.#running);
   }
 

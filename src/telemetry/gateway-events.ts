@@ -32,6 +32,21 @@ export function gatewayEvents(logger: Logger, metrics: Metrics) {
         ),
       );
     },
+    ...eventEvents(logger, metrics, nowAndThen),
+    taken: (provider: string): void => metrics.gatewayTook(provider),
+    answered: (provider: string, result: string): void => metrics.gatewayAnswered(provider, result),
+    waitsForSchema: (lane: number, reason: string): void =>
+      nowAndThen(`schema ${lane}`, () =>
+        logger.warn({ lane, reason }, "the gateways wait for the schema registry; no command is passed over for it"),
+      ),
+    triedAgain: (lane: number, error: unknown): void =>
+      nowAndThen(`again ${lane}`, () => logger.warn({ lane, error }, "the gateways cannot reach Kafka; trying again")),
+  };
+}
+
+/** Of what happens at providers, be it told by webhooks or read from their lists. */
+function eventEvents(logger: Logger, metrics: Metrics, nowAndThen: (what: string, say: () => void) => void) {
+  return {
     webhook: (provider: string, result: string): void => metrics.webhook(provider, result),
     webhookRefused: (provider: string, why: string): void =>
       nowAndThen(`refused ${provider} ${why}`, () =>
@@ -57,13 +72,5 @@ export function gatewayEvents(logger: Logger, metrics: Metrics) {
         { provider, eventId },
         "an event of a provider could not be looked into, however often; it is passed over, and nobody else will tell of it",
       ),
-    taken: (provider: string): void => metrics.gatewayTook(provider),
-    answered: (provider: string, result: string): void => metrics.gatewayAnswered(provider, result),
-    waitsForSchema: (lane: number, reason: string): void =>
-      nowAndThen(`schema ${lane}`, () =>
-        logger.warn({ lane, reason }, "the gateways wait for the schema registry; no command is passed over for it"),
-      ),
-    triedAgain: (lane: number, error: unknown): void =>
-      nowAndThen(`again ${lane}`, () => logger.warn({ lane, error }, "the gateways cannot reach Kafka; trying again")),
   };
 }
