@@ -353,7 +353,7 @@ const GATEWAYS = {
     max: 86_400,
     unit: "seconds",
     reason:
-      "How long a provider's webhooks may take. What is older and was told by none is read from the provider's list of events, as often, where it keeps one.",
+      "How long a provider's webhooks may take. What is older and was told by none is read from the provider's list of events, as often, where it keeps one. Ten times as long a provider may take to show what it tells of.",
   }),
   scriptSeed: text({
     default: "0",

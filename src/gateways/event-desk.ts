@@ -3,10 +3,11 @@
 // the holder's lane. Nothing is remembered that has to survive: the case absorbs what it knows.
 //
 //   name of the operation ──► case and holder ──► provider is asked ──► reports
-//                              no_case             failed                failed
+//                              no_case             not_shown, failed     failed
 //
 // An event is a hint, so its order, its age and its amounts do not matter. What the provider does not find itself yet, or
-// shows as it was before, has failed: a query may lag behind the event, and no other event comes.
+// shows as it was before, is `not_shown`: a query may lag behind the event, and no other event comes. `failed` says nothing of
+// the event: the provider, the database or Kafka could not be reached. Both have to be told again.
 
 import { homeLane } from "../domain/holder.ts";
 import { parseCaseId } from "../domain/ids.ts";
@@ -18,7 +19,15 @@ import type { HttpProvider, Operation, ProviderEvent } from "./providers/http-pr
 import { Slots } from "./slots.ts";
 
 /** What became of an event, for metrics. */
-export const EVENT_RESULTS = ["taken", "repeated", "nothing_new", "no_case", "not_expected", "failed"] as const;
+export const EVENT_RESULTS = [
+  "taken",
+  "repeated",
+  "nothing_new",
+  "no_case",
+  "not_expected",
+  "not_shown",
+  "failed",
+] as const;
 export type EventResult = (typeof EVENT_RESULTS)[number];
 
 /** Whose case it is; `flow` is `name@version`, `currencies` are those of its amounts. */
@@ -50,7 +59,8 @@ export class EventDesk {
   readonly provider: HttpProvider;
   readonly #parts: EventDeskParts;
   readonly #slots = new Slots(AT_ONCE);
-  #waiting = 0;
+  /** by id: an event that is told again meanwhile is looked into once */
+  readonly #underWay = new Map<string, Promise<EventResult>>();
   /** ids of events that are told of: what comes again costs no question */
   readonly #told = new Set<string>();
 
@@ -59,10 +69,18 @@ export class EventDesk {
     this.#parts = parts;
   }
 
-  async take({ eventId, about }: ProviderEvent): Promise<EventResult> {
+  async take(event: ProviderEvent): Promise<EventResult> {
+    const { eventId } = event;
     if (this.#told.has(eventId)) return "repeated";
-    if (this.#waiting >= WAITING_MAX) return "failed";
-    this.#waiting += 1;
+    const underWay = this.#underWay.get(eventId);
+    if (underWay !== undefined) return underWay;
+    if (this.#underWay.size >= WAITING_MAX) return "failed";
+    const taking = this.#take(event).finally(() => this.#underWay.delete(eventId));
+    this.#underWay.set(eventId, taking);
+    return taking;
+  }
+
+  async #take({ eventId, about }: ProviderEvent): Promise<EventResult> {
     try {
       const result = await this.#slots.hold(() => this.#lookInto(about));
       if (result === "taken") this.#remember(eventId);
@@ -70,8 +88,6 @@ export class EventDesk {
     } catch (error) {
       this.#parts.failed(this.provider.name, error);
       return "failed";
-    } finally {
-      this.#waiting -= 1;
     }
   }
 
@@ -85,7 +101,8 @@ export class EventDesk {
     if (call === null) return "not_expected";
     const told = { holderId: owner.holderId, caseId: about.caseId, call, attempt: 0 };
     const answers = await this.provider.look(commandAbout(about, told), about);
-    if (answers === null) return "failed";
+    if (answers === "not_shown") return "not_shown";
+    if (answers === "unreached") return "failed";
     const news = answers.filter(({ result }) => result !== UNKNOWN);
     const isRight = (answer: Answer): boolean =>
       fits(owner.flow, { call, op: about.op }, answer) && isInOneOf(owner.currencies, answer.payload["currency"]);

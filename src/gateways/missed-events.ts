@@ -6,10 +6,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { homeLane } from "../domain/holder.ts";
 import { EVENT_RESULTS, type EventDesk } from "./event-desk.ts";
-import type { EventPage } from "./providers/http-provider.ts";
+import type { EventPage, ProviderEvent } from "./providers/http-provider.ts";
 
 /** What became of a missed event, for metrics. */
-export const MISSED_RESULTS = [...EVENT_RESULTS, "not_ours"] as const;
+export const MISSED_RESULTS = [...EVENT_RESULTS, "not_ours", "passed_over"] as const;
 type MissedResult = (typeof MISSED_RESULTS)[number];
 
 export type MissedEventsParts = {
@@ -38,12 +38,16 @@ export interface MissedEventsEvents {
   missedEvent(provider: string, result: MissedResult): void;
   /** the list cannot be read, or how far it was read cannot be kept; it is tried again */
   missedEventsUnread(provider: string, error: unknown): void;
-  /** an event could not be looked into, however often; it is passed over */
+  /** the provider told of it and shows nothing of it, however often it is asked */
   missedEventPassedOver(provider: string, eventId: string): void;
 }
 
-/** How often a page is looked into that the provider cannot be asked about, while its list can be read. */
+/** How often an event is looked into of which the provider, that can be reached, shows nothing. */
 const TRIES_MAX = 10;
+/** Events of a page that are looked into at once: webhooks have the same slots, and their senders wait. */
+const AT_ONCE = 4;
+/** What is under way is left behind then: nothing of it is kept, and who reads the list next reads it again. */
+const STOP_MS = 1_000;
 
 type Following = { readonly owned: Owned; readonly desk: EventDesk; readonly signal: AbortSignal };
 
@@ -51,6 +55,9 @@ export class MissedEvents {
   readonly #parts: MissedEventsParts;
   readonly #followed = new Map<number, AbortController>();
   readonly #running = new Set<Promise<void>>();
+  /** by provider: when its list was last read to the end, or began to be read */
+  readonly #currentAtMs = new Map<string, number>();
+  #isStopped = false;
 
   constructor(parts: MissedEventsParts) {
     this.#parts = parts;
@@ -58,13 +65,13 @@ export class MissedEvents {
 
   took(owned: Owned): void {
     this.gaveBack(owned.lane);
-    const desks = this.#parts.desks.filter(
-      ({ provider }) => provider.listsEvents && homeLane(provider.name, this.#parts.lanes) === owned.lane,
-    );
+    if (this.#isStopped) return;
+    const desks = this.#desksOf(owned.lane);
     if (desks.length === 0) return;
     const stop = new AbortController();
     this.#followed.set(owned.lane, stop);
     for (const desk of desks) {
+      this.#currentAtMs.set(desk.provider.name, this.#parts.nowMs());
       const run = this.#follow({ owned, desk, signal: stop.signal }).finally(() => this.#running.delete(run));
       this.#running.add(run);
     }
@@ -73,17 +80,30 @@ export class MissedEvents {
   gaveBack(lane: number): void {
     this.#followed.get(lane)?.abort();
     this.#followed.delete(lane);
+    for (const { provider } of this.#desksOf(lane)) this.#currentAtMs.delete(provider.name);
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     for (const lane of this.#followed.keys()) this.gaveBack(lane);
-    await Promise.all(this.#running);
+    await Promise.race([Promise.all(this.#running), sleep(STOP_MS, undefined, { ref: false })]);
+  }
+
+  /** Of the lists that this process reads: milliseconds since each was last read to its end. */
+  behindMs(): ReadonlyMap<string, number> {
+    const now = this.#parts.nowMs();
+    return new Map([...this.#currentAtMs].map(([provider, atMs]) => [provider, Math.max(0, now - atMs)]));
+  }
+
+  #desksOf(lane: number): readonly EventDesk[] {
+    const { desks, lanes } = this.#parts;
+    return desks.filter(({ provider }) => provider.listsEvents && homeLane(provider.name, lanes) === lane);
   }
 
   async #follow(following: Following): Promise<void> {
     const { desk, signal } = following;
     const { patienceMs, events } = this.#parts;
-    const reading: Reading = { position: null, failures: 0 };
+    const reading: Reading = { position: null, tries: new Map() };
     while (!signal.aborted) {
       try {
         if (await this.#readOn(following, reading)) continue;
@@ -98,36 +118,53 @@ export class MissedEvents {
    *  @throws  when the list cannot be read, or its position neither read nor kept */
   async #readOn({ owned, desk, signal }: Following, reading: Reading): Promise<boolean> {
     const { positions, patienceMs, nowMs } = this.#parts;
-    const { provider } = desk;
-    reading.position ??= await positions.read(owned.lane, provider.name);
-    const page = await provider.missed(reading.position, nowMs() - patienceMs);
+    const { name } = desk.provider;
+    reading.position ??= await positions.read(owned.lane, name);
+    const page = await desk.provider.missed(reading.position, nowMs() - patienceMs);
     if (page === null) throw new Error("the provider cannot be asked for its events, or they cannot be read");
-    if (!(await this.#lookInto(desk, page, reading)) || signal.aborted) return false;
-    if (page.next === reading.position) return false;
-    if (!(await positions.keep(owned, provider.name, page.next))) {
-      // Somebody else has the lane, and reads the list.
+    if (!(await this.#lookIntoAll(desk, page, reading, signal)) || signal.aborted) return false;
+    const isFurther = page.next !== reading.position;
+    const isOurs = !isFurther || (await positions.keep(owned, name, page.next));
+    // Given back meanwhile, and maybe taken again: by this process too, which follows it in another epoch then.
+    if (signal.aborted) return false;
+    if (!isOurs) {
       this.gaveBack(owned.lane);
       return false;
     }
     reading.position = page.next;
-    return !page.isLast;
+    reading.tries.clear();
+    if (page.isLast) this.#currentAtMs.set(name, nowMs());
+    return isFurther && !page.isLast;
   }
 
-  /** @returns whether the page is done with: an event that failed is looked into again, and the others with it, which costs
-   *           nothing where they were taken */
-  async #lookInto(desk: EventDesk, { events }: EventPage, reading: Reading): Promise<boolean> {
+  /** @returns whether the page is done with. If it is not, all of it is looked into again, which costs nothing where an event
+   *           was taken */
+  async #lookIntoAll(desk: EventDesk, { events }: EventPage, reading: Reading, signal: AbortSignal): Promise<boolean> {
+    let isDone = true;
+    for (let at = 0; at < events.length && !signal.aborted; at += AT_ONCE) {
+      const some = events.slice(at, at + AT_ONCE).map((event) => this.#lookInto(desk, event, reading));
+      isDone = (await Promise.all(some)).every(Boolean) && isDone;
+    }
+    return isDone;
+  }
+
+  /** @returns whether the event is done with */
+  async #lookInto(desk: EventDesk, event: ProviderEvent | null, { tries }: Reading): Promise<boolean> {
     const { missedEvent, missedEventPassedOver } = this.#parts.events;
     const { name } = desk.provider;
-    const results = await Promise.all(events.map((event) => (event === null ? "not_ours" : desk.take(event))));
-    for (const result of results) missedEvent(name, result);
-    const failed = events.filter((_, at) => results[at] === "failed");
-    reading.failures = failed.length === 0 ? 0 : reading.failures + 1;
-    if (failed.length > 0 && reading.failures < TRIES_MAX) return false;
-    for (const event of failed) missedEventPassedOver(name, event?.eventId ?? "");
-    reading.failures = 0;
-    return true;
+    const result = event === null ? "not_ours" : await desk.take(event);
+    missedEvent(name, result);
+    if (result === "failed") return false;
+    if (event === null || result !== "not_shown") return true;
+    const tried = (tries.get(event.eventId) ?? 0) + 1;
+    tries.set(event.eventId, tried);
+    if (tried === TRIES_MAX) {
+      missedEvent(name, "passed_over");
+      missedEventPassedOver(name, event.eventId);
+    }
+    return tried >= TRIES_MAX;
   }
 }
 
-/** How far a list is read; null until it is known. `failures` counts how often its next page could not be done with. */
-type Reading = { position: string | null; failures: number };
+/** How far a list is read; null until it is known. `tries` are those of events of which nothing is shown, by their ids. */
+type Reading = { position: string | null; readonly tries: Map<string, number> };

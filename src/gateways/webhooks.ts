@@ -1,7 +1,7 @@
 // What providers tell unasked, over HTTP: each webhook is verified and looked into before it is answered 2xx.
 //
 //   webhook ──► signature ──► name of the operation ──► event-desk.ts ──► 200
-//               401             200, not ours            503 where it failed
+//               401             200, not ours            503 where it has to come again
 //
 // What is answered 503 the provider sends again. What no webhook tells is read from the provider's list: missed-events.ts.
 
@@ -26,6 +26,7 @@ const STATUS: Readonly<Record<WebhookResult, number>> = {
   no_case: 200,
   not_expected: 200,
   refused: 401,
+  not_shown: 503,
   failed: 503,
 };
 

@@ -25,13 +25,15 @@ export type ListPage = {
 
 const PAGE = 100;
 
-/** @param eventId of a turn, as its webhook bears it */
+/** @param eventId of a turn, as its webhook bears it
+ *  @throws Refused for a place of another list: that of a memory which was longer */
 export function listEvents(
   memory: Memory,
   { provider, after, untilMs, isOnlyMissed }: ListAsked,
   eventId: (change: Change) => string,
 ): ListPage {
   const all = memory.changes();
+  if (after > all.length) throw new Refused(400, "field_invalid", "this place lies behind the end of the list");
   const found: Change[] = [];
   let next = after;
   for (; next < all.length && found.length < PAGE; next++) {

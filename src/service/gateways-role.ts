@@ -61,6 +61,7 @@ export async function makeGateways(
   const eventsPool = new ConnectionPool(common.database, 1);
   const desks = openDesks(common, { providers, fitting, events, gateways, pool: eventsPool });
   const missed = followLists(parts, common, { desks, events, pool: eventsPool });
+  metrics.watchEventLists(() => new Map([...missed.behindMs()].map(([name, ms]) => [name, ms / 1000])));
   const receiver = await openReceiver(parts, desks, events);
   return {
     took: (lane, { epoch }) => {

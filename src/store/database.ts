@@ -239,6 +239,7 @@ export class ConnectionPool {
   readonly #idle: Connection[] = [];
   readonly #waiting: (() => void)[] = [];
   #free: number;
+  #isClosed = false;
 
   constructor(settings: DatabaseSettings, size: number) {
     this.#settings = settings;
@@ -267,11 +268,14 @@ export class ConnectionPool {
     try {
       return await work(connection);
     } finally {
-      if (!connection.broken) this.#idle.push(connection);
+      if (this.#isClosed) void connection.close();
+      else if (!connection.broken) this.#idle.push(connection);
     }
   }
 
+  /** What is lent is closed when it is given back. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.#idle.splice(0).map((connection) => connection.close()));
   }
 }

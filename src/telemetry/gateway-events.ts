@@ -70,7 +70,7 @@ function eventEvents(logger: Logger, metrics: Metrics, nowAndThen: (what: string
     missedEventPassedOver: (provider: string, eventId: string): void =>
       logger.error(
         { provider, eventId },
-        "an event of a provider could not be looked into, however often; it is passed over, and nobody else will tell of it",
+        "the provider tells of an event and shows nothing of it; it is passed over, and nobody else will tell of it",
       ),
   };
 }

@@ -328,8 +328,8 @@ export const METRICS = {
     labels: ["provider", "result"],
     meaning:
       "Webhooks of providers by what became of them: taken (among the reports), repeated, nothing_new, not_ours, no_case, " +
-      "not_expected (its flow has no such result), refused (no signature, a wrong or an old one: a security event), failed " +
-      "(answered 503, so it comes again).",
+      "not_expected (its flow has no such result), refused (no signature, a wrong or an old one: a security event), " +
+      "not_shown (the provider shows nothing of it yet) and failed: both answered 503, so it comes again.",
   },
   missedEvents: {
     name: "millrace_missed_events_total",
@@ -337,8 +337,15 @@ export const METRICS = {
     unit: "events",
     labels: ["provider", "result"],
     meaning:
-      "Events that no webhook told of in time, read from the provider's list, by what became of them: as of webhooks, and " +
-      "failed (looked into again with the next reading).",
+      "Events that no webhook told of in time, read from the provider's list, by what became of them: as of webhooks, with " +
+      "not_shown and failed looked into again with the next reading, and passed_over (the provider shows nothing of it).",
+  },
+  eventListBehind: {
+    name: "millrace_event_list_behind_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    labels: ["provider"],
+    meaning: "Time since this process last read a provider's list of events to its end; of the lists that it reads.",
   },
   ratesTaken: {
     name: "millrace_rates_taken_total",

@@ -108,6 +108,8 @@ export type Metrics = {
   /** @param count 0 shows the series before there is one */
   webhook(provider: string, result: string, count?: number): void;
   missedEvent(provider: string, result: string, count?: number): void;
+  /** once, where gateways run; must not throw. Seconds by provider */
+  watchEventLists(read: () => ReadonlyMap<string, number>): void;
   /** once, where gateways run; must not throw */
   watchCircuits(read: () => readonly CircuitFigures[]): void;
   /** once, where gateways run; must not throw */
@@ -171,6 +173,10 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     providerUnreadable: (provider) => counters.providerUnreadable.inc({ provider }),
     webhook: (provider, result, count = 1) => counters.webhooks.inc({ provider, result }, count),
     missedEvent: (provider, result, count = 1) => counters.missedEvents.inc({ provider, result }, count),
+    watchEventLists: (read) =>
+      gaugesOf(registry)(METRICS.eventListBehind, (gauge) => {
+        for (const [provider, seconds] of read()) gauge.set({ provider }, seconds);
+      }),
     watchCircuits: (read) => createCircuitGauge(gaugesOf(registry), read),
     watchGateways: (read) => createGatewayGauges(gaugesOf(registry), read),
     ratesTaken: ({ believed, dropped, refused }) => {

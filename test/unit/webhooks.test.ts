@@ -241,7 +241,7 @@ describe("a webhook of what the provider cannot show yet is answered 503, and ta
     expect(await tell(one, "evt_early")).toBe(503);
     operation();
     expect(await tell(one, "evt_early")).toBe(200);
-    expect(counted).toEqual(["cardco failed", "cardco taken"]);
+    expect(counted).toEqual(["cardco not_shown", "cardco taken"]);
     expect(reports).toHaveLength(1);
   });
 
@@ -251,7 +251,7 @@ describe("a webhook of what the provider cannot show yet is answered 503, and ta
     expect(await tell(one, "evt_behind")).toBe(503);
     operation({ occurred_at: "2026-11-20T10:00:01.000Z" });
     expect(await tell(one, "evt_behind")).toBe(200);
-    expect(counted).toEqual(["cardco failed", "cardco taken"]);
+    expect(counted).toEqual(["cardco not_shown", "cardco taken"]);
     expect(reports).toHaveLength(1);
   });
 });

@@ -52,8 +52,8 @@ const CIRCUIT: CircuitSettings = { failuresMax: 10, openMs: 5_000 };
 const TOO_LATE = 410;
 const REFUSED_FROM = 400;
 
-/** Nobody waits for a list of events. */
-const LIST_MS = 30_000;
+/** For a page of the list of events, which is small. */
+const LIST_MS = 5_000;
 
 export class HttpGateway implements HttpProvider {
   readonly name: string;
@@ -62,6 +62,8 @@ export class HttpGateway implements HttpProvider {
   readonly #door: Door;
   readonly #caller: Caller;
   readonly #tongue: Tongue;
+  /** for its list of events, whose failures neither open the circuit of payments nor use up their repeats */
+  readonly #aside: Tongue;
 
   constructor(parts: HttpProviderParts, speak: (caller: Caller, door: Door) => Tongue) {
     const { name, callsMax, baseUrl, descriptor, nowMs, random, events } = parts;
@@ -72,6 +74,8 @@ export class HttpGateway implements HttpProvider {
     const mayRepeat = descriptor.statusByOurRef && descriptor.idempotency.onError === "same";
     this.#caller = new Caller(this.#door, { ...CIRCUIT, ...parts.circuit, random, nowMs, mayRepeat }, events);
     this.#tongue = speak(this.#caller, this.#door);
+    const alone = { ...CIRCUIT, random, nowMs, mayRepeat: false };
+    this.#aside = speak(new Caller(this.#door, alone, events), this.#door);
   }
 
   get circuit(): CircuitWord {
@@ -93,11 +97,12 @@ export class HttpGateway implements HttpProvider {
     return (called === null ? null : this.#readAsked(command, called)) ?? [unknown(command)];
   }
 
-  async look(command: CommandMessage, { isBehind }: Operation): Promise<readonly Answer[] | null> {
+  async look(command: CommandMessage, { isBehind }: Operation): Promise<readonly Answer[] | "unreached" | "not_shown"> {
     const called = await this.#ask(command);
-    if (called === null || called.kind === "unknown") return null;
-    if (called.status >= REFUSED_FROM || isBehind(called.body)) return null;
-    return this.#readAsked(command, called);
+    if (called?.kind === "unknown") return "unreached";
+    if (called === null) return "not_shown";
+    if (called.status >= REFUSED_FROM || isBehind(called.body)) return "not_shown";
+    return this.#readAsked(command, called) ?? "not_shown";
   }
 
   hear(headers: Readonly<Record<string, string>>, body: Buffer): Heard {
@@ -115,9 +120,10 @@ export class HttpGateway implements HttpProvider {
 
   async missed(after: string, untilMs: number): Promise<EventPage | null> {
     const limits = { untilMs: this.#parts.nowMs() + LIST_MS, notAfterMs: Number.POSITIVE_INFINITY };
-    const called = await this.#tongue.list?.ask(after, untilMs, limits);
-    if (called === undefined || called.kind === "unknown") return null;
-    const page = called.status >= REFUSED_FROM ? null : (this.#tongue.list?.read(called) ?? null);
+    const { list } = this.#aside;
+    const called = await list?.ask(after, untilMs, limits);
+    if (list === undefined || called === undefined || called.kind === "unknown") return null;
+    const page = called.status >= REFUSED_FROM ? null : list.read(called);
     if (page === null) this.#parts.events.unreadable("events", `status ${called.status}`);
     return page;
   }

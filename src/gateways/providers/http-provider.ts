@@ -41,9 +41,10 @@ export type Operation = {
 export interface HttpProvider extends Provider {
   readonly callsMax: number;
   readonly circuit: CircuitWord;
-  /** Asks about the operation that a webhook told of, by the command that did it.
-   *  @returns null when the provider cannot be asked, does not know yet what it told of, or what it says cannot be read */
-  look(command: CommandMessage, about: Operation): Promise<readonly Answer[] | null>;
+  /** Asks about the operation of an event, by the command that did it.
+   *  @returns `unreached` when the provider cannot be asked; `not_shown` when it does not know yet what it told of, or what it
+   *           says cannot be read */
+  look(command: CommandMessage, about: Operation): Promise<readonly Answer[] | "unreached" | "not_shown">;
   /** @param headers by name, in small letters */
   hear(headers: Readonly<Record<string, string>>, body: Buffer): Heard;
   /** whether it keeps a list of its events that can be asked for */
