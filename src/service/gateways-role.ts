@@ -57,11 +57,10 @@ export async function makeGateways(
   const fitting = new Fitting([...common.declared.flows, ...kept]);
   const pool = new ConnectionPool(common.database, 1);
   const gateways = await openGateways(parts, common, { providers, fitting, events, halt, pool });
-  watch(parts, gateways, providers);
   const eventsPool = new ConnectionPool(common.database, 1);
   const desks = openDesks(common, { providers, fitting, events, gateways, pool: eventsPool });
   const missed = followLists(parts, common, { desks, events, pool: eventsPool });
-  metrics.watchEventLists(() => new Map([...missed.behindMs()].map(([name, ms]) => [name, ms / 1000])));
+  watch(parts, gateways, missed, providers);
   const receiver = await openReceiver(parts, desks, events);
   return {
     took: (lane, { epoch }) => {
@@ -145,20 +144,26 @@ async function openGateways(
   });
 }
 
-function watch({ metrics }: ServiceParts, gateways: Gateways, { http }: Providers): void {
-  metrics.watchGateways(() =>
-    [...gateways.figures()].map(([provider, { inFlight, sinceMs }]) => ({
+function watch({ metrics }: ServiceParts, gateways: Gateways, missed: MissedEvents, { http }: Providers): void {
+  metrics.watchGateways(() => {
+    const behindMs = missed.behindMs();
+    return [...gateways.figures()].map(([provider, { inFlight, sinceMs }]) => ({
       provider,
       inFlight,
       oldestSeconds: sinceMs === null ? 0 : Math.max(0, (Date.now() - sinceMs) / 1000),
-    })),
-  );
+      listBehindSeconds: secondsOf(behindMs.get(provider)),
+    }));
+  });
   if (http.length > 0)
     metrics.watchCircuits(() => http.map(({ name, circuit }) => ({ provider: name, state: circuit })));
   for (const { name, listsEvents } of http) {
     for (const result of WEBHOOK_RESULTS) metrics.webhook(name, result, 0);
     for (const result of listsEvents ? MISSED_RESULTS : []) metrics.missedEvent(name, result, 0);
   }
+}
+
+function secondsOf(ms: number | undefined): number | null {
+  return ms === undefined ? null : ms / 1000;
 }
 
 const BODY_BYTES_MAX = 64 * 1024;

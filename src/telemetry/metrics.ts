@@ -73,6 +73,8 @@ export type GatewayFigures = {
   readonly provider: string;
   readonly inFlight: number;
   readonly oldestSeconds: number;
+  /** since its list of events was last read to the end; null where this process does not read it */
+  readonly listBehindSeconds: number | null;
 };
 
 export type CircuitFigures = { readonly provider: string; readonly state: (typeof KNOWN_LABELS.circuit)[number] };
@@ -108,8 +110,6 @@ export type Metrics = {
   /** @param count 0 shows the series before there is one */
   webhook(provider: string, result: string, count?: number): void;
   missedEvent(provider: string, result: string, count?: number): void;
-  /** once, where gateways run; must not throw. Seconds by provider */
-  watchEventLists(read: () => ReadonlyMap<string, number>): void;
   /** once, where gateways run; must not throw */
   watchCircuits(read: () => readonly CircuitFigures[]): void;
   /** once, where gateways run; must not throw */
@@ -173,10 +173,6 @@ export function createMetrics(settings: MetricsSettings): Metrics {
     providerUnreadable: (provider) => counters.providerUnreadable.inc({ provider }),
     webhook: (provider, result, count = 1) => counters.webhooks.inc({ provider, result }, count),
     missedEvent: (provider, result, count = 1) => counters.missedEvents.inc({ provider, result }, count),
-    watchEventLists: (read) =>
-      gaugesOf(registry)(METRICS.eventListBehind, (gauge) => {
-        for (const [provider, seconds] of read()) gauge.set({ provider }, seconds);
-      }),
     watchCircuits: (read) => createCircuitGauge(gaugesOf(registry), read),
     watchGateways: (read) => createGatewayGauges(gaugesOf(registry), read),
     ratesTaken: ({ believed, dropped, refused }) => {
@@ -352,6 +348,10 @@ function createGatewayGauges(gauges: Gauges, read: () => readonly GatewayFigures
   });
   gauges(METRICS.gatewayOldestSeconds, (gauge) => {
     for (const { provider, oldestSeconds } of read()) gauge.set({ provider }, oldestSeconds);
+  });
+  gauges(METRICS.eventListBehind, (gauge) => {
+    for (const { provider, listBehindSeconds: seconds } of read())
+      if (seconds !== null) gauge.set({ provider }, seconds);
   });
 }
 

@@ -148,7 +148,11 @@ describe("metrics over HTTP", () => {
 
   test("gateways are told by provider, where they run", async () => {
     const { metrics, base } = await start();
-    metrics.watchGateways(() => [{ provider: "script", inFlight: 2, oldestSeconds: 1.5 }]);
+    metrics.watchGateways(() => [
+      { provider: "script", inFlight: 2, oldestSeconds: 1.5, listBehindSeconds: null },
+      { provider: "cardco", inFlight: 0, oldestSeconds: 0, listBehindSeconds: 61 },
+    ]);
+    metrics.missedEvent("cardco", "taken");
     metrics.watchCircuits(() => [{ provider: "cardco", state: "open" }]);
     metrics.providerCalled("cardco", "broken", 0.2);
     metrics.webhook("cardco", "refused", 0);
@@ -163,6 +167,10 @@ describe("metrics over HTTP", () => {
     expect(page).toContain('millrace_provider_circuit{provider="cardco",state="closed"} 0');
     expect(page).toContain('millrace_provider_calls_total{provider="cardco",result="broken"} 1');
     expect(page).toContain('millrace_webhooks_total{provider="cardco",result="refused"} 0');
+    expect(page).toContain('millrace_missed_events_total{provider="cardco",result="taken"} 1');
+    expect(page.match(/^millrace_event_list_behind_seconds.*$/gm)).toEqual([
+      'millrace_event_list_behind_seconds{provider="cardco"} 61',
+    ]);
   });
 
   test("every declared metric is on the page with its meaning, and no other of ours", async () => {
