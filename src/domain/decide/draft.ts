@@ -11,6 +11,7 @@ import {
   type CaseRecord,
   caseOf,
   holderAccountOf,
+  type KeyUse,
   naturalBalance,
   type OutcomeAmount,
   storedValue,
@@ -348,10 +349,10 @@ export class Draft implements Scope {
     if (!fitsLedger(minor)) return "amount_too_large";
     const debit = accountAt(this, debitPath, currency);
     const credit = accountAt(this, creditPath, currency);
-    if (debit === "unknown_account" || credit === "unknown_account") return "unknown_account";
-    if (debitPath === creditPath) return "same_account";
-    for (const code of ["not_home", "currency_mismatch"] as const) if (debit === code || credit === code) return code;
-    assert(typeof debit !== "string" && typeof credit !== "string", "every refusal of an account is ranked above");
+    const refused = firstRefusal(refusalOf(debit), refusalOf(credit));
+    if (debitPath === creditPath) return firstRefusal(refused, "same_account");
+    if (refused !== null) return refused;
+    assert(typeof debit !== "string" && typeof credit !== "string", "what is refused has left before");
     // A freeze stops wishes. What falls due by itself is a fact: refusing it would only stop the lane.
     if (this.cause.isWish && (debit.status === "closed" || credit.status === "closed")) return "account_closed";
     if (this.cause.isWish && (debit.status === "frozen" || credit.status === "frozen")) return "account_frozen";
@@ -441,21 +442,27 @@ export class Draft implements Scope {
 
   #attempts(): CaseData["attempts"] {
     const { attempts } = this.known.data;
-    if (this.sendings === null && this.followUps === null) return attempts;
-    const counted = { ...attempts };
-    if (this.sendings !== null) for (const { call, attempt } of this.sendings) counted[call.name] = attempt;
+    let counted: Record<string, number> | null = null;
+    const count = (name: string, times: number): void => {
+      counted ??= { ...attempts };
+      counted[name] = times;
+    };
+    if (this.sendings !== null) for (const { call, attempt } of this.sendings) count(call.name, attempt);
     if (this.followUps !== null)
-      for (const one of this.followUps) if (one.kind === "spawn") counted[`+${one.flow}`] = one.child + 1;
-    return counted;
+      for (const one of this.followUps) if (one.kind === "spawn") count(`+${one.flow}`, one.child + 1);
+    return counted ?? attempts;
   }
 
   #keys(): CaseData["keys"] {
-    let { keys } = this.known.data;
+    const { keys } = this.known.data;
     if (this.sendings === null) return keys;
+    let used: Record<string, KeyUse> | null = null;
     for (const { call, to, keySinceMs } of this.sendings) {
-      if (keySinceMs !== null) keys = { ...keys, [call.name]: [to, keySinceMs] };
+      if (keySinceMs === null) continue;
+      used ??= { ...keys };
+      used[call.name] = [to, keySinceMs];
     }
-    return keys;
+    return used ?? keys;
   }
 
   /** Forgets the accounts that only this event would have opened. */
@@ -470,6 +477,10 @@ export class Draft implements Scope {
     if (this.#change !== null) swap(this.#change);
     forgetOpened(this);
   }
+}
+
+function refusalOf(account: Account | RefusalCode): RefusalCode | null {
+  return typeof account === "string" ? account : null;
 }
 
 /** Exchanges what an account is with what it becomes, so that doing it twice undoes it. */
