@@ -41,8 +41,8 @@ export type KeyUse = readonly [key: string, sinceMs: number];
 export type StoredValues = {
   readonly numbers: Readonly<Record<string, string>>;
   readonly others: Readonly<Record<string, string | boolean | null>>;
-  /** by slot, those that were looked at */
-  readonly looked: (Value | undefined)[];
+  /** by slot, those that were looked at; null: none yet */
+  looked: (Value | undefined)[] | null;
 };
 
 /** The variables of a flow, each with its slot: the place of its value among those of a case. Found by name, they were a
@@ -143,6 +143,7 @@ export function valueOf(kept: Kept, name: string): Value | undefined {
 /** As it was read; undefined: it was not there. */
 export function storedValue({ stored, variables }: Omit<Kept, "values">, slot: number): Value | undefined {
   if (stored === null) return undefined;
+  stored.looked ??= variables.unbound.slice();
   const known = stored.looked[slot];
   if (known !== undefined) return known;
   const name = variables.names[slot] as string;

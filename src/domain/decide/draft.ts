@@ -93,9 +93,10 @@ const LETS: (Value | Figures)[] = [];
 
 export const NO_AMOUNTS: DraftOutcome["amounts"] = Object.freeze({});
 const NO_LINES: DraftLine[] = [];
+const NO_OUTCOMES: DraftOutcome[] = [];
 
 export class Draft implements Scope {
-  readonly outcomes: DraftOutcome[] = [];
+  outcomes: DraftOutcome[] = NO_OUTCOMES;
   readonly lets = LETS;
   readonly books: Books;
   readonly known: CaseRecord;
@@ -265,7 +266,7 @@ export class Draft implements Scope {
   }
 
   emit(type: string, amounts: DraftOutcome["amounts"], reason: Reason | null = null): void {
-    this.outcomes.push({ type, amounts, reason });
+    this.outcomes = listed(this.outcomes, { type, amounts, reason });
   }
 
   /** For an event that contradicts what its case expects: somebody must look. */
@@ -281,19 +282,22 @@ export class Draft implements Scope {
   }
 
   send(call: CompiledCall): RefusalCode | null {
-    const earlier = this.sendings?.filter((one) => one.call === call).length ?? 0;
+    const earlier = this.sendings === null ? 0 : this.sendings.filter((one) => one.call === call).length;
     const attempt = (this.known.data.attempts[call.name] ?? 0) + earlier + 1;
     const payload = call.payload(this);
-    this.sendings ??= [];
     if (call.to.kind === "message") {
-      this.sendings.push({ call, attempt, payload, to: call.to.holder(this), keySinceMs: null, notAfterMs: 0 });
+      const to = call.to.holder(this);
+      this.sendings = listed(this.sendings, { call, attempt, payload, to, keySinceMs: null, notAfterMs: 0 });
       return null;
     }
+    const { parent } = this.known.data;
+    // A provider is asked about a refund under the name that it knows, which is its payment's.
+    if (parent !== null) payload["parent"] = parent;
     const to = call.to.key(this);
     const lifetimeMs = call.to.keyLifetimeMs?.(this) ?? null;
     const keySinceMs = lifetimeMs === null ? null : this.#keySince(call.name, to);
     const notAfterMs = momentOf(BigInt(keySinceMs ?? this.nowMs) + (lifetimeMs ?? BigInt(call.to.timeoutMs)));
-    this.sendings.push({ call, attempt, payload, to, keySinceMs, notAfterMs });
+    this.sendings = listed(this.sendings, { call, attempt, payload, to, keySinceMs, notAfterMs });
     return null;
   }
 
@@ -331,8 +335,7 @@ export class Draft implements Scope {
   }
 
   #follow(followUp: FollowUp): void {
-    this.followUps ??= [];
-    this.followUps.push(followUp);
+    this.followUps = listed(this.followUps, followUp);
   }
 
   /** One line of a posting. Refusals come in their order of precedence over both sides: too large, unknown, same, not home,
@@ -356,8 +359,7 @@ export class Draft implements Scope {
     // A freeze stops wishes. What falls due by itself is a fact: refusing it would only stop the lane.
     if (this.cause.isWish && (debit.status === "closed" || credit.status === "closed")) return "account_closed";
     if (this.cause.isWish && (debit.status === "frozen" || credit.status === "frozen")) return "account_frozen";
-    if (this.#lines === NO_LINES) this.#lines = [];
-    this.#lines.push({ debit, credit, currency, minor, posting });
+    this.#lines = listed(this.#lines, { debit, credit, currency, minor, posting });
     return null;
   }
 
@@ -477,6 +479,13 @@ export class Draft implements Scope {
     if (this.#change !== null) swap(this.#change);
     forgetOpened(this);
   }
+}
+
+/** A list begins with its first entry: to put one into an empty list makes room for sixteen more. */
+function listed<Entry>(list: Entry[] | null, entry: Entry): Entry[] {
+  if (list === null || list.length === 0) return [entry];
+  list.push(entry);
+  return list;
 }
 
 function refusalOf(account: Account | RefusalCode): RefusalCode | null {
