@@ -37,9 +37,9 @@ export class Seeking implements Sought {
   }
 
   addCase(id: string): void {
-    if (this.#caseIds.has(id)) return;
+    const { size } = this.#caseIds;
     this.#caseIds.add(id);
-    this.#freshIds.push(id);
+    if (this.#caseIds.size > size) this.#freshIds.push(id);
   }
 
   addPath(path: string): void {

@@ -210,7 +210,8 @@ export class Draft implements Scope {
   }
 
   routeOf(payment: Omit<Payment, "caseUuid">, n: bigint): string | null {
-    return nthProvider(this.books.parameters.routes, { ...payment, caseUuid: this.known.id }, n);
+    const { method, currency, minor } = payment;
+    return nthProvider(this.books.parameters.routes, { method, currency, minor, caseUuid: this.known.id }, n);
   }
 
   scaleOf(currency: string): number {
@@ -444,14 +445,17 @@ export class Draft implements Scope {
 
   #attempts(): CaseData["attempts"] {
     const { attempts } = this.known.data;
+    if (this.sendings === null && this.followUps === null) return attempts;
     let counted: Record<string, number> | null = null;
-    const count = (name: string, times: number): void => {
+    for (const { call, attempt } of this.sendings ?? []) {
       counted ??= { ...attempts };
-      counted[name] = times;
-    };
-    if (this.sendings !== null) for (const { call, attempt } of this.sendings) count(call.name, attempt);
-    if (this.followUps !== null)
-      for (const one of this.followUps) if (one.kind === "spawn") count(`+${one.flow}`, one.child + 1);
+      counted[call.name] = attempt;
+    }
+    for (const one of this.followUps ?? []) {
+      if (one.kind !== "spawn") continue;
+      counted ??= { ...attempts };
+      counted[`+${one.flow}`] = one.child + 1;
+    }
     return counted ?? attempts;
   }
 
