@@ -84,3 +84,23 @@ test("nothing is looked for beside a payment that no intent gives back", () => {
   expect(namedBy([inputOf(other, 9n)], row).caseIds).toEqual([]);
   expect(namedBy([], row).caseIds).toEqual([]);
 });
+
+test("what is sought is asked for once, however often and in whatever way it is named, and known for sought from then on", () => {
+  const seeking = new Seeking();
+  const own = ["liability:merchant:{holder}:pending", "liability:merchant:{holder}:available"];
+  const [pending, available, other] = ["mer_1:pending", "mer_1:available", "mer_2:pending"].map(
+    (end) => `liability:merchant:${end}`,
+  ) as [string, string, string];
+  seeking.addCase("a");
+  seeking.addCase("a");
+  seeking.addPath(available);
+  seeking.addOwn(own, "mer_1");
+  seeking.addOwn([...own], "mer_1");
+  seeking.addPath(pending);
+  expect(seeking.next()).toEqual({ caseIds: ["a"], paths: [available, pending] });
+  expect([pending, available, other].map((path) => seeking.hasPath(path))).toEqual([true, true, false]);
+  expect(["a", "b"].map((id) => seeking.hasCase(id))).toEqual([true, false]);
+  seeking.addMissing({ caseIds: new Set(["a", "b"]), paths: new Set([pending, other]) });
+  expect(seeking.next()).toEqual({ caseIds: ["b"], paths: [other] });
+  expect(seeking.next()).toEqual({ caseIds: [], paths: [] });
+});
