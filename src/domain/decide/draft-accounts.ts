@@ -48,6 +48,11 @@ function judged(known: Account, holderId: string, currency: string): Account | R
   return known.currency === currency ? known : "currency_mismatch";
 }
 
+/** What `accountAt` refuses; null: nothing. */
+export function refusalOf(account: Account | RefusalCode): RefusalCode | null {
+  return typeof account === "string" ? account : null;
+}
+
 function openHouse(touching: Touching, name: string, path: string, currency: string): Account {
   const { books } = touching;
   const place = books.rules.chart.resolve(path);
@@ -152,4 +157,18 @@ function makeAccount(given: NewAccount): Account {
     addedCredits: 0n,
     changed: false,
   };
+}
+
+/** What becomes of an account by an intent that changes it. */
+export type Change = { account: Account; floorMinor: bigint | null; status: Account["status"] };
+
+/** Exchanges what an account is with what it becomes, so that doing it twice undoes it. */
+export function swap(change: Change): void {
+  const { account } = change;
+  const { floorMinor, status } = account;
+  account.floorMinor = change.floorMinor;
+  account.status = change.status;
+  account.changed = true;
+  change.floorMinor = floorMinor;
+  change.status = status;
 }

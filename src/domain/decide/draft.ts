@@ -34,12 +34,15 @@ import { nthProvider, type Payment } from "../routes/routes.ts";
 import {
   accountAt,
   apply,
+  type Change,
   type DraftLine,
   forgetOpened,
   isOverdrawn,
   keepOpened,
   type NamedPosting,
   openAccount,
+  refusalOf,
+  swap,
   takenOf,
   unapply,
 } from "./draft-accounts.ts";
@@ -85,8 +88,6 @@ export type Sending = {
   /** later than that it is only asked about; of no meaning for a message */
   readonly notAfterMs: number;
 };
-
-type Change = { account: Account; floorMinor: bigint | null; status: Account["status"] };
 
 /** One for all events: what a `let` binds is read by the actions behind it, and nothing runs between those. */
 const LETS: (Value | Figures)[] = [];
@@ -490,19 +491,4 @@ function listed<Entry>(list: Entry[] | null, entry: Entry): Entry[] {
   if (list === null || list.length === 0) return [entry];
   list.push(entry);
   return list;
-}
-
-function refusalOf(account: Account | RefusalCode): RefusalCode | null {
-  return typeof account === "string" ? account : null;
-}
-
-/** Exchanges what an account is with what it becomes, so that doing it twice undoes it. */
-function swap(change: Change): void {
-  const { account } = change;
-  const { floorMinor, status } = account;
-  account.floorMinor = change.floorMinor;
-  account.status = change.status;
-  account.changed = true;
-  change.floorMinor = floorMinor;
-  change.status = status;
 }
