@@ -9,6 +9,7 @@ import { NO_RATES, type RateBook } from "./fx/rates.ts";
 import type { Intent } from "./intent.ts";
 import { NO_PARAMETERS, type ParameterBook } from "./parameters/parameters.ts";
 import type { Rules } from "./rules.ts";
+import type { Sought } from "./seeking.ts";
 
 export type AccountStatus = "open" | "frozen" | "closed";
 
@@ -36,10 +37,12 @@ export type Account = {
 export type KeyUse = readonly [key: string, sinceMs: number];
 
 /** Whole numbers as digits, and the words, truth values and unknown ones. A case keeps dozens and an event looks at a few, so
- *  each is made a number when it is looked at. */
+ *  each is made a number when it is looked at, once: an event looks at its amount three times. */
 export type StoredValues = {
   readonly numbers: Readonly<Record<string, string>>;
   readonly others: Readonly<Record<string, string | boolean | null>>;
+  /** by slot, those that were looked at; null: none yet */
+  looked: (Value | undefined)[] | null;
 };
 
 /** The variables of a flow, each with its slot: the place of its value among those of a case. Found by name, they were a
@@ -92,8 +95,9 @@ export type CaseData = {
   readonly ended: string | null;
 };
 
-/** Of a case that no event was taken in of yet. */
-export function noData(variables: Variables): CaseData {
+/** Of a case that no event was taken in of yet.
+ *  @param parent of one that another case opens, as its id is written */
+export function noData(variables: Variables, parent: string | null = null): CaseData {
   return {
     currencies: NONE,
     variables,
@@ -102,7 +106,7 @@ export function noData(variables: Variables): CaseData {
     timers: NONE,
     attempts: NONE,
     keys: NONE,
-    parent: null,
+    parent,
     ended: null,
   };
 }
@@ -139,10 +143,18 @@ export function valueOf(kept: Kept, name: string): Value | undefined {
 /** As it was read; undefined: it was not there. */
 export function storedValue({ stored, variables }: Omit<Kept, "values">, slot: number): Value | undefined {
   if (stored === null) return undefined;
+  stored.looked ??= variables.unbound.slice();
+  const known = stored.looked[slot];
+  if (known !== undefined) return known;
   const name = variables.names[slot] as string;
-  if (variables.areWords[slot] === true) return stored.others[name];
-  const digits = stored.numbers[name];
-  if (digits === undefined) return stored.others[name];
+  const value = variables.areWords[slot] === true ? stored.others[name] : storedNumber(stored, name);
+  stored.looked[slot] = value;
+  return value;
+}
+
+function storedNumber({ numbers, others }: StoredValues, name: string): Value | undefined {
+  const digits = numbers[name];
+  if (digits === undefined) return others[name];
   // Most are counters and amounts that are nothing yet: a third of the time that taking a text apart takes.
   return digits === "0" ? 0n : digits === "1" ? 1n : BigInt(digits);
 }
@@ -212,6 +224,8 @@ export type Opening = {
   readonly accounts: bigint;
   readonly cases: Map<string, CaseRecord>;
   readonly holderAccounts: Map<string, Account>;
+  /** an account that was read, made of its row; without it, all of them are in `holderAccounts` */
+  readonly readAccount?: ReadAccount;
   /** ids of house accounts that the lane has touched, by `<path> <currency>` */
   readonly house: ReadonlyMap<string, bigint>;
   readonly commandsNext?: bigint;
@@ -221,10 +235,11 @@ export type Opening = {
   readonly sought?: Sought;
 };
 
-/** Case ids and paths of holders' accounts that the database was asked for. */
-export type Sought = { readonly caseIds: ReadonlySet<string>; readonly paths: ReadonlySet<string> };
-/** While it is added to. */
-export type Seeking = { readonly caseIds: Set<string>; readonly paths: Set<string> };
+/** @returns null: it was not there */
+export type ReadAccount = (path: string) => Account | null;
+
+/** Case ids and paths of holders' accounts that an event turned out to need and that were not read. */
+export type Missing = { readonly caseIds: Set<string>; readonly paths: Set<string> };
 
 /** Account ids carry their lane in the bits from 40 up. */
 export const ACCOUNT_LANE_SHIFT = 40n;
@@ -240,7 +255,9 @@ export type Books = {
   outcomesNext: bigint;
   accounts: bigint;
   readonly cases: Map<string, CaseRecord>;
+  /** those that an event has looked at: a block reads three for one that it needs */
   readonly holderAccounts: Map<string, Account>;
+  readonly readAccount: ReadAccount;
   readonly house: ReadonlyMap<string, bigint>;
   readonly houseAccounts: Map<string, Account>;
   /** the same by path, one for each currency: every line finds its accounts here, and there are few of a path */
@@ -257,27 +274,38 @@ export type Books = {
   readonly messages: LaneMessage[];
   readonly sought: Sought | null;
   /** what an event turned out to need and was not read: then the block is decided again, with it */
-  readonly missing: { readonly caseIds: Set<string>; readonly paths: Set<string> };
+  readonly missing: Missing;
 };
 
+/** Field by field: a copy by spreading has a shape of its own for each block, and whoever reads the books would meet as many
+ *  shapes as there were blocks. */
 export function openBooks(opening: Opening): Books {
   return {
-    ...opening,
-    commandsNext: opening.commandsNext ?? 0n,
-    rates: opening.rates ?? NO_RATES,
-    parameters: opening.parameters ?? NO_PARAMETERS,
-    sought: opening.sought ?? null,
-    missing: { caseIds: new Set(), paths: new Set() },
-    commands: [],
-    messages: [],
-    recordedAt: BigInt(opening.nowMs) * 1000n,
+    rules: opening.rules,
+    lane: opening.lane,
+    block: opening.block,
     blockText: opening.block.toString(),
+    nowMs: opening.nowMs,
+    recordedAt: BigInt(opening.nowMs) * 1000n,
+    outcomesNext: opening.outcomesNext,
+    accounts: opening.accounts,
+    cases: opening.cases,
+    holderAccounts: opening.holderAccounts,
+    readAccount: opening.readAccount ?? (() => null),
+    house: opening.house,
     houseAccounts: new Map(),
     houseByPath: new Map(),
     lines: [],
     outcomes: [],
     timersArmed: [],
     timersGone: [],
+    rates: opening.rates ?? NO_RATES,
+    parameters: opening.parameters ?? NO_PARAMETERS,
+    commands: [],
+    commandsNext: opening.commandsNext ?? 0n,
+    messages: [],
+    sought: opening.sought ?? null,
+    missing: { caseIds: new Set(), paths: new Set() },
   };
 }
 
@@ -362,16 +390,21 @@ export type TimerInput = { readonly kind: "timer"; readonly timer: TimerKey };
 export function caseOf(books: Books, uuid: string): CaseRecord | null {
   const known = books.cases.get(uuid);
   if (known !== undefined) return known;
-  if (books.sought !== null && !books.sought.caseIds.has(uuid)) books.missing.caseIds.add(uuid);
+  if (books.sought !== null && !books.sought.hasCase(uuid)) books.missing.caseIds.add(uuid);
   return null;
 }
 
 /** A holder's account, if it was opened; as `caseOf`. */
 export function holderAccountOf(books: Books, path: string): Account | null {
-  const known = books.holderAccounts.get(path);
-  if (known !== undefined) return known;
-  if (books.sought !== null && !books.sought.paths.has(path)) books.missing.paths.add(path);
-  return null;
+  return books.holderAccounts.get(path) ?? firstLookAt(books, path);
+}
+
+/** Of a path that is not among `holderAccounts`. */
+export function firstLookAt(books: Books, path: string): Account | null {
+  const read = books.readAccount(path);
+  if (read !== null) books.holderAccounts.set(path, read);
+  else if (books.sought !== null && !books.sought.hasPath(path)) books.missing.paths.add(path);
+  return read;
 }
 
 /** Balance in the account's normal sign, this block's additions included. */

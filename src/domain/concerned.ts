@@ -1,11 +1,12 @@
 // What a block reads before it is decided: cases and holders' accounts that its inputs name. What only a case names is read
 // when it turns out to be needed (`NotRead`); what is foreseen here spares that.
 
-import type { IntentInput, ReportInput, Seeking, TimerInput } from "./books.ts";
+import type { IntentInput, ReportInput, TimerInput } from "./books.ts";
 import { homeLane } from "./holder.ts";
 import { childCaseId, parseCaseId } from "./ids.ts";
 import type { Intent } from "./intent.ts";
 import { openerOf, type Rules } from "./rules.ts";
+import { Seeking } from "./seeking.ts";
 
 export type Inputs = {
   readonly timers: readonly TimerInput[];
@@ -16,36 +17,35 @@ export type Inputs = {
 
 /** Every case and every holder's account that the inputs may touch, as far as they themselves tell. */
 export function concerned(rules: Rules, lane: number, batch: Inputs): Seeking {
-  const caseIds = new Set<string>();
-  const own = new OwnPaths();
-  const { paths } = own;
-  for (const { timer } of batch.timers) caseIds.add(timer.caseId);
+  const seeking = new Seeking();
+  for (const { timer } of batch.timers) seeking.addCase(timer.caseId);
   for (const { report } of batch.reports) {
-    caseIds.add(report.caseId.uuid);
+    seeking.addCase(report.caseId.uuid);
     // Its case's flow is not known yet; whose account it would be, is. Read along, these spare a question of their own.
-    own.add(rules.reported.get(report.call) ?? NO_TEMPLATES, report.holderId);
+    seeking.addOwn(rules.reported.get(report.call) ?? NO_TEMPLATES, report.holderId);
     for (const name in report.payload) {
       const value = report.payload[name] as string;
-      if (isPathLike(value) && rules.chart.resolve(value)?.kind === "holder") paths.add(value);
+      if (isPathLike(value) && rules.chart.resolve(value)?.kind === "holder") seeking.addPath(value);
     }
   }
   for (const input of batch.intents) {
     if (input.kind === "misfit") continue;
     const { intent, caseId } = input;
-    if (caseId !== null) caseIds.add(caseId.uuid);
+    if (caseId !== null) seeking.addCase(caseId.uuid);
     const quote = parseCaseId(intent.quoteId);
-    if (quote !== null) caseIds.add(quote.uuid);
+    if (quote !== null) seeking.addCase(quote.uuid);
     if (intent.account !== null || intent.from !== null || intent.to !== null) {
-      const isWithinLane = addNamed(paths, rules, lane, intent);
-      if (isWithinLane && caseId !== null) for (const id of askedWithin(rules, intent, caseId.uuid)) caseIds.add(id);
+      const isWithinLane = addNamed(seeking, rules, lane, intent);
+      if (isWithinLane && caseId !== null)
+        for (const id of askedWithin(rules, intent, caseId.uuid)) seeking.addCase(id);
     }
-    own.add(touchedBy(rules, intent), intent.holderId);
+    seeking.addOwn(touchedBy(rules, intent), intent.holderId);
   }
-  return { caseIds, paths };
+  return seeking;
 }
 
 /** @returns whether an account of another holder of this lane is among those that the intent names */
-function addNamed(paths: Set<string>, rules: Rules, lane: number, intent: Intent): boolean {
+function addNamed(seeking: Seeking, rules: Rules, lane: number, intent: Intent): boolean {
   let isWithinLane = false;
   for (const path of [intent.account, intent.from, intent.to]) {
     const place = path === null ? null : rules.chart.resolve(path);
@@ -53,7 +53,7 @@ function addNamed(paths: Set<string>, rules: Rules, lane: number, intent: Intent
     const isOwn = place.holderId === intent.holderId;
     // Another holder's account elsewhere is read there, by the message that reaches it.
     if (!isOwn && homeLane(place.holderId, rules.lanes) !== lane) continue;
-    paths.add(path);
+    seeking.addPath(path);
     isWithinLane ||= !isOwn;
   }
   return isWithinLane;
@@ -62,39 +62,6 @@ function addNamed(paths: Set<string>, rules: Rules, lane: number, intent: Intent
 /** Most of what a report says are numbers and codes: those need not be looked for in the chart. */
 function isPathLike(value: string): boolean {
   return value.includes(":");
-}
-
-/** Paths of holders' accounts by their templates. In a block every second event finds its holder's there already, by the
- *  same list of templates, and then none is put together: it was a thirtieth of deciding a card payment. */
-export class OwnPaths {
-  readonly paths = new Set<string>();
-  readonly #holders = new Map<readonly string[], Set<string>>();
-
-  /** @param templates with one `{holder}` each; lists are told apart by their identity, the rules' are always the same */
-  add(templates: readonly string[], holderId: string): void {
-    if (templates.length === 0) return;
-    let holders = this.#holders.get(templates);
-    if (holders === undefined) {
-      holders = new Set();
-      this.#holders.set(templates, holders);
-    }
-    if (holders.has(holderId)) return;
-    holders.add(holderId);
-    for (const template of templates) this.paths.add(pathOf(template, holderId));
-  }
-}
-
-/** Around the holder, by template: there are as many as flows declare. */
-const HALVES = new Map<string, readonly [before: string, after: string]>();
-
-function pathOf(template: string, holderId: string): string {
-  let halves = HALVES.get(template);
-  if (halves === undefined) {
-    const [before = "", after = ""] = template.split("{holder}");
-    halves = [before, after];
-    HALVES.set(template, halves);
-  }
-  return halves[0] + holderId + halves[1];
 }
 
 const NO_TEMPLATES: readonly string[] = [];

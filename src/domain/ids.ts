@@ -13,8 +13,9 @@ export type CaseId = { readonly kind: string; readonly uuid: string; readonly ti
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford: no I, L, O, U
 const ULID_CHARS = 26;
 const TIME_LIMIT_MS = 2 ** 48;
+/** hex digits of that */
+const TIME_DIGITS = 12;
 const RANDOM_BYTES = 10;
-const KIND = /^[a-z]{2,8}$/;
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 // Value of a character, by its code; 32 or more says that it is none of the alphabet, and survives an OR.
@@ -81,7 +82,7 @@ function isKind(text: string, length: number): boolean {
 function parseUuid(text: string): CaseId | null {
   if (text.length !== 36 || !UUID_V7.test(text)) return null;
   const uuid = text.replaceAll("-", "").toLowerCase();
-  return { kind: "", uuid, timeMs: Number.parseInt(uuid.slice(0, 12), 16) };
+  return { kind: "", uuid, timeMs: Number.parseInt(uuid.slice(0, TIME_DIGITS), 16) };
 }
 
 /** The id as its producer writes it; what `parseCaseId` reads back to the same id. */
@@ -118,6 +119,10 @@ export function newCaseId(kind: string, timeMs: number, random: Buffer): CaseId 
 /** The id that a producer derives from ids of its own: `timeMs`, then the first 80 bits of the SHA-256 over the parts,
  *  each led by its length in UTF-8 bytes (four bytes, big-endian), so that ("a", "bc") and ("ab", "c") differ. */
 export function deriveCaseId(kind: string, timeMs: number, identity: readonly string[]): CaseId {
+  return compose(kind, timeMs, hashOf(identity));
+}
+
+function hashOf(identity: readonly string[]): string {
   let size = 0;
   for (const part of identity) size += LENGTH_BYTES + UTF8_BYTES_MAX * part.length;
   const bytes = size <= scratch.length ? scratch : Buffer.allocUnsafe(size);
@@ -127,7 +132,7 @@ export function deriveCaseId(kind: string, timeMs: number, identity: readonly st
     bytes.writeUInt32BE(end - at - LENGTH_BYTES, at);
     at = end;
   }
-  return compose(kind, timeMs, hash("sha256", bytes.subarray(0, at), "hex").slice(0, 2 * RANDOM_BYTES));
+  return hash("sha256", bytes.subarray(0, at), "hex").slice(0, 2 * RANDOM_BYTES);
 }
 
 const LENGTH_BYTES = 4;
@@ -137,12 +142,18 @@ const scratch = Buffer.allocUnsafeSlow(4096);
 /** The id of a case that another one opens, as its child or by a message: the time of the case that asks, and a hash of the
  *  words, among which is that case's id. The same cause gives the same case, whoever decides it. */
 export function childCaseId(kind: string, parentUuid: string, words: readonly string[]): CaseId {
-  return deriveCaseId(kind, Number.parseInt(parentUuid.slice(0, 12), 16), [parentUuid, ...words]);
+  assertKind(kind);
+  const time = parentUuid.slice(0, TIME_DIGITS);
+  return { kind, uuid: time + hashOf([parentUuid, ...words]), timeMs: Number.parseInt(time, 16) };
+}
+
+function assertKind(kind: string): void {
+  if (!isKind(kind, kind.length)) failed(`a kind is 2 to 8 letters a-z, not ${JSON.stringify(kind)}`);
 }
 
 function compose(kind: string, timeMs: number, randomHex: string): CaseId {
-  if (!KIND.test(kind)) failed(`a kind is 2 to 8 letters a-z, not ${JSON.stringify(kind)}`);
+  assertKind(kind);
   if (!Number.isInteger(timeMs) || timeMs < 0 || timeMs >= TIME_LIMIT_MS)
     failed(`an id cannot carry the time ${timeMs}`);
-  return { kind, uuid: timeMs.toString(16).padStart(12, "0") + randomHex, timeMs };
+  return { kind, uuid: timeMs.toString(16).padStart(TIME_DIGITS, "0") + randomHex, timeMs };
 }

@@ -1,7 +1,6 @@
 // An intent as the core sees it: amounts are integers, fields that its type needs are there, nothing is checked twice.
 
 import { hash } from "node:crypto";
-import { UTF8_BYTES_MAX, writeUtf8 } from "./utf8.ts";
 
 export type AccountChange = "floor" | "freeze" | "unfreeze" | "close";
 export const ACCOUNT_CHANGES: readonly AccountChange[] = ["floor", "freeze", "unfreeze", "close"];
@@ -120,65 +119,45 @@ const FINGERPRINT_VERSION = "1";
  *  Fields that are absent or hold their default do not take part, so an honest retry by a producer whose schema has
  *  learned a new optional field keeps its fingerprint. Times and tracing do not either: a retry may carry new ones. */
 export function fingerprint(intent: Intent): string {
-  written = writeUtf8(scratch, FINGERPRINT_VERSION, 0);
-  add("type", intent.type);
-  add("holder", intent.holderId);
-  add("case", intent.caseId);
-  add("key", intent.idempotencyKey);
-  add("source", intent.sourceId);
-  add("account", intent.account);
-  add("currency", intent.currency);
-  if (intent.floorMinor !== 0n) add("floor", intent.floorMinor === null ? "none" : intent.floorMinor.toString());
-  add("change", intent.change);
-  add("from", intent.from);
-  add("to", intent.to);
-  if (intent.amount !== null) add("amount", `${intent.amount.currency} ${intent.amount.minor}`);
-  if (intent.final !== null) add("final", String(intent.final));
-  add("reference", intent.reference);
+  let text = FINGERPRINT_VERSION;
+  text += field("type", intent.type);
+  text += field("holder", intent.holderId);
+  text += field("case", intent.caseId);
+  text += field("key", intent.idempotencyKey);
+  text += field("source", intent.sourceId);
+  text += field("account", intent.account);
+  text += field("currency", intent.currency);
+  if (intent.floorMinor !== 0n)
+    text += field("floor", intent.floorMinor === null ? "none" : intent.floorMinor.toString());
+  text += field("change", intent.change);
+  text += field("from", intent.from);
+  text += field("to", intent.to);
+  if (intent.amount !== null) text += field("amount", `${intent.amount.currency} ${intent.amount.minor}`);
+  if (intent.final !== null) text += field("final", String(intent.final));
+  text += field("reference", intent.reference);
   // Learned later by the schema, and absent from every intent before: what is absent leaves the fingerprint as it was.
-  add("method", intent.method);
-  add("captureMode", intent.captureMode);
-  add("tokenRef", intent.tokenRef);
-  add("provider", intent.provider);
-  add("tenant", intent.tenant);
-  add("settlementCurrency", intent.settlementCurrency);
-  add("quoteId", intent.quoteId);
-  add("fxBasis", intent.fxBasis);
-  add("side", intent.side);
-  if (intent.lockSeconds !== null) add("lockSeconds", intent.lockSeconds.toString());
-  add("decision", intent.decision);
-  add("principal", intent.principal);
-  add("reason", intent.reason);
+  text += field("method", intent.method);
+  text += field("captureMode", intent.captureMode);
+  text += field("tokenRef", intent.tokenRef);
+  text += field("provider", intent.provider);
+  text += field("tenant", intent.tenant);
+  text += field("settlementCurrency", intent.settlementCurrency);
+  text += field("quoteId", intent.quoteId);
+  text += field("fxBasis", intent.fxBasis);
+  text += field("side", intent.side);
+  if (intent.lockSeconds !== null) text += field("lockSeconds", intent.lockSeconds.toString());
+  text += field("decision", intent.decision);
+  text += field("principal", intent.principal);
+  text += field("reason", intent.reason);
   if (intent.metadata !== null) {
     // Names are free here, so theirs is a length too: `a` with "b=1:c" and `a=5:b` with "c" must not read the same.
     for (const name of Object.keys(intent.metadata).sort())
-      add(`meta.${name.length}:${name}`, intent.metadata[name] ?? null);
+      text += field(`meta.${name.length}:${name}`, intent.metadata[name] ?? null);
   }
-  return hash("sha256", scratch.subarray(0, written), "base64url").slice(0, 22);
+  return hash("sha256", text, "base64url").slice(0, 22);
 }
 
-/** A field as it takes part: its name, how long its value is, the value. In one buffer for all: put together as a text, this
- *  was a tenth of deciding a card payment. */
-function add(name: string, value: string | null): void {
-  if (value === null) return;
-  const most = written + UTF8_BYTES_MAX * (name.length + value.length) + SEPARATORS_MAX;
-  if (most > scratch.length) {
-    const larger = Buffer.allocUnsafeSlow(2 * most);
-    scratch.copy(larger, 0, 0, written);
-    scratch = larger;
-  }
-  scratch[written++] = NEW_LINE;
-  written = writeUtf8(scratch, name, written);
-  scratch[written++] = EQUALS;
-  written = writeUtf8(scratch, String(value.length), written);
-  scratch[written++] = COLON;
-  written = writeUtf8(scratch, value, written);
+/** A field as it takes part: its name, how long its value is, the value. */
+function field(name: string, value: string | null): string {
+  return value === null ? "" : `\n${name}=${value.length}:${value}`;
 }
-
-const NEW_LINE = 0x0a;
-const EQUALS = 0x3d;
-const COLON = 0x3a;
-/** with the digits of the length */
-const SEPARATORS_MAX = 20;
-let scratch = Buffer.allocUnsafeSlow(4096);
-let written = 0;

@@ -8,9 +8,9 @@ import {
   type Books,
   type IntentInput,
   type Line,
+  type Missing,
   openBooks,
   type ReportInput,
-  type Sought,
   type TimerInput,
   type TimerKey,
 } from "../domain/books.ts";
@@ -24,7 +24,7 @@ import type { InputRecord } from "../kafka/port.ts";
 import type { AttentionRows, BlockRows, CaseRow, OutgoingMessages, Situation } from "../store/blocks.ts";
 import type { ArrivedMessage } from "../store/crossing.ts";
 import type { AcceptedPosition } from "../store/lanes.ts";
-import { accountsOf, casesOf } from "../store/situation.ts";
+import { accountsIn, casesOf } from "../store/situation.ts";
 import { Crossing, type LanePairs } from "./crossing.ts";
 import type { Misfit } from "./intake.ts";
 import { encodeMessages, hashMessages, quarantineRow } from "./messages.ts";
@@ -68,9 +68,9 @@ export const CODE_OF_AN_EVENT = "other";
 /** Cases and accounts that the block turned out to need and that were not read: read them, and make it again. */
 export class NotRead extends Error {
   override name = "NotRead";
-  readonly missing: Sought;
+  readonly missing: Missing;
 
-  constructor(missing: Sought) {
+  constructor(missing: Missing) {
     super(`a block needs ${missing.caseIds.size} cases and ${missing.paths.size} accounts that were not read`);
     this.missing = missing;
   }
@@ -122,7 +122,8 @@ export function makeBlock(
     accounts: head.accounts,
     house: memory.house,
     cases: casesOf(maker.rules, situation.cases),
-    holderAccounts: accountsOf(maker.rules, situation.balances),
+    holderAccounts: new Map(),
+    readAccount: accountsIn(maker.rules, situation.balances),
     ...(situation.sought === undefined ? {} : { sought: situation.sought }),
   });
   const crossing = new Crossing(memory.pairs, situation.unsent);

@@ -4,12 +4,12 @@
 // and COMMIT. What can go wrong between them, and what it means, is the table of `CommitResult`.
 
 import { AssertionFailed } from "../domain/assert.ts";
-import type { Sought } from "../domain/books.ts";
 import { concerned } from "../domain/concerned.ts";
 import { Undecidable } from "../domain/decide/decide.ts";
 import type { HaltCause } from "../domain/halts.ts";
 import type { Head } from "../domain/head.ts";
 import type { Rules } from "../domain/rules.ts";
+import type { Seeking } from "../domain/seeking.ts";
 import { reach } from "../failpoints.ts";
 import { Unencodable } from "../kafka/codec.ts";
 import { type BlockRows, beginBlock, readMore, type Situation, writeBlock } from "../store/blocks.ts";
@@ -20,7 +20,7 @@ import {
   DatabaseUnreachable,
   sqlState,
 } from "../store/database.ts";
-import { namedByCases, notSought, readAlso } from "../store/situation.ts";
+import { readAlso, seekNamed } from "../store/situation.ts";
 import { rollback } from "../store/sql/begin.ts";
 import { type Batch, type Block, type BlockMaker, type LaneMemory, makeBlock, NotRead } from "./block.ts";
 import { ImpossibleMessage } from "./crossing.ts";
@@ -139,7 +139,7 @@ async function sendBlock(
   const misplaced =
     compareHead(memory.head, situation) ?? compareClocks(committer, taken.batch, situation as Situation);
   if (misplaced !== null) return misplaced;
-  const { rows, ...block } = await decide(committer.maker, connection, taken, situation as Situation);
+  const { rows, ...block } = await decide(committer.maker, connection, taken, situation as Read);
   const { after, timersArmed, quarantine } = rows;
   attempt.block = { ...block, rows: { after, timersArmed, quarantine }, lines: rows.lines.length };
   reach("block.decided");
@@ -147,6 +147,9 @@ async function sendBlock(
   attempt.mayBeWritten = true; // from here on, a lost connection leaves the outcome unknown
   return { answer: writeBlock(connection, rows), atMs: at };
 }
+
+/** What was read, and what it was sought by. */
+type Read = Situation & { readonly sought: Seeking };
 
 /** How often a block may turn out to need more than was read. Each time leads one step further along what names what: a
  *  case, its parent or quote, their accounts. */
@@ -156,7 +159,7 @@ async function decide(
   maker: BlockMaker,
   connection: Connection,
   { lane, memory, batch }: TakenIn,
-  first: Situation,
+  first: Read,
 ): Promise<Block> {
   let situation = first;
   for (let reads = 1; ; reads++) {
@@ -164,7 +167,8 @@ async function decide(
       return makeBlock(maker, lane, memory, batch, situation);
     } catch (error) {
       if (!(error instanceof NotRead) || reads === READS_MAX) throw error;
-      situation = await readFurther(connection, lane, situation, error.missing);
+      situation.sought.addMissing(error.missing);
+      situation = await readFurther(connection, lane, situation);
     }
   }
 }
@@ -173,28 +177,23 @@ async function readSituation(
   rules: Rules,
   connection: Connection,
   { lane, memory, batch }: TakenIn,
-): Promise<Situation | null> {
+): Promise<Read | null> {
   const sought = concerned(rules, lane, batch);
-  const ids = { caseIds: [...sought.caseIds], paths: [...sought.paths] };
   // What was taken before is dropped, whatever became of the outbox meanwhile.
   const messages = batch.messages.filter(
     ({ fromLane, sequence }) => sequence > (memory.pairs.seen.get(fromLane) ?? -1n),
   );
-  const begun = await beginBlock(connection, lane, ids, messages);
+  const begun = await beginBlock(connection, lane, sought.next(), messages);
   if (begun === null) return null;
-  const situation = { ...begun, sought };
-  return readFurther(connection, lane, situation, namedByCases(rules, batch, situation.cases));
+  seekNamed(sought, rules, batch, begun.cases);
+  return readFurther(connection, lane, { ...begun, sought });
 }
 
 /** Reads what was not asked for yet. */
-async function readFurther(
-  connection: Connection,
-  lane: number,
-  situation: Situation,
-  sought: Sought,
-): Promise<Situation> {
-  const fresh = notSought(situation, sought);
-  return fresh === null ? situation : readAlso(situation, fresh, await readMore(connection, lane, fresh));
+async function readFurther(connection: Connection, lane: number, situation: Read): Promise<Read> {
+  const further = situation.sought.next();
+  if (further.caseIds.length + further.paths.length === 0) return situation;
+  return readAlso(situation, await readMore(connection, lane, further));
 }
 
 function compareHead(head: Head, situation: Situation | null): CommitResult | null {

@@ -2,8 +2,9 @@
 // not grow with the batch. Every statement carries the lane, no statement touches another lane's rows.
 
 import { failed } from "../domain/assert.ts";
-import type { Account, CaseRecord, Line, Seeking, TimerKey } from "../domain/books.ts";
+import type { Account, CaseRecord, Line, TimerKey } from "../domain/books.ts";
 import type { Head } from "../domain/head.ts";
+import type { Concerned, Sought } from "../domain/seeking.ts";
 import { reach } from "../failpoints.ts";
 import {
   byteaArray,
@@ -46,13 +47,12 @@ export type CaseRow = Omit<CaseRecord, "flow" | "data" | "isNew" | "changed"> & 
 };
 export type BalanceRow = Pick<Account, "id" | "path" | "currency" | "floorMinor" | "status" | "debits" | "credits">;
 
-export type Concerned = { readonly caseIds: readonly string[]; readonly paths: readonly string[] };
 export type Situation = {
   readonly lane: LockedLane;
   readonly cases: readonly CaseRow[];
   readonly balances: readonly BalanceRow[];
   /** what was asked for; left out where everything there is was given */
-  readonly sought?: Seeking;
+  readonly sought?: Sought;
   /** of the messages asked for, those that their senders have not sent */
   readonly unsent?: Unsent;
 };

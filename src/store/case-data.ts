@@ -31,7 +31,7 @@ export function readData(stored: StoredData | null, variables: Variables): CaseD
     currencies: stored.c ?? NONE,
     variables,
     values: variables.unbound,
-    stored: { numbers: stored.v ?? NONE, others: stored.w ?? NONE },
+    stored: { numbers: stored.v ?? NONE, others: stored.w ?? NONE, looked: null },
     timers: stored.t ?? NONE,
     attempts: stored.a ?? NONE,
     keys: stored.k ?? NONE,

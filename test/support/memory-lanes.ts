@@ -8,6 +8,7 @@ import type { Head } from "../../src/domain/head.ts";
 import { homeLane } from "../../src/domain/holder.ts";
 import { NO_PARAMETERS, type ParameterBook } from "../../src/domain/parameters/parameters.ts";
 import type { Rules } from "../../src/domain/rules.ts";
+import type { Concerned } from "../../src/domain/seeking.ts";
 import type { NewIntent, OfBlock, OutcomeMessage } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import { type Batch, type Block, type LaneMemory, makeBlock, NotRead } from "../../src/processor/block.ts";
@@ -78,23 +79,21 @@ export class MemoryLanes {
       intentsTopic: "intents",
       process: 1n,
     };
-    let sought = concerned(this.rules, owner.lane, batch);
+    const sought = concerned(this.rules, owner.lane, batch);
+    const asked: Concerned[] = [];
     for (let reads = 1; ; reads++) {
+      asked.push(sought.next());
       try {
-        return makeBlock(maker, owner.lane, owner.memory, batch, owner.read(sought, this.nowMs));
+        return makeBlock(maker, owner.lane, owner.memory, batch, { ...owner.read(asked, this.nowMs), sought });
       } catch (error) {
         if (!(error instanceof NotRead) || reads === READS_MAX) throw error;
         this.decidedAgain += 1;
-        sought = {
-          caseIds: new Set([...sought.caseIds, ...error.missing.caseIds]),
-          paths: new Set([...sought.paths, ...error.missing.paths]),
-        };
+        sought.addMissing(error.missing);
       }
     }
   }
 }
 
-type Sought = NonNullable<Situation["sought"]>;
 export type SentMessage = { readonly toLane: number; readonly key: Buffer; readonly value: Buffer };
 
 export class MemoryOwner {
@@ -151,13 +150,13 @@ export class MemoryOwner {
     };
   }
 
-  read(sought: Sought, clockMs: number): Situation {
+  read(asked: readonly Concerned[], clockMs: number): Situation {
+    const paths = new Set(asked.flatMap((one) => one.paths));
     const { epoch, block, digest } = this.memory.head;
     return {
       lane: { epoch, block, digest, clockMs },
-      cases: [...sought.caseIds].flatMap((id) => this.cases.get(id) ?? []),
-      balances: [...this.balances.values()].filter(({ id, path }) => id > 0n && sought.paths.has(path)),
-      sought,
+      cases: asked.flatMap(({ caseIds }) => caseIds.flatMap((id) => this.cases.get(id) ?? [])),
+      balances: [...this.balances.values()].filter(({ id, path }) => id > 0n && paths.has(path)),
     };
   }
 

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { Chart } from "../../src/domain/accounts.ts";
 import { AssertionFailed } from "../../src/domain/assert.ts";
 import type { IntentInput, Report, ReportInput } from "../../src/domain/books.ts";
 import { concerned } from "../../src/domain/concerned.ts";
@@ -12,6 +13,7 @@ import { blockDigest, type Head, recordHash } from "../../src/domain/head.ts";
 import { parseHistory } from "../../src/domain/history.ts";
 import { type CaseId, parseCaseId } from "../../src/domain/ids.ts";
 import { NO_PARAMETERS } from "../../src/domain/parameters/parameters.ts";
+import { Seeking } from "../../src/domain/seeking.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { InputRecord } from "../../src/kafka/port.ts";
 import {
@@ -438,15 +440,18 @@ describe("calls for a person", () => {
 });
 
 test("a case of a flow that this process does not know, or an account that left the chart, is never guessed", () => {
-  const { situation } = waiting();
+  const { situation, timer } = waiting();
   const [one] = situation.cases;
   const unknown = { ...situation, cases: one === undefined ? [] : [{ ...one, flow: 99 }] };
   expect(() => make(batchOf([]), { situation: unknown })).toThrow(
     /flow 99 of case .* restart it with the newer release/,
   );
-  const [balance] = situation.balances;
-  const strange = { ...situation, balances: balance === undefined ? [] : [{ ...balance, path: "no:such" }] };
-  expect(() => make(batchOf([]), { situation: strange })).toThrow(AssertionFailed);
+  const fired = batchOf([], { timers: [{ kind: "timer", timer }], nowMs: timer.dueMs });
+  const { house, templates, providers } = RULES.chart;
+  const others = templates.filter(({ path }) => !path.startsWith("liability:customer:"));
+  const rules = { ...RULES, chart: new Chart(house, others, providers) };
+  const memory = { head: FIRST, house: new Map(), pairs: NO_PAIRS };
+  expect(() => makeBlock({ ...MAKER, rules }, LANE, memory, fired, situation)).toThrow(/account .* has left the chart/);
 });
 
 test("a block that turns out to need more leaves what was read as it was, to be decided by again", () => {
@@ -466,7 +471,9 @@ test("a block that turns out to need more leaves what was read as it was, to be 
   if (opened === undefined) throw new Error("the payment was not opened");
   const row = caseRowOf(opened);
   const { uuid } = parseCaseId(pay) as CaseId;
-  const situation = situationOf({ cases: [row], sought: { caseIds: new Set([uuid]), paths: new Set() } });
+  const sought = new Seeking();
+  sought.addCase(uuid);
+  const situation = situationOf({ cases: [row], sought });
   const before = JSON.stringify(situation, (_, value) => (typeof value === "bigint" ? `${value}` : value));
   const approved: Report = {
     holderId: "mer_1",
@@ -499,7 +506,7 @@ test("what a provider's report may touch is read along with its case", () => {
     from: null,
   };
   const reports: ReportInput[] = [{ kind: "report", id: "r-3-0", source: "r", offset: 0n, report }];
-  const { caseIds, paths } = concerned(RULES, LANE, batchOf([], { reports, reportsNext: 1n }));
+  const { caseIds, paths } = concerned(RULES, LANE, batchOf([], { reports, reportsNext: 1n })).next();
   expect([...caseIds]).toEqual([report.caseId.uuid]);
   expect([...paths].sort()).toEqual(["liability:merchant:mer_1:pending", "liability:merchant:mer_1:reserved"]);
 });
@@ -513,6 +520,6 @@ test("of a create the accounts of the one flow are read along that it opens, wha
     tokenRef: "tok_1",
   };
   const input = inputOf(producing.payIn("mer_1", 100, { ...card, from: null, to: null }), 0n);
-  const { paths } = concerned(RULES, LANE, batchOf([input]));
+  const { paths } = concerned(RULES, LANE, batchOf([input])).next();
   expect([...paths].sort()).toEqual(["liability:merchant:mer_1:pending", "liability:merchant:mer_1:reserved"]);
 });

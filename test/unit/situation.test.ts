@@ -1,10 +1,11 @@
 // What is read for a block beyond what its inputs name, so that it need not be decided again with more.
 import { expect, test } from "vitest";
 import { type CaseRecord, type IntentInput, valueOf, variablesOf } from "../../src/domain/books.ts";
+import { type Concerned, Seeking } from "../../src/domain/seeking.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import type { CaseRow } from "../../src/store/blocks.ts";
 import { readData, writeData } from "../../src/store/case-data.ts";
-import { namedByCases } from "../../src/store/situation.ts";
+import { seekNamed } from "../../src/store/situation.ts";
 import { CardLane } from "../support/card-lane.ts";
 import { inputOf, producing, RULES } from "../support/ledger.ts";
 
@@ -55,7 +56,11 @@ test("variables that were read and not changed are written as they were, and a t
   expect(JSON.parse(writeData(changed) as string)).toEqual(stored);
 });
 
-const withIntents = (intents: readonly IntentInput[]) => ({ timers: [], reports: [], intents });
+function namedBy(intents: readonly IntentInput[], row: CaseRow): Concerned {
+  const seeking = new Seeking();
+  seekNamed(seeking, RULES, { timers: [], reports: [], intents }, [row]);
+  return seeking.next();
+}
 
 test("the refund that a payment opens is looked for with it, and the next one too", () => {
   const lane = new CardLane();
@@ -63,12 +68,12 @@ test("the refund that a payment opens is looked for with it, and the next one to
   for (const key of ["ref-1", "ref-2"]) {
     const row = rowOf(lane.case(id) as CaseRecord);
     const message = refund(id, key);
-    const named = namedByCases(RULES, withIntents([inputOf(message, 9n)]), [row]);
+    const named = namedBy([inputOf(message, 9n)], row);
     const before = new Set(lane.children("rfd").map((one) => one.id));
     lane.ask(message);
     const opened = lane.children("rfd").filter((one) => !before.has(one.id));
     expect(opened).toHaveLength(1);
-    expect([...named.caseIds]).toEqual(opened.map((one) => one.id));
+    expect(named.caseIds).toEqual(opened.map((one) => one.id));
   }
 });
 
@@ -76,6 +81,26 @@ test("nothing is looked for beside a payment that no intent gives back", () => {
   const lane = new CardLane();
   const row = rowOf(lane.case(captured(lane)) as CaseRecord);
   const other = refund(producing.payIn("mer_1", 0, PAYMENT).caseId as string, "ref-1");
-  expect(namedByCases(RULES, withIntents([inputOf(other, 9n)]), [row]).caseIds.size).toBe(0);
-  expect(namedByCases(RULES, withIntents([]), [row]).caseIds.size).toBe(0);
+  expect(namedBy([inputOf(other, 9n)], row).caseIds).toEqual([]);
+  expect(namedBy([], row).caseIds).toEqual([]);
+});
+
+test("what is sought is asked for once, however often and in whatever way it is named, and known for sought from then on", () => {
+  const seeking = new Seeking();
+  const own = ["liability:merchant:{holder}:pending", "liability:merchant:{holder}:available"];
+  const [pending, available, other] = ["mer_1:pending", "mer_1:available", "mer_2:pending"].map(
+    (end) => `liability:merchant:${end}`,
+  ) as [string, string, string];
+  seeking.addCase("a");
+  seeking.addCase("a");
+  seeking.addPath(available);
+  seeking.addOwn(own, "mer_1");
+  seeking.addOwn([...own], "mer_1");
+  seeking.addPath(pending);
+  expect(seeking.next()).toEqual({ caseIds: ["a"], paths: [available, pending] });
+  expect([pending, available, other].map((path) => seeking.hasPath(path))).toEqual([true, true, false]);
+  expect(["a", "b"].map((id) => seeking.hasCase(id))).toEqual([true, false]);
+  seeking.addMissing({ caseIds: new Set(["a", "b"]), paths: new Set([pending, other]) });
+  expect(seeking.next()).toEqual({ caseIds: ["b"], paths: [other] });
+  expect(seeking.next()).toEqual({ caseIds: [], paths: [] });
 });

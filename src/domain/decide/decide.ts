@@ -69,7 +69,8 @@ function openingOf(known: CaseRecord): HistoryEntry | null {
 export function decideTimer(books: Books, input: TimerInput): void {
   const { caseId, name, dueMs } = input.timer;
   const known = caseOf(books, caseId);
-  if (known === null || known.data.timers[name] !== dueMs) {
+  const others = known === null ? null : withoutTimer(known.data.timers, input.timer);
+  if (known === null || others === null) {
     if (isGone(books, input.timer)) return;
     throw new Undecidable(`no case waits for timer ${name} of ${caseId}`);
   }
@@ -77,22 +78,27 @@ export function decideTimer(books: Books, input: TimerInput): void {
   const alternatives = stateOf(known).on.get(event);
   if (alternatives === undefined) throw new Undecidable(`state ${known.state} has no answer to timer.${name}`);
   // A fired timer is gone, whether or not its state is left.
-  known.data = withTimers(known.data, withoutTimer(known.data.timers, name));
+  known.data = withTimers(known.data, others);
   books.timersGone.push(input.timer);
   const cause = factOf(BigInt(dueMs) * 1000n);
   const entry = { event, source: "t", offset: BigInt(dueMs), fingerprint: "", key: "" } as const;
   performFact(books, input, { known, cause, alternatives, entry });
 }
 
-/** Most cases have armed just the one. */
-function withoutTimer(timers: CaseData["timers"], fired: string): CaseData["timers"] {
+/** What is armed beside the one that fires; null: that is not. Most cases have armed just the one. */
+function withoutTimer(timers: CaseData["timers"], fired: TimerKey): CaseData["timers"] | null {
   let others: Record<string, number> | null = null;
+  let isArmed = false;
   for (const name in timers) {
-    if (name === fired) continue;
-    others ??= {};
-    others[name] = timers[name] as number;
+    const dueMs = timers[name] as number;
+    if (name === fired.name && dueMs === fired.dueMs) {
+      isArmed = true;
+    } else {
+      others ??= {};
+      others[name] = dueMs;
+    }
   }
-  return others ?? NONE;
+  return isArmed ? (others ?? NONE) : null;
 }
 
 /** One that was armed anew is another: it is due after the block's now, and so behind all that are taken with it. */

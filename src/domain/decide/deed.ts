@@ -2,7 +2,7 @@
 // opened, parents told, quotes consumed, each an event of its own for the case that takes it. All of it is done or nothing.
 
 import { assert } from "../assert.ts";
-import { type Books, type CaseData, type CaseRecord, caseOf } from "../books.ts";
+import { type Books, type CaseData, type CaseRecord, caseOf, noData } from "../books.ts";
 import { FOLLOW_UPS_MAX } from "../flow/check/rounds.ts";
 import { type CompiledAlternative, compileAlarm } from "../flow/compile/compile.ts";
 import { appendText, type EntryStart, formatWith } from "../history.ts";
@@ -131,10 +131,19 @@ function settleNext(
 
 function follow(deed: Deed, { from, cause, followUp }: Deed["queue"][number]): RefusalCode | null {
   const key = formatCaseId({ kind: from.kind, uuid: from.id, timeMs: 0 });
-  const told = { ...cause, intent: null, event: followUp.event, attempt: 0 };
+  const { event } = followUp;
+  const { occurredAtMicros, isWish } = cause;
+  const told = (currencies: Cause["currencies"]): Cause => ({
+    intent: null,
+    event,
+    currencies,
+    occurredAtMicros,
+    attempt: 0,
+    isWish,
+  });
   if (followUp.kind === "spawn") {
     const child = openChild(deed, from, followUp);
-    const draft = new Draft(deed.books, child, { ...told, currencies: followUp.currencies });
+    const draft = new Draft(deed.books, child, told(followUp.currencies));
     const code = settleNext(deed, draft, begin(draft), kinEntry("spawn", key), "set off");
     if (code !== null) deed.books.cases.delete(child.id); // a child that is refused was never there
     return code;
@@ -142,7 +151,7 @@ function follow(deed: Deed, { from, cause, followUp }: Deed["queue"][number]): R
   const known = caseOf(deed.books, followUp.uuid);
   assert(known !== null || deed.books.missing.caseIds.size > 0, `case ${followUp.uuid} that ${key} tells is not there`);
   if (known === null) return null; // the block is decided again, with it
-  const draft = new Draft(deed.books, known, { ...told, currencies: null });
+  const draft = new Draft(deed.books, known, told(null));
   const moved = walk(draft, answersTo(known, followUp.name));
   return settleNext(deed, draft, moved, kinEntry(followUp.name, key), "set off");
 }
@@ -169,7 +178,7 @@ function openChild({ books, input }: Deed, parent: CaseRecord, spawn: FollowUp &
     flow,
     holderId: parent.holderId,
     state: "rejected",
-    data: { ...flow.noData, parent: formatCaseId({ kind: parent.kind, uuid: parent.id, timeMs: 0 }) },
+    data: noData(flow.variables, formatCaseId({ kind: parent.kind, uuid: parent.id, timeMs: 0 })),
     history: "",
     occurredAtMicros: occurredAtOf(input),
     isNew: true,

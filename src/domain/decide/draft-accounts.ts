@@ -1,7 +1,7 @@
 // The accounts that a draft touches: found in the books, or opened by the event that is the first to touch them.
 
 import { failed } from "../assert.ts";
-import { type Account, assignId, type Books, holderAccountOf, isNewAccount, naturalBalance } from "../books.ts";
+import { type Account, assignId, type Books, firstLookAt, isNewAccount, naturalBalance } from "../books.ts";
 import type { FlowPosting } from "../flow/flow.ts";
 import type { RefusalCode } from "../refusals.ts";
 
@@ -29,18 +29,28 @@ export function accountAt(touching: Touching, path: string, currency: string): A
   const { books, holderId } = touching;
   const found = books.houseByPath.get(path);
   if (found !== undefined) for (const account of found) if (account.currency === currency) return account;
+  const met = books.holderAccounts.get(path);
+  if (met !== undefined) return judged(met, holderId, currency);
   // Only what is in neither is asked about by its name: no path is of both kinds.
-  const house = books.holderAccounts.has(path) ? null : books.rules.chart.houseKey(path, currency);
+  const house = books.rules.chart.houseKey(path, currency);
   if (house !== null) return openHouse(touching, house, path, currency);
-  const known = holderAccountOf(books, path);
-  if (known !== null) {
-    if (known.holderId !== holderId) return "not_home";
-    return known.currency === currency ? known : "currency_mismatch";
-  }
+  const known = firstLookAt(books, path);
+  if (known !== null) return judged(known, holderId, currency);
   const place = books.rules.chart.resolve(path);
   if (place === null || place.kind === "house") return "unknown_account";
   if (place.holderId !== holderId) return "not_home";
   return openAccount(touching, path, currency, place);
+}
+
+/** Nobody writes another holder's account, or one of another currency. */
+function judged(known: Account, holderId: string, currency: string): Account | RefusalCode {
+  if (known.holderId !== holderId) return "not_home";
+  return known.currency === currency ? known : "currency_mismatch";
+}
+
+/** What `accountAt` refuses; null: nothing. */
+export function refusalOf(account: Account | RefusalCode): RefusalCode | null {
+  return typeof account === "string" ? account : null;
 }
 
 function openHouse(touching: Touching, name: string, path: string, currency: string): Account {
@@ -147,4 +157,18 @@ function makeAccount(given: NewAccount): Account {
     addedCredits: 0n,
     changed: false,
   };
+}
+
+/** What becomes of an account by an intent that changes it. */
+export type Change = { account: Account; floorMinor: bigint | null; status: Account["status"] };
+
+/** Exchanges what an account is with what it becomes, so that doing it twice undoes it. */
+export function swap(change: Change): void {
+  const { account } = change;
+  const { floorMinor, status } = account;
+  account.floorMinor = change.floorMinor;
+  account.status = change.status;
+  account.changed = true;
+  change.floorMinor = floorMinor;
+  change.status = status;
 }

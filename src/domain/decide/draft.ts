@@ -11,6 +11,7 @@ import {
   type CaseRecord,
   caseOf,
   holderAccountOf,
+  type KeyUse,
   naturalBalance,
   type OutcomeAmount,
   storedValue,
@@ -33,12 +34,15 @@ import { nthProvider, type Payment } from "../routes/routes.ts";
 import {
   accountAt,
   apply,
+  type Change,
   type DraftLine,
   forgetOpened,
   isOverdrawn,
   keepOpened,
   type NamedPosting,
   openAccount,
+  refusalOf,
+  swap,
   takenOf,
   unapply,
 } from "./draft-accounts.ts";
@@ -85,16 +89,15 @@ export type Sending = {
   readonly notAfterMs: number;
 };
 
-type Change = { account: Account; floorMinor: bigint | null; status: Account["status"] };
-
 /** One for all events: what a `let` binds is read by the actions behind it, and nothing runs between those. */
 const LETS: (Value | Figures)[] = [];
 
 export const NO_AMOUNTS: DraftOutcome["amounts"] = Object.freeze({});
 const NO_LINES: DraftLine[] = [];
+const NO_OUTCOMES: DraftOutcome[] = [];
 
 export class Draft implements Scope {
-  readonly outcomes: DraftOutcome[] = [];
+  outcomes: DraftOutcome[] = NO_OUTCOMES;
   readonly lets = LETS;
   readonly books: Books;
   readonly known: CaseRecord;
@@ -208,7 +211,8 @@ export class Draft implements Scope {
   }
 
   routeOf(payment: Omit<Payment, "caseUuid">, n: bigint): string | null {
-    return nthProvider(this.books.parameters.routes, { ...payment, caseUuid: this.known.id }, n);
+    const { method, currency, minor } = payment;
+    return nthProvider(this.books.parameters.routes, { method, currency, minor, caseUuid: this.known.id }, n);
   }
 
   scaleOf(currency: string): number {
@@ -264,7 +268,7 @@ export class Draft implements Scope {
   }
 
   emit(type: string, amounts: DraftOutcome["amounts"], reason: Reason | null = null): void {
-    this.outcomes.push({ type, amounts, reason });
+    this.outcomes = listed(this.outcomes, { type, amounts, reason });
   }
 
   /** For an event that contradicts what its case expects: somebody must look. */
@@ -280,19 +284,22 @@ export class Draft implements Scope {
   }
 
   send(call: CompiledCall): RefusalCode | null {
-    const earlier = this.sendings?.filter((one) => one.call === call).length ?? 0;
+    const earlier = this.sendings === null ? 0 : this.sendings.filter((one) => one.call === call).length;
     const attempt = (this.known.data.attempts[call.name] ?? 0) + earlier + 1;
     const payload = call.payload(this);
-    this.sendings ??= [];
     if (call.to.kind === "message") {
-      this.sendings.push({ call, attempt, payload, to: call.to.holder(this), keySinceMs: null, notAfterMs: 0 });
+      const to = call.to.holder(this);
+      this.sendings = listed(this.sendings, { call, attempt, payload, to, keySinceMs: null, notAfterMs: 0 });
       return null;
     }
+    const { parent } = this.known.data;
+    // A provider is asked about a refund under the name that it knows, which is its payment's.
+    if (parent !== null) payload["parent"] = parent;
     const to = call.to.key(this);
     const lifetimeMs = call.to.keyLifetimeMs?.(this) ?? null;
     const keySinceMs = lifetimeMs === null ? null : this.#keySince(call.name, to);
     const notAfterMs = momentOf(BigInt(keySinceMs ?? this.nowMs) + (lifetimeMs ?? BigInt(call.to.timeoutMs)));
-    this.sendings.push({ call, attempt, payload, to, keySinceMs, notAfterMs });
+    this.sendings = listed(this.sendings, { call, attempt, payload, to, keySinceMs, notAfterMs });
     return null;
   }
 
@@ -330,8 +337,7 @@ export class Draft implements Scope {
   }
 
   #follow(followUp: FollowUp): void {
-    this.followUps ??= [];
-    this.followUps.push(followUp);
+    this.followUps = listed(this.followUps, followUp);
   }
 
   /** One line of a posting. Refusals come in their order of precedence over both sides: too large, unknown, same, not home,
@@ -348,15 +354,14 @@ export class Draft implements Scope {
     if (!fitsLedger(minor)) return "amount_too_large";
     const debit = accountAt(this, debitPath, currency);
     const credit = accountAt(this, creditPath, currency);
-    if (debit === "unknown_account" || credit === "unknown_account") return "unknown_account";
-    if (debitPath === creditPath) return "same_account";
-    for (const code of ["not_home", "currency_mismatch"] as const) if (debit === code || credit === code) return code;
-    assert(typeof debit !== "string" && typeof credit !== "string", "every refusal of an account is ranked above");
+    const refused = firstRefusal(refusalOf(debit), refusalOf(credit));
+    if (debitPath === creditPath) return firstRefusal(refused, "same_account");
+    if (refused !== null) return refused;
+    assert(typeof debit !== "string" && typeof credit !== "string", "what is refused has left before");
     // A freeze stops wishes. What falls due by itself is a fact: refusing it would only stop the lane.
     if (this.cause.isWish && (debit.status === "closed" || credit.status === "closed")) return "account_closed";
     if (this.cause.isWish && (debit.status === "frozen" || credit.status === "frozen")) return "account_frozen";
-    if (this.#lines === NO_LINES) this.#lines = [];
-    this.#lines.push({ debit, credit, currency, minor, posting });
+    this.#lines = listed(this.#lines, { debit, credit, currency, minor, posting });
     return null;
   }
 
@@ -442,20 +447,29 @@ export class Draft implements Scope {
   #attempts(): CaseData["attempts"] {
     const { attempts } = this.known.data;
     if (this.sendings === null && this.followUps === null) return attempts;
-    const counted = { ...attempts };
-    if (this.sendings !== null) for (const { call, attempt } of this.sendings) counted[call.name] = attempt;
-    if (this.followUps !== null)
-      for (const one of this.followUps) if (one.kind === "spawn") counted[`+${one.flow}`] = one.child + 1;
-    return counted;
+    let counted: Record<string, number> | null = null;
+    for (const { call, attempt } of this.sendings ?? []) {
+      counted ??= { ...attempts };
+      counted[call.name] = attempt;
+    }
+    for (const one of this.followUps ?? []) {
+      if (one.kind !== "spawn") continue;
+      counted ??= { ...attempts };
+      counted[`+${one.flow}`] = one.child + 1;
+    }
+    return counted ?? attempts;
   }
 
   #keys(): CaseData["keys"] {
-    let { keys } = this.known.data;
+    const { keys } = this.known.data;
     if (this.sendings === null) return keys;
+    let used: Record<string, KeyUse> | null = null;
     for (const { call, to, keySinceMs } of this.sendings) {
-      if (keySinceMs !== null) keys = { ...keys, [call.name]: [to, keySinceMs] };
+      if (keySinceMs === null) continue;
+      used ??= { ...keys };
+      used[call.name] = [to, keySinceMs];
     }
-    return keys;
+    return used ?? keys;
   }
 
   /** Forgets the accounts that only this event would have opened. */
@@ -472,13 +486,9 @@ export class Draft implements Scope {
   }
 }
 
-/** Exchanges what an account is with what it becomes, so that doing it twice undoes it. */
-function swap(change: Change): void {
-  const { account } = change;
-  const { floorMinor, status } = account;
-  account.floorMinor = change.floorMinor;
-  account.status = change.status;
-  account.changed = true;
-  change.floorMinor = floorMinor;
-  change.status = status;
+/** A list begins with its first entry: to put one into an empty list makes room for sixteen more. */
+function listed<Entry>(list: Entry[] | null, entry: Entry): Entry[] {
+  if (list === null || list.length === 0) return [entry];
+  list.push(entry);
+  return list;
 }

@@ -19,7 +19,6 @@ export function send(draft: Draft, input: Input): void {
 function command(draft: Draft, { call, attempt, payload, to, notAfterMs }: Sending, input: Input): void {
   const { books } = draft;
   assert(call.to.kind === "gateway", "a command goes to a gateway");
-  const { parent } = draft.known.data;
   books.commands.push({
     commandId: `${draft.caseId}/${call.name}/${attempt}`,
     caseId: draft.caseId,
@@ -31,8 +30,7 @@ function command(draft: Draft, { call, attempt, payload, to, notAfterMs }: Sendi
     readOnly: call.to.readOnly,
     notAfterMicros: BigInt(notAfterMs) * 1000n,
     timeoutMs: call.to.timeoutMs,
-    // A provider is asked about a refund under the name that it knows, which is its payment's.
-    payload: parent === null ? payload : { ...payload, parent },
+    payload,
     sequence: books.commandsNext,
     traceparent: input.kind === "intent" ? input.intent.traceparent : null,
   });

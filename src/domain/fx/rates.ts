@@ -185,9 +185,11 @@ function legBy(held: Held | undefined, nowMs: number): Leg | null {
   const { row, price } = held;
   const span = spanAt(row.life, nowMs);
   if (span === null) return null;
-  return { row, span, rate: { ...price, base: "from", extraBps: span.extraBps, lockMaxMs: span.lockMaxMs } };
+  const { numerator, denominator } = price;
+  const { extraBps, lockMaxMs } = span;
+  return { row, span, rate: { numerator, denominator, base: "from", extraBps, lockMaxMs } };
 }
 
 function reversed(leg: Leg | null): Leg | null {
-  return leg === null ? null : { ...leg, rate: reverse(leg.rate) };
+  return leg === null ? null : { row: leg.row, span: leg.span, rate: reverse(leg.rate) };
 }

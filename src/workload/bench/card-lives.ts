@@ -10,10 +10,11 @@ import type { Rules } from "../../domain/rules.ts";
 import type { Codec } from "../../kafka/codec.ts";
 import type { BalanceRow, CaseRow } from "../../store/blocks.ts";
 import { type StoredData, writeData } from "../../store/case-data.ts";
+import type { Rows } from "../../store/situation.ts";
 import { Cards } from "../generate/cards.ts";
 import type { Source } from "../load/pump.ts";
 import { CardAnswers } from "./card-answers.ts";
-import { decideBlock, LANE, type LaneBlock, type Rows } from "./decide-block.ts";
+import { decideBlock, LANE, type LaneBlock } from "./decide-block.ts";
 import { intentOf } from "./naive-consumer.ts";
 
 /** A block as it was decided, to be decided again. */

@@ -6,8 +6,8 @@ import { concerned, type Inputs } from "../../domain/concerned.ts";
 import { decideIntent, decideReport, decideTimer } from "../../domain/decide/decide.ts";
 import type { RateBook } from "../../domain/fx/rates.ts";
 import type { Rules } from "../../domain/rules.ts";
-import type { Concerned, Situation } from "../../store/blocks.ts";
-import { accountsOf, casesOf, namedByCases, notSought, type ReadRows, readAlso } from "../../store/situation.ts";
+import type { Concerned } from "../../domain/seeking.ts";
+import { accountsIn, casesOf, type Rows, readAlso, seekNamed } from "../../store/situation.ts";
 
 /** A block's inputs, and what its lane knows before it. */
 export type LaneBlock = {
@@ -16,8 +16,6 @@ export type LaneBlock = {
   readonly head: Pick<Books, "block" | "outcomesNext" | "commandsNext" | "accounts">;
   readonly house: ReadonlyMap<string, bigint>;
 };
-
-export type Rows = Pick<Situation, "cases" | "balances">;
 
 /** What there is of cases and accounts that are asked for. */
 export type Read = (asked: Concerned) => Rows;
@@ -33,11 +31,11 @@ export type Meter = { eventsMs: number };
 export function decideBlock(rules: Rules, rates: RateBook, block: LaneBlock, read: Read, meter?: Meter): Books {
   const { inputs, nowMs, head, house } = block;
   const sought = concerned(rules, LANE, inputs);
-  let rows: ReadRows = { ...read({ caseIds: [...sought.caseIds], paths: [...sought.paths] }), sought };
-  let named = namedByCases(rules, inputs, rows.cases);
+  let rows = read(sought.next());
+  seekNamed(sought, rules, inputs, rows.cases);
   for (let decided = 0; decided < READS_MAX; decided++) {
-    const fresh = notSought(rows, named);
-    if (fresh !== null) rows = readAlso(rows, fresh, read(fresh));
+    const further = sought.next();
+    if (further.caseIds.length + further.paths.length > 0) rows = readAlso(rows, read(further));
     const books = openBooks({
       rules,
       lane: LANE,
@@ -46,14 +44,16 @@ export function decideBlock(rules: Rules, rates: RateBook, block: LaneBlock, rea
       house,
       rates,
       cases: casesOf(rules, rows.cases),
-      holderAccounts: accountsOf(rules, rows.balances),
-      sought: rows.sought ?? sought,
+      holderAccounts: new Map(),
+      readAccount: accountsIn(rules, rows.balances),
+      sought,
     });
     const beganMs = performance.now();
     decideAll(books, inputs);
     if (meter !== undefined) meter.eventsMs += performance.now() - beganMs;
-    named = books.missing;
-    if (named.caseIds.size + named.paths.size === 0) return books;
+    const { missing } = books;
+    if (missing.caseIds.size + missing.paths.size === 0) return books;
+    sought.addMissing(missing);
   }
   throw new Error(`block ${head.block} still needs more than was read`);
 }

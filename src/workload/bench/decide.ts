@@ -4,6 +4,7 @@
 
 import { type CompiledFlow, compileFlow } from "../../domain/flow/compile/compile.ts";
 import { makeRules, type Rules } from "../../domain/rules.ts";
+import type { Rows } from "../../store/situation.ts";
 import { wallMs } from "../load/pump.ts";
 import {
   assertWanted,
@@ -15,7 +16,7 @@ import {
 } from "./bench.ts";
 import { BLOCK_EVENTS, type LivedBlock, livedBlocks, RATES } from "./card-lives.ts";
 import { cpuBetween, cpuSeconds } from "./cpu.ts";
-import { decideBlock, type Meter, type Rows } from "./decide-block.ts";
+import { decideBlock, type Meter } from "./decide-block.ts";
 
 const COUNT = 1_000_000;
 const BLOCKS = 10;

@@ -7,8 +7,9 @@ import { decideIntent } from "../../domain/decide/decide.ts";
 import type { Head } from "../../domain/head.ts";
 import { parseCaseId } from "../../domain/ids.ts";
 import type { Rules } from "../../domain/rules.ts";
+import type { Concerned } from "../../domain/seeking.ts";
 import { type Codec, MessageBuffer } from "../../kafka/codec.ts";
-import { type BlockRows, type Concerned, NO_CROSSING_MESSAGES, type OutgoingMessages } from "../../store/blocks.ts";
+import { type BlockRows, NO_CROSSING_MESSAGES, type OutgoingMessages } from "../../store/blocks.ts";
 import type { Outbound } from "../load/pump.ts";
 import { intentOf } from "./naive-consumer.ts";
 

@@ -24,7 +24,8 @@ export type CompiledCall = {
         readonly timeoutMs: number;
       }
     | { readonly kind: "message"; readonly type: string; readonly holder: (scope: Scope) => string };
-  readonly payload: (scope: Scope) => Payload;
+  /** made anew each time */
+  readonly payload: (scope: Scope) => Record<string, string>;
   /** the event that each result becomes */
   readonly results: ReadonlyMap<string, string>;
 };
@@ -42,7 +43,10 @@ export function compileCall(names: Names, { name, to, payload, results }: FlowCa
   };
 }
 
-function payloadOf(values: readonly { readonly field: string; readonly get: Get }[], scope: Scope): Payload {
+function payloadOf(
+  values: readonly { readonly field: string; readonly get: Get }[],
+  scope: Scope,
+): Record<string, string> {
   const payload: Record<string, string> = {};
   for (const { field, get } of values) {
     const value = get(scope);

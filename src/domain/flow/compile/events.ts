@@ -71,5 +71,5 @@ function ledgerNumber(text: string | null, form: RegExp): bigint | undefined {
 
 /** A value as it travels; null: not known, so it stays at home. */
 export function textOf(value: Value): string | null {
-  return value === null ? null : String(value);
+  return value === null || typeof value === "string" ? value : String(value);
 }
