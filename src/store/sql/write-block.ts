@@ -151,11 +151,13 @@ const armed: Write = (_p, { lane }, each) => `armed as (
   from lane where lane = ${lane}
 )`;
 
-const gone: Write = (p, { lane }) => `gone as (
-  delete from timer t
-  using unnest(${p("goneAt", "timestamptz[]")}, ${p("goneCases", "uuid[]")}, ${p("goneNames", "text[]")}) g(due_at, case_id, name)
-  where t.lane = ${lane} and t.due_at = any(${p("goneAt", "timestamptz[]")})
-    and t.due_at = g.due_at and t.case_id = g.case_id and t.name = g.name
+// Whether a timer is one of these is looked up in a table of hashes: `is true` keeps the question from being joined, and joined
+// each was compared with each (800 at once: 53 ms in place of 4).
+const gone: Write = (p, { lane }, each) => `gone as (
+  delete from timer
+  where lane = ${lane} and due_at = any(${p("goneAt", "timestamptz[]")}) and case_id = any(${p("goneCases", "uuid[]")})
+    and ((due_at, case_id, name)
+      in (select ${each("goneAt", "timestamptz")}, ${each("goneCases", "uuid")}, ${each("goneNames", "text")})) is true
   returning 1
 )`;
 
