@@ -105,14 +105,14 @@ type Write = (p: Parameter, place: Place, each: Parameter) => string;
 const openedCases: Write = (_p, { lane }, each) => `opened_cases as (
   insert into case_state (lane, case_id, kind, flow, holder_id, state, data, history, occurred_at)
   select lane, ${each("newCaseIds", "uuid")}, ${each("newKinds", "text")}, ${each("newFlows", "smallint")},
-    ${each("newHolders", "text")}, ${each("newStates", "text")}, ${each("newData", "jsonb")},
+    ${each("newHolders", "text")}, ${each("newStates", "text")}, ${each("newData", "json")},
     ${each("newHistories", "text")}, ${each("newOccurredAt", "timestamptz")}
   from lane where lane = ${lane}
 )`;
 
 const movedCases: Write = (_p, { lane }, each) => `moved_cases as (
   insert into case_state as s (lane, case_id, kind, flow, holder_id, state, data, history, occurred_at)
-  select lane, ${each("caseIds", "uuid")}, '', 0, '', ${each("states", "text")}, ${each("data", "jsonb")},
+  select lane, ${each("caseIds", "uuid")}, '', 0, '', ${each("states", "text")}, ${each("data", "json")},
     ${each("histories", "text")}, 'epoch'
   from lane where lane = ${lane}
   on conflict (lane, case_id) do update set state = excluded.state, data = excluded.data, history = excluded.history
