@@ -89,8 +89,10 @@ const MAGIC_AND_VERSION = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 const PAGES_OF_64_KB = 17;
 const ONE = 1;
 
+/** beside the parameters */
+const ONE_LOCAL = [ONE, ONE, I32];
 const body = [
-  ...[ONE, ONE, I32], // one local, beside the parameters
+  ...ONE_LOCAL,
   ...repeat([...get(AT), ...constant(16), add, ...get(END), isAbove], sixteenBytes()),
   ...repeat([...get(AT), ...get(END), isAtLeast], oneByte()),
   ...get(CRC),
