@@ -88,7 +88,8 @@ export class Appender {
   async append(topic: string, partition: number, records: readonly RawRecord[]): Promise<{ baseOffset: bigint }> {
     const where = `${topic}/${partition}`;
     assert(records.length > 0 && records.length <= BATCH_RECORDS_MAX, `a batch of ${records.length} records`);
-    assert(bytesInBatch(records) <= this.#batchBytesMax, `a batch of ${bytesInBatch(records)} bytes`);
+    const bytes = bytesInBatch(records);
+    assert(bytes <= this.#batchBytesMax, `a batch of ${bytes} bytes`);
     assert(!this.#inFlight.has(where), `one batch in flight for ${where}`);
     if (this.#ended !== null) throw this.#ended;
     this.#inFlight.add(where);

@@ -2,9 +2,10 @@
 // much was missing, and writes a lone surrogate as bytes that are not UTF-8. This one grows, so that many messages share
 // one buffer, and a lone surrogate becomes U+FFFD, as everywhere else in Node.
 
+import { UTF8_BYTES_MAX, writeUtf8 } from "../domain/utf8.ts";
 import { LONG } from "./codec-long.ts";
 
-/** Up to this many characters a string's length fits one byte. */
+/** Below so many bytes a string's length fits one byte. */
 const SHORT_STRING = 64;
 const LONG_BYTES_MAX = 10;
 
@@ -110,25 +111,22 @@ export class WriteTap {
   }
 
   writeString(text: string): void {
-    if (text.length < SHORT_STRING && this.#writeAscii(text)) return;
+    if (text.length < SHORT_STRING && this.#writeShort(text)) return;
     const size = Buffer.byteLength(text);
     this.writeLong(size);
     const at = this.#reserve(size);
     this.#at = at + this.#buffer.write(text, at, size, "utf8");
   }
 
-  /** Nearly every string is short and ASCII, and a loop over those is faster than two calls out of JavaScript. */
-  #writeAscii(text: string): boolean {
-    const at = this.#reserve(SHORT_STRING + 1);
-    const buffer = this.#buffer;
-    const length = text.length;
-    for (let i = 0; i < length; i += 1) {
-      const unit = text.charCodeAt(i);
-      if (unit > 0x7f) return false;
-      buffer[at + 1 + i] = unit;
-    }
-    buffer[at] = length << 1;
-    this.#at = at + 1 + length;
+  /** Nearly every string is short: written behind the byte for its length, it need not be measured first.
+   *  @returns false, and nothing is written, when it takes more bytes */
+  #writeShort(text: string): boolean {
+    const at = this.#reserve(1 + UTF8_BYTES_MAX * SHORT_STRING);
+    const end = writeUtf8(this.#buffer, text, at + 1);
+    const size = end - at - 1;
+    if (size >= SHORT_STRING) return false;
+    this.#buffer[at] = size << 1;
+    this.#at = end;
     return true;
   }
 

@@ -1,63 +1,52 @@
-// CRC-32C (Castagnoli), which guards every record batch. Node's zlib offers the other CRC-32 only. Eight tables let eight
-// bytes go in one step: about five times the speed of one table.
+// CRC-32C (Castagnoli), which guards every record batch. Node's zlib offers the other CRC-32 only, and this one costs what
+// its bytes cost: in JavaScript it was a twentieth of the service's time under load. As WebAssembly, which needs no library
+// either, it takes less than a third of that.
+
+import { CRC32C_CODE } from "./crc32c-code.ts";
 
 const POLYNOMIAL = 0x82f63b78;
-const TABLES = buildTables();
+const TABLES = 16;
+const TABLE_WORDS = 256;
+const BYTES_AT = TABLES * TABLE_WORDS * 4;
 
-function buildTables(): Int32Array[] {
-  const tables = Array.from({ length: 8 }, () => new Int32Array(256));
-  const [first = new Int32Array(256)] = tables;
-  for (let byte = 0; byte < 256; byte++) {
+/** Sixteen tables let sixteen bytes go in one step. */
+function fillTables(tables: Int32Array): void {
+  for (let byte = 0; byte < TABLE_WORDS; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-    first[byte] = crc;
+    tables[byte] = crc;
   }
-  for (let level = 1; level < 8; level++) {
-    const below = tables[level - 1] as Int32Array;
-    const table = tables[level] as Int32Array;
-    for (let byte = 0; byte < 256; byte++) {
-      const crc = below[byte] as number;
-      table[byte] = (crc >>> 8) ^ (first[crc & 0xff] as number);
-    }
+  for (let at = TABLE_WORDS; at < TABLES * TABLE_WORDS; at++) {
+    const crc = tables[at - TABLE_WORDS] as number;
+    tables[at] = (crc >>> 8) ^ (tables[crc & 0xff] as number);
   }
-  return tables;
 }
 
-const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-];
+const { memory, update } = new WebAssembly.Instance(new WebAssembly.Module(CRC32C_CODE)).exports;
+fillTables(new Int32Array(memory.buffer));
+const room = new Uint8Array(memory.buffer, BYTES_AT);
 
 /** @returns the checksum of `bytes` from `start` to `end`, unsigned */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
   let crc = -1;
-  let at = start;
-  for (; at + 8 <= end; at += 8) {
-    crc ^= octet(bytes, at) | (octet(bytes, at + 1) << 8) | (octet(bytes, at + 2) << 16) | (octet(bytes, at + 3) << 24);
-    crc =
-      word(T7, crc & 0xff) ^
-      word(T6, (crc >>> 8) & 0xff) ^
-      word(T5, (crc >>> 16) & 0xff) ^
-      word(T4, crc >>> 24) ^
-      word(T3, octet(bytes, at + 4)) ^
-      word(T2, octet(bytes, at + 5)) ^
-      word(T1, octet(bytes, at + 6)) ^
-      word(T0, octet(bytes, at + 7));
+  for (let at = start; at < end; at += room.length) {
+    const part = bytes.subarray(at, Math.min(at + room.length, end));
+    room.set(part);
+    crc = update(BYTES_AT, BYTES_AT + part.length, crc);
   }
-  for (; at < end; at++) crc = (crc >>> 8) ^ word(T0, (crc ^ octet(bytes, at)) & 0xff);
   return (crc ^ -1) >>> 0;
 }
 
-function octet(bytes: Uint8Array, at: number): number {
-  return bytes[at] as number;
-}
-
-function word(table: Int32Array, at: number): number {
-  return table[at] as number;
-}
+/** The part of it that is used here; the compiler's own description comes with that of a browser alone. */
+declare const WebAssembly: {
+  readonly Module: new (code: Uint8Array) => object;
+  readonly Instance: new (
+    module: object,
+  ) => {
+    readonly exports: {
+      readonly memory: { readonly buffer: ArrayBuffer };
+      /** what `crc` becomes by the bytes of the memory from `at` to `end` */
+      readonly update: (at: number, end: number, crc: number) => number;
+    };
+  };
+};

@@ -107,7 +107,8 @@ export class Crossing {
   }
 }
 
-/** The order in which they are hashed and stored, which rows alone can tell again. */
+/** The order in which they are hashed and stored, which rows alone can tell again. Those to one lane are sorted already, by
+ *  their sequence, and stay so. */
 function byPair(one: NumberedMessage, other: NumberedMessage): number {
-  return one.toLane - other.toLane || (one.sequence < other.sequence ? -1 : 1);
+  return one.toLane - other.toLane;
 }

@@ -14,17 +14,16 @@ const OID = {
   int2: 21,
   int4: 23,
   text: 25,
+  json: 114,
   timestamptz: 1184,
   numeric: 1700,
   uuid: 2950,
-  jsonb: 3802,
 } as const;
 
 const HEADER_BYTES = 20;
 const NULL = -1;
 /** microseconds from 1970 to 2000, where Postgres counts from */
 const EPOCH_MICROS = 946_684_800_000_000n;
-const JSONB_VERSION = 1;
 
 /** One for all: nothing awaits between the first element and the copy that the caller gets. */
 let scratch = Buffer.allocUnsafeSlow(1 << 20);
@@ -133,31 +132,25 @@ export function textArray(values: readonly (string | null)[]): Buffer {
   begin(OID.text, values.length);
   for (const value of values) {
     if (value === null) writeNull();
-    else writeText(value, 0);
+    else writeText(value);
   }
   return end(values.length);
 }
 
 /** @param documents printed; null is SQL's null */
-export function jsonbArray(documents: readonly (string | null)[]): Buffer {
-  begin(OID.jsonb, documents.length);
+export function jsonArray(documents: readonly (string | null)[]): Buffer {
+  begin(OID.json, documents.length);
   for (const document of documents) {
-    if (document === null) {
-      writeNull();
-      continue;
-    }
-    writeText(document, 1);
+    if (document === null) writeNull();
+    else writeText(document);
   }
   return end(documents.length);
 }
 
-/** @param version bytes in front of the text: jsonb has one, which names its form */
-function writeText(value: string, version: 0 | 1): void {
-  reserve(5 + UTF8_BYTES_MAX * value.length);
+function writeText(value: string): void {
+  reserve(4 + UTF8_BYTES_MAX * value.length);
   const sizeAt = at;
-  at += 4;
-  if (version === 1) scratch[at++] = JSONB_VERSION;
-  at = writeUtf8(scratch, value, at);
+  at = writeUtf8(scratch, value, at + 4);
   view.setInt32(sizeAt, at - sizeAt - 4);
 }
 

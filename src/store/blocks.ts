@@ -11,7 +11,7 @@ import {
   int2Array,
   int4Array,
   int8Array,
-  jsonbArray,
+  jsonArray,
   numericArray,
   textArray,
   timestampArray,
@@ -308,12 +308,12 @@ function caseColumns({ cases }: BlockRows) {
     flows: int2Array([...decidedBy].sort((a, b) => a - b)),
     newHolders: textArray(fresh.map((one) => one.holderId)),
     newStates: textArray(fresh.map((one) => one.state)),
-    newData: jsonbArray(fresh.map((one) => writeData(one.data))),
+    newData: jsonArray(fresh.map((one) => writeData(one.data))),
     newHistories: textArray(fresh.map((one) => one.history)),
     newOccurredAt: timestampArray(fresh.map((one) => one.occurredAtMicros)),
     caseIds: uuidArray(moved.map((one) => one.id)),
     states: textArray(moved.map((one) => one.state)),
-    data: jsonbArray(moved.map((one) => writeData(one.data))),
+    data: jsonArray(moved.map((one) => writeData(one.data))),
     histories: textArray(moved.map((one) => one.history)),
   };
 }

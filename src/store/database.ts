@@ -171,6 +171,7 @@ const SESSION = [
   "enable_seqscan=off",
   "enable_hashjoin=off",
   "enable_mergejoin=off",
+  "enable_sort=off",
   "jit=off",
   "synchronous_commit=on",
   "default_transaction_isolation=read\\ committed",

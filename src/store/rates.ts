@@ -1,7 +1,7 @@
 // Versions of rates: read by whoever decides or audits, written by whoever judges ticks, one writer at a time.
 
 import { type LifeSpan, type RateQuality, type RateRow, RateSnapshot } from "../domain/fx/rates.ts";
-import { jsonbArray, textArray } from "./arrays.ts";
+import { jsonArray, textArray } from "./arrays.ts";
 import type { Connection } from "./database.ts";
 import { plainArray, readTimestampMs, timestamp } from "./literals.ts";
 import { begin, commit, rollback } from "./sql/begin.ts";
@@ -137,7 +137,7 @@ function columnsOf(version: bigint, rows: readonly Omit<RateRow, "version">[]): 
     times(rows.map(({ receivedAtMs }) => receivedAtMs)),
     plainArray(rows.map(({ priority }) => priority)),
     textArray(rows.map(({ pivot }) => pivot)),
-    jsonbArray(rows.map(({ life }) => JSON.stringify(life.map(writeSpan)))),
+    jsonArray(rows.map(({ life }) => JSON.stringify(life.map(writeSpan)))),
   ];
 }
 

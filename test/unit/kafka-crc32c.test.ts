@@ -21,6 +21,11 @@ test("agrees with the definition, bit by bit, for any bytes and any part of them
   );
 });
 
+test("agrees with it over more bytes than go at a time", () => {
+  const bytes = Uint8Array.from({ length: 1_200_003 }, (_, at) => (at * 7919) >>> 3);
+  expect(crc32c(bytes, 5)).toBe(bitByBit(bytes.subarray(5)));
+});
+
 function bitByBit(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

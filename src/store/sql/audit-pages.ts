@@ -82,7 +82,7 @@ export const auditBalances = statement(
 // listed as waiting for a person; all in one statement, because a block may move the case meanwhile.
 const CASES = `select replace(c.case_id::text, '-', '') as "caseId", c.kind, c.flow, c.holder_id as "holderId", c.state,
      c.data, c.history, (extract(epoch from c.occurred_at) * 1000000)::bigint as "occurredAtMicros",
-     coalesce((select array_agg(t.key) from jsonb_each_text(c.data -> 't') t where not exists (
+     coalesce((select array_agg(t.key) from json_each_text(c.data -> 't') t where not exists (
        select from timer r where r.lane = c.lane and r.case_id = c.case_id and r.name = t.key
          and r.due_at = case when t.value ~ '^[0-9]{1,15}$' then timestamptz 'epoch' + t.value::bigint * interval '1 ms' end
      )), '{}') as "missingTimers",

@@ -44,7 +44,7 @@ export const insertRates = statement(
   "insert_rates",
   `insert into rate (version, feed, base, quote, seq, bid, mid, ask, as_of, received_at, priority, pivot, life)
    select r.* from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::numeric[], $7::numeric[],
-     $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::int[], $12::text[], $13::jsonb[]) r`,
+     $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::int[], $12::text[], $13::json[]) r`,
 );
 export const insertRatePairs = statement(
   "insert_rate_pairs",
