@@ -12,7 +12,8 @@ import { checkHistory, checkLimits, checkQuarantine, checkRights, checkStandby }
 import { isoTime } from "./rows.ts";
 
 export const MIGRATE = "run: millrace migrate";
-const VERSION_MIN = 160_000;
+/** Before it an index was not walked in order for a list of paths, and blocks ask for those with sorting switched off. */
+const VERSION_MIN = 170_000;
 const HOUR_MS = 3_600_000;
 /** `run` creates partitions every hour: less than this ahead, and nobody does. */
 const AHEAD_MIN_MS = HOUR_MS;

@@ -66,14 +66,11 @@ export function makeRules(given: RulesGiven): Rules {
   for (const flow of given.retired) addMoves(intents, flow, "retired");
   const known = [...given.flows, ...given.retired];
   if (!intents.has(DECISION_TYPE)) addDecision(intents, known);
-  const same = new Lists();
-  for (const { touches } of known) same.one(touches);
-  for (const [type, kind] of intents) intents.set(type, { ...kind, touches: same.one(kind.touches) });
   return {
     ...given,
     intents,
     decisions: decisionsOf(known),
-    reported: new Map([...reportedOf(known)].map(([call, touches]) => [call, same.one(touches)])),
+    reported: reportedOf(known),
     asked: byStart(given.flows, "message", (flow) => flow.start.type),
     spawned: byStart(given.flows, "spawn", (flow) => flow.name),
     spawning: new Set(known.flatMap(({ spawns }) => [...spawns.keys()])),
@@ -153,18 +150,6 @@ function reportedOf(flows: readonly CompiledFlow[]): Map<string, readonly string
       if (to.kind === "gateway") reported.set(name, unite([reported.get(name) ?? [], touches]));
   }
   return reported;
-}
-
-/** One object for all lists of the same templates, so that the same accounts of a holder are known by it (`OwnPaths`). */
-class Lists {
-  readonly #known = new Map<string, readonly string[]>();
-
-  one(templates: readonly string[]): readonly string[] {
-    const key = templates.join(" ");
-    const known = this.#known.get(key);
-    if (known === undefined) this.#known.set(key, templates);
-    return known ?? templates;
-  }
 }
 
 function unite<T>(lists: readonly (readonly T[])[]): T[] {

@@ -507,6 +507,13 @@ test("no case is told what it could not take, whatever kind its producer put int
     const asked = { caseId, call: "authorize", op: "card.authorize" };
     const taken = [right, answer, { ...right, result: "nonsense" }].map((one) => fitting.fits(asked, one));
     expect(taken, caseId).toEqual([true, false, false]);
+    const declined = (code: string) => ({
+      ...right,
+      result: "declined",
+      payload: { code, retriable: "false", seq: "1" },
+    });
+    const told = ["do_not_honor", "do\0not"].map((code) => fitting.fits(asked, declined(code)));
+    expect(told, caseId).toEqual([true, false]);
   }
 });
 

@@ -53,7 +53,7 @@ export function toldOf(type: Tree | undefined, text: string): Value | undefined 
     case "bool":
       return text === "true" || text === "false" ? text === "true" : undefined;
     case "text":
-      return text;
+      return text.includes("\0") ? undefined : text;
     case "enum":
       return itemsOf(at(type, "enum")).includes(text) ? text : undefined;
     case "money":

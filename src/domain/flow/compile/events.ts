@@ -53,7 +53,8 @@ function compileField(type: ValueType): (text: string | null) => Value | undefin
     case "word":
       return (text) => (text !== null && type.words.includes(text) ? text : undefined);
     case "text":
-      return (text) => text ?? undefined;
+      // Postgres keeps no zero in what it takes apart; an intent with one is put aside.
+      return (text) => (text === null || text.includes("\0") ? undefined : text);
     case "time":
       return (text) => (text === null ? null : MILLISECONDS.test(text) ? BigInt(text) : undefined);
     case "duration":
