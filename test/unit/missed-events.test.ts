@@ -143,6 +143,15 @@ function follow(): MissedEvents {
   return missed;
 }
 
+/** @returns what lets positions be kept again */
+function holdKeeping(): () => void {
+  let release = (): void => undefined;
+  holdsKeeping = new Promise((resolve) => {
+    release = resolve;
+  });
+  return release;
+}
+
 const position = (): string | undefined => positions.get(`${LANE} cardco`);
 const approved = (seq: number): string => `true true auth/${seq}/approved:1001 true`;
 
@@ -242,10 +251,7 @@ test("nothing is passed over for an outage, of the provider's or of ours", async
 
 test("an owner from before in the same process leaves the new one alone", async () => {
   happened(1);
-  let release = (): void => undefined;
-  holdsKeeping = new Promise((resolve) => {
-    release = resolve;
-  });
+  const release = holdKeeping();
   const missed = follow();
   missed.took(OURS);
   await waitFor("the old owner to keep its position", () => reports.length === 1);
@@ -260,10 +266,7 @@ test("an owner from before in the same process leaves the new one alone", async 
 
 test("a stop waits for no provider that hangs, and nothing is read behind it", async () => {
   happened(1);
-  let release = (): void => undefined;
-  holdsKeeping = new Promise((resolve) => {
-    release = resolve;
-  });
+  const release = holdKeeping();
   const missed = follow();
   missed.took(OURS);
   await waitFor("it to be under way", () => reports.length === 1);
