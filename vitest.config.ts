@@ -34,6 +34,7 @@ const WAITING = [
   "test/integration/gateways.test.ts",
   "test/integration/lane-verbs.test.ts",
   "test/integration/ledger-verbs.test.ts",
+  "test/integration/missed-events.test.ts",
   "test/integration/partitions-verbs.test.ts",
   "test/integration/quarantine-verbs.test.ts",
   "test/integration/rates.test.ts",
