@@ -122,9 +122,7 @@ export class CardcoApi {
     this.#authorize(request);
     const names = { after: "after", until: "until", only: "delivered", missed: "false" };
     const asked = readListAsked(request, "cardco", names);
-    const { changes, next, isLast } = listEvents(this.#desk.memory, asked, ({ operation, index }) =>
-      eventId(operation, index),
-    );
+    const { changes, next, isLast } = listEvents(this.#desk.memory, asked, eventId);
     const events = changes.map(({ operation, index }) => cardcoEvent(operation, index, this.#settings.address()));
     await this.#desk.settled();
     return jsonReply(200, { events, next: String(next), has_more: !isLast });

@@ -2,7 +2,7 @@
 
 import type { HttpRequest } from "../http/server.ts";
 import { copiesOf } from "./deliveries.ts";
-import type { Change, Memory, ProviderName } from "./memory.ts";
+import type { Change, Memory, Operation, ProviderName } from "./memory.ts";
 import { readTime } from "./reading.ts";
 import { Refused } from "./refused.ts";
 
@@ -30,7 +30,7 @@ const PAGE = 100;
 export function listEvents(
   memory: Memory,
   { provider, after, untilMs, isOnlyMissed }: ListAsked,
-  eventId: (change: Change) => string,
+  eventId: (operation: Operation, index: number) => string,
 ): ListPage {
   const all = memory.changes();
   if (after > all.length) throw new Refused(400, "field_invalid", "this place lies behind the end of the list");
@@ -41,7 +41,7 @@ export function listEvents(
     const { operation, index } = change;
     if ((operation.turns[index]?.at ?? 0) > untilMs) return { changes: found, next, isLast: true };
     if (operation.provider !== provider) continue;
-    if (!isOnlyMissed || !isDelivered(memory, change, eventId(change))) found.push(change);
+    if (!isOnlyMissed || !isDelivered(memory, change, eventId(operation, index))) found.push(change);
   }
   return { changes: found, next, isLast: next >= all.length };
 }

@@ -96,9 +96,7 @@ export class InstanetApi {
     this.#authorize(request);
     const names = { after: "cursor", until: "before", only: "status", missed: "undelivered" };
     const asked = readListAsked(request, "instanet", names);
-    const { changes, next, isLast } = listEvents(this.#desk.memory, asked, ({ operation, index }) =>
-      notificationId(operation, index),
-    );
+    const { changes, next, isLast } = listEvents(this.#desk.memory, asked, notificationId);
     const notifications = changes.map(({ operation, index }) => instanetEvent(operation, index));
     await this.#desk.settled();
     return jsonReply(200, { notifications, page: { cursor: String(next), end: isLast } });

@@ -33,7 +33,7 @@ export class CardcoClient {
     return this.#get(`/cardco/v1/operations?key=${encodeURIComponent(idempotencyKey)}`, limits);
   }
 
-  /** Events of which no webhook was taken, from those on that lie behind one number. */
+  /** Events of which no webhook was taken, behind a place in the list. */
   undelivered(after: string, untilMs: number, limits: Limits): Promise<Called> {
     const query = new URLSearchParams({ after, until: new Date(untilMs).toISOString(), delivered: "false" });
     return this.#get(`/cardco/v1/events?${query}`, limits);
