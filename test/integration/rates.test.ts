@@ -1,6 +1,8 @@
 // Exchange rates from a file through the topic to versions that blocks record: believed once, by however many instances,
 // and put aside when they are hostile.
 
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ratesTopic } from "../../src/config/config.ts";
@@ -12,6 +14,7 @@ import { connect } from "../../src/store/database.ts";
 import { writingRates } from "../../src/store/rates.ts";
 import { auditService, problemsOf } from "../support/audit.ts";
 import { cli, cliRows } from "../support/cli.ts";
+import { replaceOnce, SHIPPED_SCHEMAS } from "../support/faulty.ts";
 import { Producing } from "../support/intents.ts";
 import { startTestService, type TestService, waitFor } from "../support/service.ts";
 import { ROOT } from "../support/source.ts";
@@ -22,20 +25,37 @@ const at = (seconds: number): string => new Date(START_MS + seconds * 1000).toIS
 const producing = new Producing();
 /** The provider `script` says yes to everything. */
 const CONFIG = { roles: ["lanes", "gateways", "rates"], providers: ["script"], scriptTroublePercent: 0 } as const;
+const folders: string[] = [];
+
+/** The shipped schemas with markets that are closed on these days of the week and on no other: whether a lock is given
+ *  must not hang on the day on which the test runs. */
+function schemasWithMarketsClosedOn(days: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), "rates-"));
+  folders.push(folder);
+  cpSync(SHIPPED_SCHEMAS, folder, { recursive: true });
+  const feeds = join(folder, "rates", "feeds.yaml");
+  const target = "{ weekend: [saturday, sunday], holidays: XECB }";
+  writeFileSync(feeds, replaceOnce(readFileSync(feeds, "utf8"), target, `{ weekend: [${days.join(", ")}] }`));
+  return folder;
+}
 
 let system: TestService;
 let codec: RateCodec;
 beforeAll(async () => {
-  system = await startTestService({ prefix: "rates", lanes: 2, config: CONFIG });
+  const config = { ...CONFIG, schemasDir: schemasWithMarketsClosedOn([]) };
+  system = await startTestService({ prefix: "rates", lanes: 2, config });
   const registry = openRegistry({ url: system.addresses.schemaRegistryUrl, timeoutMs: 5_000 });
   const { schemasDir, flowsDir } = system.config;
   codec = await openRateCodec(system.config, loadDeclared(schemasDir, flowsDir), registry);
 });
-afterAll(() => system?.stop());
+afterAll(async () => {
+  await system?.stop();
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
 
 const topic = (): string => ratesTopic(system.config);
-const publish = (day: string, asOf: string) =>
-  cliRows(system, ["rates", "publish", "--from", FILE, "--day", day, "--as-of", asOf]);
+const publish = (day: string, asOf: string, into = system) =>
+  cliRows(into, ["rates", "publish", "--from", FILE, "--day", day, "--as-of", asOf]);
 const versions = async (): Promise<number> =>
   Number((await system.query("select coalesce(max(version), 0) as n from rate"))[0]?.["n"]);
 
@@ -191,6 +211,37 @@ describe("a payment at the rate of a quote", () => {
     const text = await cli(system, ["fx", "positions", "--in", "USD"]);
     expect(text.stdout).toMatch(/EUR +100\.00 +1\.105000 +110\.50 +110\.50 +0\.00 +0\.00/);
   });
+});
+
+test("a quote in a closed market costs its surcharge and is locked for minutes", async () => {
+  const weekdays = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+  const today = new Date().getUTCDay();
+  const closed = [today, (today + 1) % 7].map((day) => weekdays[day] as string);
+  const schemasDir = schemasWithMarketsClosedOn(closed);
+  const weekend = await startTestService({ prefix: "closed", lanes: 1, config: { ...CONFIG, schemasDir } });
+  try {
+    await publish("2023-12-29", new Date().toISOString(), weekend);
+    await knownBy(weekend.instances[0]?.httpPort as number, 1);
+    const quote = {
+      type: "quote_request",
+      holderId: "mer_1",
+      occurredAt: BigInt(Date.now()) * 1000n,
+      amount: { currency: "EUR", scale: 2, minor: "10000" },
+      settlementCurrency: "USD",
+    } as const;
+    const [hour, minutes] = [producing.caseId("fxq"), producing.caseId("fxq")];
+    await weekend.publish([
+      { ...quote, caseId: hour, lockSeconds: 3600n },
+      { ...quote, caseId: minutes, lockSeconds: 300n },
+    ]);
+    const told = await weekend.readOutcomes({ until: 2 });
+    const of = (id: string) => told.find(({ caseId }) => caseId === id);
+    expect(of(hour)?.reason).toMatchObject({ code: "fx_rate_unavailable" });
+    // 100.00 EUR · 1.1050 · (1 - 1.15 % - 0.30 %), rounded down.
+    expect(of(minutes)).toMatchObject({ type: "quote.created", amounts: { received: { minor: "10889" } } });
+  } finally {
+    await weekend.stop();
+  }
 });
 
 describe("hostile ticks", () => {
