@@ -148,10 +148,19 @@ const GUARDS = [
   {
     name: "owner of a list from before, in the process of the new one",
     file: "src/gateways/missed-events.ts",
-    from: "if (signal.aborted) return false;\n    if (!isOurs) {",
-    to: "if (!isOurs) {",
+    from: 'if (signal.aborted) return false;\n    if (kept === "not_ours") {',
+    to: 'if (kept === "not_ours") {',
     test: "test/unit/missed-events.test.ts",
     title: "an owner from before in the same process leaves the new one alone",
+  },
+  {
+    name: "place of a list that a person has set back meanwhile",
+    file: "src/store/sql/event-position.ts",
+    from: "     where p.position = $4\n",
+    to: "",
+    test: "test/integration/gateways.test.ts",
+    title:
+      "nobody undoes how far a provider's list of events is read: no owner from before, and no page under way that a person's word overtook",
   },
   {
     name: "query that lags behind its webhook",

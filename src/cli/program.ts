@@ -56,6 +56,11 @@ export const VERBS: readonly Verb[] = [
     load: () => import("./lane.ts"),
   },
   {
+    name: "events",
+    summary: "how far providers' lists of events were read; read one again",
+    load: () => import("./events.ts"),
+  },
+  {
     name: "partitions",
     summary: "time partitions: list them, detach old ones",
     load: () => import("./partitions.ts"),

@@ -27,8 +27,12 @@ export type MissedEventsParts = {
 export interface EventPositions {
   /** @returns where the list goes on, as the provider says it; empty at its beginning */
   read(lane: number, provider: string): Promise<string>;
-  /** @returns false, and nothing is kept, when the epoch is not the lane's any more */
-  keep(owned: Owned, provider: string, position: string): Promise<boolean>;
+  /** @returns `not_ours` when the epoch is not the lane's any more, `moved` when somebody has set the position back: nothing
+   *           is kept then */
+  keep(
+    owned: Owned,
+    step: { readonly provider: string; readonly from: string; readonly to: string },
+  ): Promise<"kept" | "moved" | "not_ours">;
 }
 
 /** A lane in the epoch in which it is ours. */
@@ -39,7 +43,7 @@ export interface MissedEventsEvents {
   /** the list cannot be read, or how far it was read cannot be kept; it is tried again */
   missedEventsUnread(provider: string, error: unknown): void;
   /** the provider told of it and shows nothing of it, however often it is asked */
-  missedEventPassedOver(provider: string, eventId: string): void;
+  missedEventPassedOver(provider: string, eventId: string, position: string): void;
 }
 
 /** How often an event is looked into of which the provider, that can be reached, shows nothing. */
@@ -103,10 +107,10 @@ export class MissedEvents {
   async #follow(following: Following): Promise<void> {
     const { desk, signal } = following;
     const { patienceMs, events } = this.#parts;
-    const reading: Reading = { position: null, tries: new Map() };
+    const tries: Tries = new Map();
     while (!signal.aborted) {
       try {
-        if (await this.#readOn(following, reading)) continue;
+        if (await this.#readOn(following, tries)) continue;
       } catch (error) {
         if (!signal.aborted) events.missedEventsUnread(desk.provider.name, error);
       }
@@ -116,30 +120,35 @@ export class MissedEvents {
 
   /** @returns whether there is more to read at once
    *  @throws  when the list cannot be read, or its position neither read nor kept */
-  async #readOn({ owned, desk, signal }: Following, reading: Reading): Promise<boolean> {
+  async #readOn({ owned, desk, signal }: Following, tries: Tries): Promise<boolean> {
     const { positions, patienceMs, nowMs } = this.#parts;
     const { name } = desk.provider;
-    reading.position ??= await positions.read(owned.lane, name);
-    const page = await desk.provider.missed(reading.position, nowMs() - patienceMs);
+    // Read anew each time: a person may have set it back.
+    const from = await positions.read(owned.lane, name);
+    const page = await desk.provider.missed(from, nowMs() - patienceMs);
     if (page === null) throw new Error("the provider cannot be asked for its events, or they cannot be read");
-    if (!(await this.#lookIntoAll(desk, page, reading, signal)) || signal.aborted) return false;
-    const isFurther = page.next !== reading.position;
-    const isOurs = !isFurther || (await positions.keep(owned, name, page.next));
+    if (!(await this.#lookIntoAll({ desk, signal }, page, { from, tries })) || signal.aborted) return false;
+    const isFurther = page.next !== from;
+    const kept = isFurther ? await positions.keep(owned, { provider: name, from, to: page.next }) : "kept";
     // Given back meanwhile, and maybe taken again: by this process too, which follows it in another epoch then.
     if (signal.aborted) return false;
-    if (!isOurs) {
+    if (kept === "not_ours") {
       this.gaveBack(owned.lane);
       return false;
     }
-    reading.position = page.next;
-    reading.tries.clear();
+    tries.clear();
+    if (kept === "moved") return true;
     if (page.isLast) this.#currentAtMs.set(name, nowMs());
     return isFurther && !page.isLast;
   }
 
   /** @returns whether the page is done with. If it is not, all of it is looked into again, which costs nothing where an event
    *           was taken */
-  async #lookIntoAll(desk: EventDesk, { events }: EventPage, reading: Reading, signal: AbortSignal): Promise<boolean> {
+  async #lookIntoAll(
+    { desk, signal }: Pick<Following, "desk" | "signal">,
+    { events }: EventPage,
+    reading: Reading,
+  ): Promise<boolean> {
     let isDone = true;
     for (let at = 0; at < events.length && !signal.aborted; at += AT_ONCE) {
       const some = events.slice(at, at + AT_ONCE).map((event) => this.#lookInto(desk, event, reading));
@@ -149,7 +158,7 @@ export class MissedEvents {
   }
 
   /** @returns whether the event is done with */
-  async #lookInto(desk: EventDesk, event: ProviderEvent | null, { tries }: Reading): Promise<boolean> {
+  async #lookInto(desk: EventDesk, event: ProviderEvent | null, { from, tries }: Reading): Promise<boolean> {
     const { missedEvent, missedEventPassedOver } = this.#parts.events;
     const { name } = desk.provider;
     const result = event === null ? "not_ours" : await desk.take(event);
@@ -160,11 +169,14 @@ export class MissedEvents {
     tries.set(event.eventId, tried);
     if (tried === TRIES_MAX) {
       missedEvent(name, "passed_over");
-      missedEventPassedOver(name, event.eventId);
+      missedEventPassedOver(name, event.eventId, from);
     }
     return tried >= TRIES_MAX;
   }
 }
 
-/** How far a list is read; null until it is known. `tries` are those of events of which nothing is shown, by their ids. */
-type Reading = { position: string | null; readonly tries: Map<string, number> };
+/** Of events of which nothing is shown, by their ids. */
+type Tries = Map<string, number>;
+
+/** `from` is where the page begins. */
+type Reading = { readonly from: string; readonly tries: Tries };

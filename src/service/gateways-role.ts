@@ -205,8 +205,7 @@ function followLists(
     patienceMs: config.missedEventsSeconds * 1000,
     positions: {
       read: (lane, provider) => pool.lend((connection) => readEventPosition(connection, lane, provider)),
-      keep: (owned, provider, position) =>
-        pool.lend((connection) => keepEventPosition(connection, owned, provider, position, Date.now())),
+      keep: (owned, step) => pool.lend((connection) => keepEventPosition(connection, owned, step, Date.now())),
     },
     events,
     nowMs: Date.now,

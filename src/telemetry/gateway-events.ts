@@ -67,9 +67,9 @@ function eventEvents(logger: Logger, metrics: Metrics, nowAndThen: (what: string
       nowAndThen(`unread ${provider}`, () =>
         logger.warn({ provider, error }, "what webhooks missed cannot be read from the provider's list; trying again"),
       ),
-    missedEventPassedOver: (provider: string, eventId: string): void =>
+    missedEventPassedOver: (provider: string, eventId: string, position: string): void =>
       logger.error(
-        { provider, eventId },
+        { provider, eventId, position },
         "the provider tells of an event and shows nothing of it; it is passed over, and nobody else will tell of it",
       ),
   };

@@ -8,7 +8,7 @@ import { homeLane } from "../../src/domain/holder.ts";
 import type { NewIntent } from "../../src/kafka/codec-messages.ts";
 import { databaseSettings } from "../../src/service/dependencies.ts";
 import { connect } from "../../src/store/database.ts";
-import { keepEventPosition, readEventPosition } from "../../src/store/event-position.ts";
+import { keepEventPosition, readEventPosition, setEventPosition } from "../../src/store/event-position.ts";
 import { keepUnavailable, readUnavailable } from "../../src/store/unavailable.ts";
 import { caseId } from "../support/intents.ts";
 import { deleteBefore, testAdmin } from "../support/kafka.ts";
@@ -138,20 +138,24 @@ test("an owner from before cannot keep any more that nothing was sent, and so ca
   await connection.close();
 });
 
-test("an owner from before cannot set back how far a provider's list of events was read", async () => {
+test("nobody undoes how far a provider's list of events is read: no owner from before, and no page under way that a person's word overtook", async () => {
   const lane = homeLane(HOLDER, system.lanes);
   const [row] = await system.query("select epoch from lane where lane = $1", [lane]);
   const epoch = BigInt(String(row?.["epoch"]));
   const settings = databaseSettings(system.config, system.addresses.databaseUrl, "millrace_service");
   const connection = await connect(settings, "service");
-  const keep = (at: bigint, position: string) =>
-    keepEventPosition(connection, { lane, epoch: at }, "cardco", position, Date.now());
+  const keep = (at: bigint, from: string, to: string) =>
+    keepEventPosition(connection, { lane, epoch: at }, { provider: "cardco", from, to }, Date.now());
   expect(await readEventPosition(connection, lane, "cardco")).toBe("");
-  expect(await keep(epoch, "evt_7")).toBe(true);
-  expect(await keep(epoch - 1n, "evt_1")).toBe(false);
+  expect(await keep(epoch, "", "evt_7")).toBe("kept");
+  expect(await keep(epoch - 1n, "evt_7", "evt_1")).toBe("not_ours");
   expect(await readEventPosition(connection, lane, "cardco")).toBe("evt_7");
-  expect(await keep(epoch, "evt_9")).toBe(true);
+  expect(await keep(epoch, "evt_7", "evt_9")).toBe("kept");
   expect(await readEventPosition(connection, lane, "cardco")).toBe("evt_9");
+  // Set back by a person while a page was looked into: what follows is not kept.
+  expect(await setEventPosition(connection, "cardco", "evt_3", Date.now())).toBe("evt_9");
+  expect(await keep(epoch, "evt_9", "evt_12")).toBe("moved");
+  expect(await readEventPosition(connection, lane, "cardco")).toBe("evt_3");
   expect(await readEventPosition(connection, lane, "instanet")).toBe("");
   await connection.close();
 });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { readScript } from "../../src/sandbox/script.ts";
+import { cli, cliRows } from "../support/cli.ts";
 import { caseId } from "../support/intents.ts";
 import { KEYS, openSandbox } from "../support/sandbox.ts";
 import { type Instance, setUpTestService } from "../support/service.ts";
@@ -62,8 +63,22 @@ test("an authorization that is made after it was declined is voided, though nobo
   const others = { ...create, caseId: caseId("pay", Date.now()) };
   await system.publish([intent(HOLDER, "payment_create", { ...others, settlementCurrency: "EUR" })]);
   await waitFor("the end of the longer list", async () => (await positions()).includes("6"));
-  const lines = (await page("/metrics", next)).match(/^millrace_missed_events_total\{.*\} \d+$/gm) ?? [];
-  expect(lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)).toBe(3);
+  expect(await looked(next)).toBe(3);
+  const again = await cli(system, ["events", "reread", "cardco", "--from-beginning"]);
+  expect([again.code, again.stdout]).toEqual([0, expect.stringContaining("would have gone on from 6")]);
+  await waitFor("all of the list again", async () => (await looked(next)) === 9);
+  const [row] = await cliRows(system, ["events", "list"]);
+  expect(row).toMatchObject({ provider: "cardco", position: "6" });
+  expect(await effects()).toHaveLength(4);
+  const nobody = await cli(system, ["events", "reread", "instanet", "--from", "1"]);
+  expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining("no list of events of instanet")]);
+  for (const flags of [[], ["--from", "1", "--from-beginning"], ["--from", ""]])
+    expect((await cli(system, ["events", "reread", "cardco", ...flags])).code).toBe(2);
+
+  async function looked(instance: Instance): Promise<number> {
+    const lines = (await page("/metrics", instance)).match(/^millrace_missed_events_total\{.*\} \d+$/gm) ?? [];
+    return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  }
 
   async function positions(): Promise<string[]> {
     return (await system.query("select position from event_position")).map(({ position }) => String(position));

@@ -125,17 +125,18 @@ function follow(): MissedEvents {
     patienceMs: PATIENCE_MS,
     positions: {
       read: async (lane, name) => positions.get(`${lane} ${name}`) ?? "",
-      keep: async (owned, name, position) => {
+      keep: async (owned, { provider: name, from, to }) => {
         if (holdsKeeping !== null) await holdsKeeping;
-        if (owned.epoch !== epoch) return false;
-        positions.set(`${owned.lane} ${name}`, position);
-        return true;
+        if (owned.epoch !== epoch) return "not_ours";
+        if ((positions.get(`${owned.lane} ${name}`) ?? "") !== from) return "moved";
+        positions.set(`${owned.lane} ${name}`, to);
+        return "kept";
       },
     },
     events: {
       missedEvent: (_, result) => void told.push(result),
       missedEventsUnread: (name) => void told.push(`${name} unread`),
-      missedEventPassedOver: (_, eventId) => void told.push(`passed over ${eventId}`),
+      missedEventPassedOver: (_, eventId, at) => void told.push(`passed over ${eventId} behind "${at}"`),
     },
     nowMs: Date.now,
   });
@@ -192,6 +193,23 @@ test("whoever takes the lane goes on from the position, and a list is read by th
   expect(reports).toEqual([1, 2, 3, 4].map(approved));
 });
 
+test("a list that a person sets back is read again from there, whether it is at its end or on its way", async () => {
+  for (const seq of [1, 2, 3]) happened(seq);
+  follow().took(OURS);
+  await waitFor("the whole list", () => position() === "3");
+  positions.set(`${LANE} cardco`, "");
+  await waitFor("the list again", () => position() === "3" && told.length === 6);
+  const release = holdKeeping();
+  happened(4);
+  await waitFor("the page to be looked into", () => told.length === 7);
+  positions.set(`${LANE} cardco`, "2");
+  holdsKeeping = null;
+  release();
+  await waitFor("the end of the list", () => position() === "4");
+  expect(asked.lists.filter((after) => after === "2")).toHaveLength(3);
+  expect(reports).toEqual([1, 2, 3, 4].map(approved));
+});
+
 test("an owner from before keeps no position, and reads no more", async () => {
   happened(1);
   epoch = 4n;
@@ -222,12 +240,12 @@ test("an event of which the provider never shows anything is passed over, which 
   // It joins a page that is held, and has tries of its own.
   happened(2, false);
   happened(3);
-  await waitFor("the first to be passed over", () => told.includes("passed over evt_1"));
+  await waitFor("the first to be passed over", () => told.includes('passed over evt_1 behind ""'));
   expect([position(), told.filter((one) => one === "passed_over").length]).toEqual([undefined, 1]);
   happened(2);
   list.pop();
   await waitFor("the list to go on", () => position() === "3");
-  expect(told.filter((one) => one.startsWith("passed over"))).toEqual(["passed over evt_1"]);
+  expect(told.filter((one) => one.startsWith("passed over"))).toEqual(['passed over evt_1 behind ""']);
   expect(reports).toEqual([2, 3].map(approved));
 });
 
