@@ -35,6 +35,7 @@ export const REFUSAL_CODES = [
   "fx_rate_unavailable",
   "spread_above_max",
   "position_limit",
+  "funds_provisional",
   "insufficient_funds",
 ] as const;
 export type KnownRefusal = (typeof REFUSAL_CODES)[number];
@@ -75,6 +76,7 @@ const CATEGORIES: Record<KnownRefusal, RefusalCategory> = {
   fx_rate_unavailable: "fx",
   spread_above_max: "fx",
   position_limit: "fx",
+  funds_provisional: "funds", // settled, and in the time in which most returns come
   insufficient_funds: "funds",
 };
 

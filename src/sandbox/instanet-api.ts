@@ -16,7 +16,7 @@ import {
   SORTS,
 } from "./instanet.ts";
 import { BLIND, errorReply, jsonReply, type Lines } from "./lines.ts";
-import { type Begun, lastTurn, type Memory, type Operation, statusOf } from "./memory.ts";
+import { type Begun, lastTurn, type Memory, type Operation, paymentId, statusOf } from "./memory.ts";
 import { planOf } from "./plan.ts";
 import { type Fields, printOf, readAmount, readBody, readDetails, readTime, refuseCards } from "./reading.ts";
 import { Refused } from "./refused.ts";
@@ -135,6 +135,7 @@ export class InstanetApi {
     if (known !== null) return this.#again(known, asked.print);
     if (Date.now() > notAfter) throw new Refused(410, "too_late", "not_after is over: nothing new is done");
     const { reference, currency, minor } = asked;
+    const payment = paidIdOf(memory, asked.payment);
     const named = { kind: place.kind, key: place.key, reference, token: null, currency, minor };
     const behaviour = this.#desk.choose({ provider: "instanet", ...named });
     if (this.#lines.turnsAway(behaviour.line, `instanet ${place.key}`)) {
@@ -143,7 +144,7 @@ export class InstanetApi {
     if (behaviour.fate === "refused") {
       throw new Refused(422, behaviour.code ?? "not_supported", "this cannot be done here");
     }
-    const operation = this.#begin({ ...asked, ...named, behaviour });
+    const operation = this.#begin({ ...asked, ...named, payment, behaviour });
     const answer = await this.#shown(operation);
     if (behaviour.post === "early") await this.#desk.toldFirst(operation);
     return this.#lines.replyAfter(behaviour.line, request, answer);
@@ -225,6 +226,13 @@ function readAsked(request: HttpRequest, kind: InstanetKind): PutAsked & { reado
   };
   // Last, when every field is known to be a plain one. Until when it may be done is no part of what is done.
   return { ...asked, print: printOf({ kind, print }) };
+}
+
+/** What is given back goes by the id of the payment, whichever of its names a return says: a debit has also the client's. */
+function paidIdOf(memory: Memory, name: string): string {
+  const debit = memory.find("instanet", `debits/${name}`);
+  const index = debit?.turns.findIndex(({ effect }) => effect === "done") ?? -1;
+  return debit === null || index === -1 ? name : paymentId(debit, index);
 }
 
 /** Why a return cannot be, or null: it names the payment that it gives back, or names none and is not judged. */

@@ -289,6 +289,7 @@ async function askForRefunds(world: World): Promise<void> {
     ["pay", "captured"],
     ["psh", "completed"],
     ["btr", "applied"],
+    ["dbt", "cleared"],
   ]) {
     const rows = await world.query(
       `select case_id, holder_id, data from case_state where kind = '${kind}' and state = '${state}' limit 12`,
@@ -314,6 +315,9 @@ async function expectEveryMethod(world: World, kills: number): Promise<void> {
   const banks = ["psh completed", "psh ended", "btr applied", "brf completed", "dbt cleared", "dbt ended"];
   for (const state of [...cards, ...banks, "pyo paid", "pyo ended", "cry booked"])
     expect(states.get(state), `${state} of ${[...states.keys()].join(", ")}`).toBeGreaterThan(0);
+  const refunds = await world.query("select data->>'p' as parent from case_state where kind = 'brf'");
+  const refunded = new Set(refunds.map(({ parent }) => String(parent).slice(0, 3)));
+  expect([...refunded].sort(), "methods with refunds by bank").toEqual(["btr", "dbt", "psh"]);
 }
 
 /** Balances that are not zero. */

@@ -193,6 +193,43 @@ describe("instanet", () => {
     await waitFor("the returns", async () => (await client.record()).length === 3);
   });
 
+  test("gives back what was debited, named by the client's id, and what comes back of it later comes back whole", async () => {
+    const { client } = await openSandbox({ times: { soonMs: 20, lateMs: 1_000, slowMs: 200, silentMs: 60_000 } });
+    await client.put("debits/d1", charge(500));
+    const back = (txid: string, minor: number, e2e: string) =>
+      client.put(`returns/${txid}`, charge(minor, { details: { e2e } }));
+    expect((await back("r0", 1, "d1")).body).toMatchObject({ reason: { code: "original_unknown" } });
+    await waitFor("the debit", async () => status(await client.get("debits/d1")) === "completed");
+    const [{ id }] = (await client.get("debits/d1")).body["payments"] as [{ id: string }];
+    expect(status(await back("r1", 300, "d1"))).toBe("processing");
+    // One debit, by whichever of its names.
+    expect((await back("r2", 201, id)).body).toMatchObject({ reason: { code: "amount_exceeds_original" } });
+    expect(status(await back("r3", 200, id))).toBe("processing");
+    // Comes back late.
+    await client.put("debits/d2", charge(990_040));
+    await waitFor("the second debit", async () => status(await client.get("debits/d2")) === "completed");
+    expect(status(await back("r4", 40, "d2"))).toBe("processing");
+    await waitFor("its return", async () => status(await client.get("debits/d2")) === "returned");
+    expect((await back("r5", 1, "d2")).body).toMatchObject({ reason: { code: "amount_exceeds_original" } });
+    const did = (await client.record()).map(({ txid, effect, amount }) => [txid, effect, amount]);
+    expect(did.filter(([txid]) => txid === "d2" || txid === "r4")).toEqual([
+      ["d2", "done", eur(990_040)],
+      ["r4", "done", eur(40)],
+      ["d2", "undone", eur(990_040)],
+    ]);
+    const { body } = await client.ask("GET", "/sandbox/statement?provider=instanet");
+    const refunds = String(body["text"])
+      .split("\n")
+      .map((line) => line.split(","))
+      .filter(([, , , , type]) => type === "refund");
+    expect(refunds.map((cells) => [cells[6], cells[10]])).toEqual([
+      ["returns/r1", "-300"],
+      ["returns/r3", "-200"],
+      ["returns/r4", "-40"],
+    ]);
+    expect(refunds.map((cells) => cells[7] === id)).toEqual([true, true, false]);
+  });
+
   test("closes what waits, at a close or at its time, and writes down money that comes all the same", async () => {
     const { client } = await openSandbox();
     await client.put("charges/c1", charge(990_013));

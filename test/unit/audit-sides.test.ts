@@ -59,7 +59,7 @@ function instanet(key: string, kind: string, minor: bigint, change: Partial<Effe
 }
 
 /** A card payment that was increased, captured in two parts and given back in part by a child; a charge of which the payer
- *  paid too much, which a child gave back; a payout that came back; and a debit. */
+ *  paid too much, which a child gave back; a payout that came back; a debit; and one that was refunded and came back. */
 function clean(): { effects: Effect[]; asked: AskedEffect[]; cases: BookedCase[] } {
   return {
     effects: [
@@ -75,6 +75,9 @@ function clean(): { effects: Effect[]; asked: AskedEffect[]; cases: BookedCase[]
       instanet("pyo_1/payout", "payouts", 70n, { effect: "undone" }),
       instanet("dbt_1/debit", "debits", 80n),
       instanet("dbt_1/mandate", "mandates", 1n),
+      instanet("dbt_2/debit", "debits", 90n),
+      instanet("brf_2/return/2", "returns", 30n),
+      instanet("dbt_2/debit", "debits", 90n, { effect: "undone" }),
     ],
     asked: [
       asked("pay_1/auth/1", 1_000n),
@@ -88,6 +91,8 @@ function clean(): { effects: Effect[]; asked: AskedEffect[]; cases: BookedCase[]
       asked("pyo_1/payout", 70n),
       asked("dbt_1/debit", 80n),
       asked("dbt_1/mandate", 80n),
+      asked("dbt_2/debit", 90n),
+      asked("brf_2/return/2", 30n),
     ],
     cases: [
       booked("pay_1", 900n),
@@ -96,6 +101,8 @@ function clean(): { effects: Effect[]; asked: AskedEffect[]; cases: BookedCase[]
       booked("brt_1", 0n, { parent: "psh_1" }),
       booked("pyo_1", 0n),
       booked("dbt_1", 80n),
+      booked("dbt_2", 0n),
+      booked("brf_2", -30n, { parent: "dbt_2" }),
     ],
   };
 }

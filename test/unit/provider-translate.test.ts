@@ -244,6 +244,18 @@ describe("instanet", () => {
     expect(instanet.questionOf(closes)).toMatchObject({ path: `/instanet/v1/charges/${txid}` });
   });
 
+  test("names what a return gives back by the scheme's id of the payment, and a debit by the id that we gave it", () => {
+    const refund = "brf_01JD3Z7Q6R8W2V5K9T0M4N1B7D";
+    const payload = { amount: "40", currency: "EUR", provider: "instanet", seq: "1", parent: CASE };
+    const backOf = (e2e: string): unknown => {
+      const give = { caseId: refund, op: "payment.return", idempotencyKey: `${refund}/return/1` };
+      const request = instanet.requestOf(command({ ...give, payload: { ...payload, e2e } }), INSTANET);
+      return JSON.parse((request as { body: string }).body).details;
+    };
+    expect(backOf("pmt_1")).toEqual({ e2e: "pmt_1", parent: CASE });
+    expect(backOf(CASE)).toEqual({ e2e: txidOf(`${CASE}/debit`, HOLDER), parent: CASE });
+  });
+
   test("tells each payment once, however often and in which order it is heard of", () => {
     const payments = [payment("p1", "1001"), payment("p2", "7")];
     const expected = [

@@ -10,7 +10,7 @@ const IN_ORDER: readonly (readonly [category: string, codes: readonly string[]])
   ["account", ["unknown_account", "same_account", "not_home", "currency_mismatch", "account_closed", "account_frozen"]],
   ["state", ["case_not_found", "invalid_state", "account_not_empty", "still_held"]],
   ["fx", ["quote_mismatch", "quote_expired", "fx_rate_unavailable", "spread_above_max", "position_limit"]],
-  ["funds", ["insufficient_funds"]],
+  ["funds", ["funds_provisional", "insufficient_funds"]],
 ];
 
 /** The first of those that apply; null when none does. */
@@ -45,9 +45,9 @@ const SAID: Readonly<Record<string, string>> = {
   funds_account: "insufficient_available account_frozen negative_balance",
   config: "method_disabled merchant_inactive route_missing",
   operations:
-    "approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding charge_result_unknown charge_taken_back close_result_unknown credit_unmatched debit_not_settled debit_result_unknown deposit_late deposit_not_confirmed deposit_underpaid increment_not_expected " +
+    "approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding charge_result_unknown charge_taken_back close_result_unknown credit_unmatched debit_not_settled debit_result_unknown deposit_late deposit_not_confirmed deposit_underpaid double_refund_risk increment_not_expected " +
     "increment_result_unknown issue_result_unknown payment_not_expected payout_amount_differs payout_not_confirmed payout_not_expected payout_result_unknown payout_review " +
-    "refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed " +
+    "refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed refunded_and_returned " +
     "return_bounced return_not_expected return_rejected return_result_unknown settled_after_end settled_amount_differs settlement_not_expected unexpected_payment void_rejected void_result_unknown",
   internal: "ledger_conflict invariant_violation",
 };

@@ -83,6 +83,8 @@ const ENDED: Says = {
   returned: "already_paid",
 };
 
+const DEBIT_KEY = "debit";
+
 export const OPS: readonly Row[] = [
   {
     op: "charge.create",
@@ -117,12 +119,12 @@ export const OPS: readonly Row[] = [
   {
     op: "debit.create",
     kind: "debits",
-    key: "debit",
+    key: DEBIT_KEY,
     does: "make",
     says: PULLED,
     refused: "rejected",
   },
-  { op: "debit.status", kind: "debits", key: "debit", does: "ask", says: PULLED, absent: "not_found" },
+  { op: "debit.status", kind: "debits", key: DEBIT_KEY, does: "ask", says: PULLED, absent: "not_found" },
   { op: "mandate.create", kind: "mandates", key: "mandate", does: "make", says: SIGNED, refused: "rejected" },
   { op: "mandate.close", kind: "mandates", key: "mandate", does: "close", says: { ...ENDED, completed: UNKNOWN } },
   { op: "mandate.status", kind: "mandates", key: "mandate", does: "ask", says: SIGNED, absent: "not_found" },
@@ -172,13 +174,21 @@ export function requestOf(command: CommandMessage, descriptor: Descriptor): Inst
   const { amount: minor = "0", currency = "" } = command.payload;
   const wire = toWire(descriptor, currency, minor);
   if (wire === null) return [refusal(command, row, "currency_unsupported")];
-  const details = Object.entries(command.payload).filter(([name, text]) => !OWN_FIELDS.has(name) && text !== "");
   const body = {
     amount: { currency, minor: wire },
     not_after: new Date(Number(command.notAfter / 1000n)).toISOString(),
-    details: Object.fromEntries(details),
+    details: Object.fromEntries(detailsOf(command)),
   };
   return { method: "PUT", path, body: JSON.stringify(body) };
+}
+
+/** What is given back is named by the scheme's own id of the payment; a debit, which the flow names by its case, by the id
+ *  that we gave it. */
+function detailsOf({ holderId, payload }: CommandMessage): readonly (readonly [name: string, text: string])[] {
+  const details = Object.entries(payload).filter(([name, text]) => !OWN_FIELDS.has(name) && text !== "");
+  const { e2e, parent } = payload;
+  const debit = e2e === undefined || e2e !== parent ? null : txidOf(`${parent}/${DEBIT_KEY}`, holderId);
+  return debit === null ? details : details.map(([name, text]) => [name, name === "e2e" ? debit : text]);
 }
 
 /** @returns the question about the transaction of a command; null when there can be none */
