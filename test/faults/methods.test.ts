@@ -282,8 +282,10 @@ function webhooksLeft(memory: Memory): number {
   return left.reduce((sum, count) => sum + count, 0);
 }
 
-/** Those of the load follow their payments by seconds, which is before the capture where a machine is slow. */
+/** Those of the load follow their payments by seconds, which is before the capture where a machine is slow. Debits become
+ *  available long behind that. */
 async function askForRefunds(world: World): Promise<void> {
+  await waitFor("debits to be available", async () => ((await caseStates(world)).get("dbt cleared") ?? 0) >= 3);
   const lines: string[] = [];
   for (const [kind, state] of [
     ["pay", "captured"],
