@@ -547,6 +547,15 @@ const GUARDS = [
     title: "a block that is announced late",
   },
   {
+    name: "a lane closed for neither of two before its writer is",
+    file: "src/relay/relay.ts",
+    from: "    await relay?.close();\n    if (this.#lanes.get(lane) === relay) this.#lanes.delete(lane);",
+    to: "    if (relay !== undefined) this.#lanes.delete(lane);\n    await relay?.close();",
+    test: RELAY_TESTS,
+    title:
+      "a lane that two close at once, while its writer is being opened, is closed for neither before the writer is",
+  },
+  {
     name: "a late end kept from the relay of now",
     file: "src/relay/relay.ts",
     from: "return relay?.epoch === epoch ? relay : undefined;",

@@ -47,11 +47,12 @@ export class Relay {
     await this.#of(lane, epoch)?.drain(deadlineMs);
   }
 
-  /** Whoever held the lane before may be late to close what was theirs. */
+  /** Whoever held the lane before may be late to close what was theirs. A lane that is being taken and given back is closed by
+   *  both: neither may go on before its writer, which may be opening still, is closed. */
   async close(lane: number, epoch: bigint): Promise<void> {
     const relay = this.#of(lane, epoch);
-    if (relay !== undefined) this.#lanes.delete(lane);
     await relay?.close();
+    if (this.#lanes.get(lane) === relay) this.#lanes.delete(lane);
   }
 
   #of(lane: number, epoch: bigint): LaneRelay | undefined {

@@ -210,6 +210,34 @@ test("one that has lost its lane has nothing to wait for when it is given back",
   expect(performance.now() - began).toBeLessThan(30_000);
 });
 
+test("a lane that two close at once, while its writer is being opened, is closed for neither before the writer is", async () => {
+  const [lane, topics] = [new LaneInMemory(), await freshTopics()];
+  const isOpening = gate();
+  const mayOpen = gate();
+  const { relay, said } = startProcess(lane, topics, async () => {
+    isOpening.open();
+    await mayOpen.passed;
+  });
+  const opened = relay.open(LANE, lane.take());
+  await isOpening.passed;
+  const closed: string[] = [];
+  const closing = ["taken", "given back"].map((who) => relay.close(LANE, lane.epoch).then(() => closed.push(who)));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(closed).toEqual([]);
+  mayOpen.open();
+  await Promise.all(closing);
+  expect(await opened).toBe(false);
+  expect([said, relay.lanes]).toEqual([[], []]);
+});
+
+function gate(): { readonly passed: Promise<void>; open(): void } {
+  let open = (): void => undefined;
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open: () => open() };
+}
+
 test("an heir goes on behind the last message in the topic, whatever the hint says", async () => {
   const [lane, topics] = [new LaneInMemory(), await freshTopics()];
   const [killed, heir] = [startProcess(lane, topics), startProcess(lane, topics)];
