@@ -1,5 +1,5 @@
 // Money that comes to our bank and leaves it, at the provider `script`: the charge that somebody pays, its closing, what is
-// given back of it, and payouts.
+// given back of it, the answer to who asks for it back, and payouts.
 
 import { type Family, late, tells, unasked } from "./script-stories.ts";
 
@@ -48,6 +48,9 @@ export const BANK_FAMILIES: readonly Family[] = [
       // Without the reference, and beside one that bears it.
       { weight: 14, tells: [{ says: "ok" }, unasked("unmatched")], asked: ["open"] },
       { weight: 6, tells: [{ says: "ok" }, unasked("unmatched:less"), unasked("paid")], asked: ["open"] },
+      // Asked back by the payer's bank; now and then before it is known to have come.
+      { weight: 8, tells: [{ says: "ok" }, unasked("paid"), unasked("recalled:recall_fraud")], asked: ["open"] },
+      { weight: 4, tells: [{ says: "ok" }, unasked("paid"), unasked("recalled:duplicate")], asked: ["open"] },
       // Nobody ever learns: a person decides.
       tells(4, "unknown"),
     ],
@@ -79,6 +82,23 @@ export const BANK_FAMILIES: readonly Family[] = [
       // Failed for us, and made after all.
       { weight: 6, tells: [{ says: "rejected" }, unasked("ok")], asked: ["ok"] },
       tells(6, "unknown"),
+    ],
+  },
+  {
+    name: "answer",
+    ops: ["recall.answer", "recall.answer_status"],
+    smooth: tells(1, "ok"),
+    stories: [
+      tells(20, "rejected:recall_too_late"),
+      tells(20, "unknown", ["unknown", "ok"]),
+      // It never got there, and is sent again.
+      tells(14, "unknown", ["not_found", "not_found", "ok"]),
+      { weight: 14, tells: [{ says: "unknown" }, late("ok")], asked: ["unknown", "unknown", "ok"] },
+      // Taken, and sent back by the payer's bank.
+      { weight: 10, tells: [{ says: "ok" }, unasked("rejected:payer_account_closed")], asked: ["ok"] },
+      // Failed for us, and made after all.
+      { weight: 8, tells: [{ says: "rejected" }, unasked("ok")], asked: ["ok"] },
+      tells(14, "unknown"),
     ],
   },
   {

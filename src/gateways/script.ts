@@ -108,6 +108,10 @@ function payloadOf(command: CommandMessage, result: string, detail: string): Rec
     case "paid":
     case "unmatched":
       return { seq, amount: amountBy(detail, amount), e2e_id: `${command.caseId}/${detail === "" ? result : detail}` };
+    case "recalled": {
+      const [e2e_id, recall] = [`${command.caseId}/paid`, `${command.caseId}/recalled`];
+      return { seq, amount, e2e_id, recall, code: detail };
+    }
     case "declined":
       return { seq, code: detail === "" ? "do_not_honor" : detail, retriable: String(detail === "issuer_unavailable") };
     case "rejected":

@@ -24,6 +24,7 @@ const FATE_WORDS = {
   done_failed: { number: 40, means: "succeeds, and fails late after all: the money comes back" },
   declined_done: { number: 41, means: "refused, and late done after all" },
   disputed: { number: 42, means: "succeeds, and late the payer disputes it" },
+  recalled: { number: 43, means: "a bank transfer is paid, and late the payer's bank asks for it back" },
   refused: { number: 50, means: "422 `not_supported`: nothing is done, and the key stays new" },
 } as const satisfies Readonly<Record<string, Word>>;
 

@@ -80,6 +80,7 @@ const MEANT_FOR: Readonly<Record<string, string>> = {
   void: "3",
   refund: "4",
   returns: "4",
+  recalls: "4",
 };
 const AMOUNT = /^99(\d)(\d{3})$/;
 
@@ -162,6 +163,8 @@ const LIKELY_FATES: Readonly<Record<string, FateShare>> = {
     [1, ["paid_twice", null]],
     [1, ["partial", null]],
     [1, ["overpaid", null]],
+    [1, ["recalled", "recall_fraud"]],
+    [1, ["recalled", "duplicate"]],
   ],
   deposits: [
     [10, ["done", null]],
@@ -191,6 +194,12 @@ const LIKELY_FATES: Readonly<Record<string, FateShare>> = {
     [4, ["pending_done", null]],
     [2, ["pending_failed", "closed_account"]],
     [2, ["declined", "closed_account"]],
+  ],
+  recalls: [
+    [14, ["done", null]],
+    [4, ["pending_done", null]],
+    [2, ["declined", "recall_too_late"]],
+    [1, ["done_failed", "closed_account"]],
   ],
   mandates: [
     [12, ["done", null]],

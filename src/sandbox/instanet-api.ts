@@ -16,7 +16,7 @@ import {
   SORTS,
 } from "./instanet.ts";
 import { BLIND, errorReply, jsonReply, type Lines } from "./lines.ts";
-import { type Begun, lastTurn, type Memory, type Operation, paymentId, statusOf } from "./memory.ts";
+import { type Begun, firstPaidId, lastTurn, type Memory, type Operation, statusOf } from "./memory.ts";
 import { planOf } from "./plan.ts";
 import { type Fields, printOf, readAmount, readBody, readDetails, readTime, refuseCards } from "./reading.ts";
 import { Refused } from "./refused.ts";
@@ -204,20 +204,26 @@ function placeOf({ params }: HttpRequest): Place {
 }
 
 type Named = Pick<Begun, "kind" | "key" | "token" | "behaviour">;
-type PutAsked = Pick<Begun, "print" | "payment" | "reference" | "currency" | "minor" | "expiresAt">;
+type PutAsked = Pick<Begun, "print" | "payment" | "reference" | "currency" | "minor" | "expiresAt" | "details">;
 
 /** @throws Refused */
 function readAsked(request: HttpRequest, kind: InstanetKind): PutAsked & { readonly notAfter: number } {
   const fields = readBody(request, ["amount", "not_after", "expires_at", "details"]);
   const { currency, minor } = readAmount(fields);
-  if (minor === "0" && kind !== "mandates") {
-    throw new Refused(400, "field_invalid", "amount.minor: expected more than 0");
-  }
   const details = readDetails(fields);
+  const isRefusal = kind === "recalls" && details["why"] !== undefined;
+  if ((minor === "0") !== isRefusal && kind !== "mandates") {
+    throw new Refused(
+      400,
+      "field_invalid",
+      `amount.minor: expected ${isRefusal ? "0 where why is given" : "more than 0"}`,
+    );
+  }
   const { not_after: notAfter, ...print } = fields;
   const expires = fields["expires_at"] ?? null;
   const asked = {
-    payment: kind === "returns" ? (details["e2e"] ?? "") : "",
+    payment: kind === "returns" || kind === "recalls" ? (details["e2e"] ?? "") : "",
+    details,
     reference: details["reference"] ?? "",
     currency,
     minor,
@@ -231,16 +237,30 @@ function readAsked(request: HttpRequest, kind: InstanetKind): PutAsked & { reado
 /** What is given back goes by the id of the payment, whichever of its names a return says: a debit has also the client's. */
 function paidIdOf(memory: Memory, name: string): string {
   const debit = memory.find("instanet", `debits/${name}`);
-  const index = debit?.turns.findIndex(({ effect }) => effect === "done") ?? -1;
-  return debit === null || index === -1 ? name : paymentId(debit, index);
+  return (debit === null ? null : firstPaidId(debit)) ?? name;
 }
 
-/** Why a return cannot be, or null: it names the payment that it gives back, or names none and is not judged. */
-function whyNot(memory: Memory, kind: InstanetKind, { payment, minor, currency }: PutAsked): string | null {
-  if (kind !== "returns" || payment === "") return null;
+/** Why a return cannot be, or null: it names the payment that it gives back, or names none and is not judged. So does what
+ *  answers a request of the payer's bank, which is answered once. */
+function whyNot(memory: Memory, kind: InstanetKind, asked: PutAsked): string | null {
+  const { payment, minor, currency } = asked;
+  if (kind === "recalls") {
+    const no = whyNotAnswered(memory, asked);
+    if (no !== null || minor === "0") return no;
+  } else if (kind !== "returns" || payment === "") return null;
   const paid = memory.findPaid(payment);
   if (paid === null || paid.operation.currency !== currency) return "original_unknown";
   return BigInt(minor) > returnableOf(paid, memory.ofPayment("instanet", payment)) ? "amount_exceeds_original" : null;
+}
+
+function whyNotAnswered(memory: Memory, { payment, minor, currency, details }: PutAsked): string | null {
+  const recall = details?.["recall"] ?? "";
+  const recalled = memory.findRecalled(recall);
+  if (recalled === null || firstPaidId(recalled.operation) !== payment || recalled.operation.currency !== currency)
+    return "recall_unknown";
+  const others = memory.ofPayment("instanet", payment).filter((one) => one.details?.["recall"] === recall);
+  if (others.some((one) => statusOf(one) !== "failed")) return "recall_answered";
+  return BigInt(minor) > BigInt(recalled.turn.minor) ? "amount_exceeds_original" : null;
 }
 
 /** A step of the payer, done or given up by hand.

@@ -2,11 +2,11 @@
 // shows. Pure.
 
 import type { TurnBody } from "./cardco.ts";
-import { type Effected, type Operation, paymentId, statusOf, type Turn } from "./memory.ts";
+import { type Effected, firstPaidId, type Operation, paymentId, recallId, statusOf, type Turn } from "./memory.ts";
 import type { Sort, Step } from "./plan.ts";
 import { idOf } from "./signatures.ts";
 
-export type InstanetKind = "charges" | "payouts" | "debits" | "returns" | "mandates" | "deposits";
+export type InstanetKind = "charges" | "payouts" | "debits" | "returns" | "recalls" | "mandates" | "deposits";
 
 export const SORTS: Readonly<Record<InstanetKind, Sort>> = {
   charges: "collect",
@@ -14,6 +14,7 @@ export const SORTS: Readonly<Record<InstanetKind, Sort>> = {
   payouts: "push",
   debits: "push",
   returns: "push",
+  recalls: "push",
   mandates: "mandate",
 };
 
@@ -50,6 +51,10 @@ export function instanetTurn(
       return undone(operation, code ?? step.code, turn);
     case "drop":
       return turn("returned");
+    case "recall": {
+      const isTransfer = operation?.details?.["as"] === "bank_transfer";
+      return isTransfer ? turn(status, { minor, code: code ?? step.code, effect: "recalled" }) : null;
+    }
     case "pay_half":
       return turn("active", { minor: half(minor), effect: "done" });
     case "pay_more":
@@ -106,7 +111,8 @@ export function instanetView(operation: Operation, index: number, base: string):
     status: turn.status,
     amount: { currency: operation.currency, minor: operation.minor },
     payments: operation.turns.slice(0, index + 1).flatMap((one, at) => paymentOf(operation, one, at) ?? []),
-    reason: turn.code === null ? null : { code: turn.code },
+    ...recallsOf(operation, index),
+    reason: turn.code === null || turn.effect === "recalled" ? null : { code: turn.code },
     details: offeredDetails(operation, base),
     updated_at: new Date(turn.at).toISOString(),
     version: index + 1,
@@ -126,11 +132,22 @@ function paymentOf(operation: Operation, turn: Turn, index: number): TxView | nu
   };
 }
 
+/** What the payer's bank asks for. */
+function recallsOf(operation: Operation, index: number): TxView {
+  const recalls = operation.turns.slice(0, index + 1).flatMap(({ effect, minor, code, at }, turn) => {
+    if (effect !== "recalled") return [];
+    const amount = { currency: operation.currency, minor };
+    const asked = { id: recallId(operation, turn), payment: firstPaidId(operation), amount, reason: { code } };
+    return [{ ...asked, occurred_at: new Date(at).toISOString() }];
+  });
+  return recalls.length === 0 ? {} : { recalls };
+}
+
 /** What the payer needs: a code to pay, an address to pay to, a page to sign at. */
 function offeredDetails(operation: Operation, base: string): TxView {
   switch (operation.kind) {
     case "charges":
-      return { code: idOf("pay", operation.id), url: `${base}/sandbox/actions/${operation.id}` };
+      return { ...asOf(operation), code: idOf("pay", operation.id), url: `${base}/sandbox/actions/${operation.id}` };
     case "deposits":
       return { address: idOf("addr", operation.id) };
     case "mandates":
@@ -138,6 +155,10 @@ function offeredDetails(operation: Operation, base: string): TxView {
     default:
       return {};
   }
+}
+
+function asOf({ details }: Operation): TxView {
+  return details?.["as"] === undefined ? {} : { as: details["as"] };
 }
 
 export function notificationId(operation: Operation, index: number): string {

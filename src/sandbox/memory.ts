@@ -13,7 +13,9 @@ export type Effect =
   /** what was done is taken back */
   | "undone"
   /** the payer has his money back, and the case may go on */
-  | "disputed";
+  | "disputed"
+  /** the payer's bank asks for it back: nothing has moved */
+  | "recalled";
 
 /** One thing that happened to an operation. The first is there from the beginning. */
 export type Turn = {
@@ -49,6 +51,8 @@ export type Begun = {
   readonly isFinal: boolean;
   /** less than was asked is welcome */
   readonly isPartialTaken: boolean;
+  /** instanet: what the client says of it, such as which request it answers */
+  readonly details?: Readonly<Record<string, string>>;
   readonly behaviour: Behaviour;
   readonly turn: Turn;
 };
@@ -81,6 +85,7 @@ export class Memory {
   readonly #byId = new Map<string, Operation>();
   readonly #byPayment = new Map<string, Operation[]>();
   readonly #paid = new Map<string, Effected>();
+  readonly #recalled = new Map<string, Effected>();
   readonly #told = new Map<string, Told["how"]>();
   readonly #effects: Effected[] = [];
   readonly #changes: Change[] = [];
@@ -107,6 +112,11 @@ export class Memory {
   /** What was paid under this id, at instanet. */
   findPaid(id: string): Effected | null {
     return this.#paid.get(id) ?? null;
+  }
+
+  /** What the payer's bank has asked for under this id, at instanet. */
+  findRecalled(id: string): Effected | null {
+    return this.#recalled.get(id) ?? null;
   }
 
   isTold(delivery: string): boolean {
@@ -153,13 +163,26 @@ export class Memory {
     if (turn.effect === null) return;
     const effected = { operation, turn, effect: turn.effect };
     this.#effects.push(effected);
-    if (turn.effect === "done") this.#paid.set(paymentId(operation, operation.turns.length - 1), effected);
+    const index = operation.turns.length - 1;
+    if (turn.effect === "done") this.#paid.set(paymentId(operation, index), effected);
+    if (turn.effect === "recalled") this.#recalled.set(recallId(operation, index), effected);
   }
 }
 
 /** The id of what a turn has paid, in or out. */
 export function paymentId(operation: Operation, index: number): string {
   return idOf("pmt", `${operation.id} ${index}`);
+}
+
+/** The id of the request that a turn is. */
+export function recallId(operation: Operation, index: number): string {
+  return idOf("rcl", `${operation.id} ${index}`);
+}
+
+/** The id of what was paid first; null when nothing was. */
+export function firstPaidId(operation: Operation): string | null {
+  const index = operation.turns.findIndex(({ effect }) => effect === "done");
+  return index === -1 ? null : paymentId(operation, index);
 }
 
 export function lastTurn(operation: Operation): Turn {

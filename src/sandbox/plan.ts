@@ -23,7 +23,9 @@ export type Does =
   /** collect: the payer pays */
   | "pay"
   | "pay_half"
-  | "pay_more";
+  | "pay_more"
+  /** collect: the payer's bank asks for what was paid */
+  | "recall";
 
 export type Step = {
   readonly does: Does;
@@ -57,6 +59,7 @@ const CARD: Plans = {
   done_failed: [now("succeed"), late("undo", "processing_error")],
   declined_done: [now("decline"), late("succeed")],
   disputed: [now("succeed"), late("dispute", "fraudulent")],
+  recalled: [now("succeed")],
   refused: REFUSED,
 };
 
@@ -76,6 +79,7 @@ const COLLECT: Plans = {
   done_failed: [now("ask"), soon("pay"), late("undo", "refund_by_debtor")],
   declined_done: [now("decline"), late("pay")],
   disputed: [now("ask"), soon("pay"), late("undo", "unauthorised")],
+  recalled: [now("ask"), soon("pay"), late("recall", "recall_fraud")],
   refused: REFUSED,
 };
 
@@ -93,6 +97,7 @@ const CHAIN: Plans = {
   pending_waits: SEEN,
   done_failed: [...SEEN, then("pay"), late("undo")],
   disputed: [...SEEN, then("pay")],
+  recalled: [...SEEN, then("pay")],
 };
 
 const PUSH: Plans = {
@@ -111,6 +116,7 @@ const PUSH: Plans = {
   done_failed: [now("wait"), soon("succeed"), late("undo", "payer_account_closed")],
   declined_done: [now("decline"), late("succeed")],
   disputed: [now("wait"), soon("succeed"), late("undo", "unauthorised")],
+  recalled: [now("wait"), soon("succeed")],
   refused: REFUSED,
 };
 

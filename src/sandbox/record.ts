@@ -1,7 +1,15 @@
 // What the sandbox has really done: for an auditor who compares both sides, every effect; for a reconciler, the statement
 // that a provider sends. Pure.
 
-import { type Effected, type Memory, type Operation, type ProviderName, paymentId, type Turn } from "./memory.ts";
+import {
+  type Effected,
+  type Memory,
+  type Operation,
+  type ProviderName,
+  paymentId,
+  recallId,
+  type Turn,
+} from "./memory.ts";
 
 /** One effect a line, in the order in which they came about. */
 export function recordLines(memory: Memory): string {
@@ -15,7 +23,20 @@ function recordLine({ operation, turn, effect }: Effected): Readonly<Record<stri
   const { provider, kind, key, reference, payment, currency } = operation;
   const named = provider === "cardco" ? { key } : { txid: key.slice(kind.length + 1) };
   const amount = { currency, minor: turn.minor };
-  return { provider, ...named, kind, effect, amount, at: new Date(turn.at).toISOString(), reference, payment };
+  const recall =
+    effect === "recalled" ? recallId(operation, operation.turns.indexOf(turn)) : operation.details?.["recall"];
+  const asked = recall === undefined ? {} : { recall };
+  return {
+    provider,
+    ...named,
+    kind,
+    effect,
+    amount,
+    at: new Date(turn.at).toISOString(),
+    reference,
+    payment,
+    ...asked,
+  };
 }
 
 // The statement -----------------------------------------------------------------------------------------------------------
@@ -55,6 +76,7 @@ const MOVES: Readonly<Record<string, { readonly type: string; readonly undone: s
   deposits: { type: "capture", undone: "chargeback", sign: 1n },
   payouts: { type: "payout", undone: "payout_returned", sign: -1n },
   returns: { type: "refund", undone: "refund_reversed", sign: -1n },
+  recalls: { type: "recall", undone: "recall_reversed", sign: -1n },
 };
 
 /** @param day `YYYY-MM-DD` in UTC, or null for all days
@@ -76,7 +98,8 @@ function isOn({ turn }: Effected, day: string | null): boolean {
 
 function movement({ operation, turn, effect }: Effected): MovementRow | null {
   const move = Object.hasOwn(MOVES, operation.kind) ? MOVES[operation.kind] : undefined;
-  if (move === undefined) return null;
+  // A request, and a no to it, move nothing.
+  if (move === undefined || effect === "recalled" || turn.minor === "0") return null;
   const at = new Date(turn.at).toISOString();
   const signed = effect === "done" ? move.sign : -move.sign;
   const amount = String(signed * BigInt(turn.minor));

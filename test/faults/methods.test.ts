@@ -26,6 +26,7 @@ import {
   startVerb,
   type World,
 } from "../support/processes.ts";
+import { expectRecalls, REFUSING, recalledTransfers } from "../support/recalled-transfers.ts";
 import { freePort, type RunningSandbox, startSandboxProcess } from "../support/sandbox-process.ts";
 import { waitFor } from "../support/wait.ts";
 import { publishLines, seeded } from "../support/workload.ts";
@@ -66,6 +67,7 @@ const QUICK = {
     bank_transfer: { ...LOOKS, due_within: "PT8S" },
     bank_return: LOOKS,
     bank_refund: LOOKS,
+    bank_recall: LOOKS,
     crypto: { ...LOOKS, rate_lock: "PT6S", confirm_within: "PT6S", topup_within: "PT4S" },
     crypto_return: LOOKS,
     payout: { ...LOOKS, silence: "PT3S" },
@@ -123,6 +125,7 @@ test("payments of every method end at rest or with a person, and as their provid
 
   const counts = ["--count", String(INTENTS), "--rate", String(INTENTS_PER_SECOND), "--holders", "40"];
   const load = startVerb(world, ["load", "--profile", "methods", "--seed", String(seed), ...counts], LOAD_MAX_MS);
+  await publishLines(world, recalledTransfers());
   const random = seeded(seed);
   let isThrough = false;
   void load.ended.then(() => {
@@ -152,6 +155,8 @@ test("payments of every method end at rest or with a person, and as their provid
   await expectEveryMethod(world, kills);
 
   await decideAll(world, sandbox, journal);
+  const recalls = [...(await caseStates(world))].filter(([state]) => state.startsWith("brc "));
+  expectRecalls(await recordOf(sandbox), recalls);
   expect(await balancesOf(world, "clearing:")).toEqual([]);
   expect(await balancesOf(world, "memo:auth_")).toEqual([]);
   await Promise.all(instances.map((one) => one.stop()));
@@ -314,7 +319,15 @@ async function expectEveryMethod(world: World, kills: number): Promise<void> {
   const states = await caseStates(world);
   console.info(`${kills} kills; ${[...states].map(([state, cases]) => `${state} ${cases}`).join(", ")}`);
   const cards = ["pay captured", "pay ended", "rfd completed", "bnp captured", "wal captured"];
-  const banks = ["psh completed", "psh ended", "btr applied", "brf completed", "dbt cleared", "dbt ended"];
+  const banks = [
+    "brc review",
+    "psh completed",
+    "psh ended",
+    "btr applied",
+    "brf completed",
+    "dbt cleared",
+    "dbt ended",
+  ];
   for (const state of [...cards, ...banks, "pyo paid", "pyo ended", "cry booked"])
     expect(states.get(state), `${state} of ${[...states.keys()].join(", ")}`).toBeGreaterThan(0);
   const refunds = await world.query("select data->>'p' as parent from case_state where kind = 'brf'");
@@ -343,6 +356,10 @@ type Waiting = {
   readonly v: Readonly<Record<string, unknown>>;
 };
 
+async function recordOf({ url }: RunningSandbox): Promise<readonly Effect[]> {
+  return readRecord(await (await fetch(`${url}/sandbox/record`)).text());
+}
+
 /** A named person decides by what the provider's record says, as often as it takes. */
 async function decideAll(world: World, sandbox: RunningSandbox, journal: string): Promise<void> {
   for (let round = 0; ; round++) {
@@ -350,7 +367,7 @@ async function decideAll(world: World, sandbox: RunningSandbox, journal: string)
     if (waiting.length === 0) return;
     const told = waiting.map(({ id, state, v }) => `${id} ${state} ${JSON.stringify(v)}`).join(", ");
     expect(round, `still waiting: ${told}`).toBeLessThan(ROUNDS_MAX);
-    const effects = readRecord(await (await fetch(`${sandbox.url}/sandbox/record`)).text());
+    const effects = await recordOf(sandbox);
     await publishLines(
       world,
       waiting.map((one) => decisionLine(one, effects, round)),
@@ -378,7 +395,7 @@ async function waitingCases(world: World): Promise<Waiting[]> {
 }
 
 function decisionLine(one: Waiting, effects: readonly Effect[], round: number): string {
-  const { decision, minor } = decisionOf(one, effects);
+  const { decision, minor } = decisionOf(one, effects, round);
   return JSON.stringify({
     type: "case_decide",
     holderId: one.holderId,
@@ -394,7 +411,7 @@ function decisionLine(one: Waiting, effects: readonly Effect[], round: number): 
 
 type Decision = { readonly decision: string; readonly minor?: bigint };
 
-function decisionOf(one: Waiting, effects: readonly Effect[]): Decision {
+function decisionOf(one: Waiting, effects: readonly Effect[], round: number): Decision {
   const { kind, state, v } = one;
   const did = (of: string): bigint => doneFor(one, of, effects);
   const number = (name: string): bigint => BigInt(String(v[name] ?? "0"));
@@ -412,6 +429,11 @@ function decisionOf(one: Waiting, effects: readonly Effect[]): Decision {
       return { decision: did("refund") > 0n ? "confirm_refunded" : "confirm_failed" };
     case "brf attention":
       return { decision: did("returns") > 0n ? "confirm_refunded" : "confirm_failed" };
+    case "brc review":
+      // What a merchant has not enough for is refused in the next round.
+      return { decision: one.holderId === REFUSING || round > 0 ? "refuse" : "accept" };
+    case "brc attention":
+      return { decision: wasAnswered(one, effects) ? "confirm_answered" : "confirm_failed" };
     case "pyo review":
       return { decision: "approve" };
     case "pyo attention":
@@ -434,12 +456,22 @@ function decisionOf(one: Waiting, effects: readonly Effect[]): Decision {
   }
 }
 
-function doneFor({ id, holderId }: Waiting, kind: string, effects: readonly Effect[]): bigint {
-  const own = effects.filter((effect) => {
+/** A no is an answer too, which gives nothing. */
+function wasAnswered(one: Waiting, effects: readonly Effect[]): boolean {
+  const own = effectsFor(one, "recalls", effects);
+  return own.filter(({ effect }) => effect === "done").length > own.filter(({ effect }) => effect === "undone").length;
+}
+
+function effectsFor({ id, holderId }: Pick<Waiting, "id" | "holderId">, kind: string, effects: readonly Effect[]) {
+  return effects.filter((effect) => {
     if (effect.kind !== kind) return false;
     if (effect.provider === "cardco") return effect.key.startsWith(`${id}/`);
     const found = keyOfTxid(effect.key);
     return found !== null && found.isOf(holderId) && found.key.startsWith(`${id}/`);
   });
+}
+
+function doneFor({ id, holderId }: Waiting, kind: string, effects: readonly Effect[]): bigint {
+  const own = effectsFor({ id, holderId }, kind, effects);
   return own.reduce((sum, { effect, minor }) => sum + (effect === "undone" ? -minor : minor), 0n);
 }

@@ -1,7 +1,7 @@
 // Many incoming bank transfers in memory, with a bank that makes trouble in every way that it knows, while deciders and
 // gateways are killed: credits in parts, too much, twice, late and without the reference. Every case comes to rest or waits
 // for a person, all money at our bank is the merchant's or waits in a case that says so, and every currency sums to zero.
-// Persons then match what bore no reference, or return it, and decide the rest, with nothing left on what clears.
+// Persons then match what bore no reference, or return it, accept recalls or refuse them, and decide the rest, with nothing left on what clears.
 
 import { expect, test } from "vitest";
 import type { CaseRecord } from "../../src/domain/books.ts";
@@ -15,11 +15,12 @@ const PAYMENTS = 90;
 const SEEDS = [1, 2, 3];
 const MERCHANTS = 5;
 const HOUR_MS = 3_600_000;
-const RESTING = ["applied", "ended", "closed", "returned", "completed", "rejected"];
-const WAITING = ["attention", "unapplied"];
+const RESTING = ["applied", "ended", "closed", "returned", "completed", "answered", "rejected"];
+const WAITING = ["attention", "unapplied", "review"];
 const DECISION: Readonly<Record<string, string>> = {
   btr: "confirm_nothing",
   brf: "confirm_failed",
+  brc: "confirm_answered",
   brt: "confirm_returned",
 };
 
@@ -34,6 +35,7 @@ const TOLD = [
   "refund.completed",
   "refund.failed",
   "return.completed",
+  "recall.requested",
   "ops.attention",
   "ops.notice",
   "ops.escalated",
@@ -66,6 +68,12 @@ function sumOf(cases: readonly CaseRecord[], kind: string, name: string): bigint
   return cases.filter((one) => one.kind === kind).reduce((sum, one) => sum + kept(one, name), 0n);
 }
 
+/** A credit without the reference, or a recall, of which nobody knows yet what becomes of it. */
+function isOpen(child: CaseRecord): boolean {
+  const { kind, state } = child;
+  return state === "unapplied" || state === "review" || (kind === "brc" && kept(child, "open") > 0n);
+}
+
 /** What must hold at every moment. */
 function expectSound(world: ProviderWorld): void {
   world.expectZeroSums();
@@ -73,16 +81,25 @@ function expectSound(world: ProviderWorld): void {
   const parked = sumOf(cases, "btr", "parked") + sumOf(cases, "brt", "parked");
   expect(world.lane.balance("clearing:payment"), "clearing:payment").toBe(0n);
   expect(world.lane.balance("clearing:unapplied"), "clearing:unapplied").toBe(parked);
-  expect(world.lane.balance("clearing:refund"), "clearing:refund").toBe(sumOf(cases, "brf", "open"));
+  const owed = sumOf(cases, "brf", "open") + sumOf(cases, "brc", "open");
+  expect(world.lane.balance("clearing:refund"), "clearing:refund").toBe(owed);
+  const recalled = cases.filter(({ kind, state }) => kind === "brc" && state === "answered");
   const made = cases.filter(({ kind, state }) => kind === "brf" && (state === "completed" || state === "closed"));
-  const bank = sumOf(cases, "btr", "received") - sumOf(made, "brf", "amount") + parked;
+  const bank =
+    sumOf(cases, "btr", "received") - sumOf(made, "brf", "amount") - sumOf(recalled, "brc", "gives") + parked;
   expect(world.lane.balance("asset:bank:main"), "asset:bank:main").toBe(bank);
   for (const one of cases.filter(({ kind }) => kind === "btr")) {
-    const waiting = cases.filter(
-      ({ data, state }) => parseCaseId(data.parent)?.uuid === one.id && state === "unapplied",
-    );
-    expect(kept(one, "open"), "a payment knows how many credits wait for a person").toBe(BigInt(waiting.length));
+    const waiting = cases.filter((child) => parseCaseId(child.data.parent)?.uuid === one.id && isOpen(child));
+    expect(kept(one, "open"), "a payment knows how many credits and recalls are open").toBe(BigInt(waiting.length));
+    expect(kept(one, "reversed"), "no more goes back than has come").toBeLessThanOrEqual(kept(one, "received"));
   }
+}
+
+function decisionOf({ kind, state }: CaseRecord, at: number): string {
+  const isEven = at % 2 === 0;
+  if (state === "unapplied") return isEven ? "match" : "return";
+  if (state === "review") return isEven ? "accept" : "refuse";
+  return DECISION[kind] as string;
 }
 
 test.each(SEEDS)("bank transfers of seed %i come to rest whatever the bank says", (seed) => {
@@ -102,13 +119,12 @@ test.each(SEEDS)("bank transfers of seed %i come to rest whatever the bank says"
   const restless = world.cases().filter(({ state }) => ![...RESTING, ...WAITING].includes(state));
   expect(restless.map(({ kind, state, history }) => `${kind} ${state}\n${history}`)).toEqual([]);
   expect(new Set(waiting.map(({ state }) => state))).toEqual(new Set(WAITING));
-  for (const [at, one] of waiting.entries()) {
-    const decision = one.state === "unapplied" ? (at % 2 === 0 ? "match" : "return") : DECISION[one.kind];
-    world.decide(one, decision as string);
-  }
+  for (const [at, one] of waiting.entries()) world.decide(one, decisionOf(one, at));
   world.settle(NOW_MS + 48 * HOUR_MS);
   for (const one of world.cases().filter(({ state }) => state === "attention"))
     world.decide(one, DECISION[one.kind] as string);
+  // What the merchant has not enough for is refused.
+  for (const one of world.cases().filter(({ state }) => state === "review")) world.decide(one, "refuse");
   world.settle(NOW_MS + 49 * HOUR_MS);
   expectSound(world);
   expect(world.cases().filter(({ state }) => !RESTING.includes(state))).toEqual([]);

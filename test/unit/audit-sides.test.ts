@@ -21,6 +21,7 @@ function effect(key: string, kind: string, minor: bigint, change: Partial<Effect
     currency: "EUR",
     minor,
     reference: "mer_1.pay_1",
+    recall: "",
   } as const;
   return { ...base, ...change };
 }
@@ -37,6 +38,7 @@ function asked(key: string, minor: bigint | null, change: Partial<AskedEffect> =
     names: [`cardco ${holderId} ${key}`, `instanet ${txidOf(key, holderId)}`],
     currency: minor === null ? null : "EUR",
     minor,
+    recall: "",
     ...change,
   };
 }
@@ -59,7 +61,8 @@ function instanet(key: string, kind: string, minor: bigint, change: Partial<Effe
 }
 
 /** A card payment that was increased, captured in two parts and given back in part by a child; a charge of which the payer
- *  paid too much, which a child gave back; a payout that came back; a debit; and one that was refunded and came back. */
+ *  paid too much, which a child gave back; a payout that came back; a transfer that its payer's bank asked for and got; a debit;
+ *  and one that was refunded and came back. */
 function clean(): { effects: Effect[]; asked: AskedEffect[]; cases: BookedCase[] } {
   return {
     effects: [
@@ -73,6 +76,9 @@ function clean(): { effects: Effect[]; asked: AskedEffect[]; cases: BookedCase[]
       instanet("brt_1/return/1", "returns", 501n),
       instanet("pyo_1/payout", "payouts", 70n),
       instanet("pyo_1/payout", "payouts", 70n, { effect: "undone" }),
+      instanet("btr_1/charge", "charges", 400n),
+      instanet("btr_1/charge", "charges", 400n, { effect: "recalled", recall: "r1" }),
+      instanet("brc_1/answer", "recalls", 400n, { recall: "r1" }),
       instanet("dbt_1/debit", "debits", 80n),
       instanet("dbt_1/mandate", "mandates", 1n),
       instanet("dbt_2/debit", "debits", 90n),
@@ -89,6 +95,8 @@ function clean(): { effects: Effect[]; asked: AskedEffect[]; cases: BookedCase[]
       asked("psh_1/charge", 500n),
       asked("brt_1/return/1", 501n),
       asked("pyo_1/payout", 70n),
+      asked("btr_1/charge", 400n),
+      asked("brc_1/answer", 400n, { recall: "r1" }),
       asked("dbt_1/debit", 80n),
       asked("dbt_1/mandate", 80n),
       asked("dbt_2/debit", 90n),
@@ -103,6 +111,8 @@ function clean(): { effects: Effect[]; asked: AskedEffect[]; cases: BookedCase[]
       booked("dbt_1", 80n),
       booked("dbt_2", 0n),
       booked("brf_2", -30n, { parent: "dbt_2" }),
+      booked("btr_1", 400n),
+      booked("brc_1", -400n, { parent: "btr_1" }),
     ],
   };
 }
@@ -224,6 +234,17 @@ const FAULTS: readonly (readonly [string, (sides: ReturnType<typeof clean>) => v
     {
       bookings_equal_effects: [
         expect.stringContaining("dbt_1 (captured): another amount: booked 81 EUR, done 80 EUR: instanet debits "),
+      ] as unknown as string[],
+    },
+  ],
+  [
+    "a request of a payer's bank that no case answered",
+    ({ effects }) => effects.push(instanet("btr_1/charge", "charges", 9n, { effect: "recalled", recall: "r2" })),
+    {
+      bookings_equal_effects: [
+        expect.stringContaining(
+          "brc_1 (captured): asked for by the payer's bank and not answered: r2: instanet charges ",
+        ),
       ] as unknown as string[],
     },
   ],

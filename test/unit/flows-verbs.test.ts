@@ -18,6 +18,7 @@ import { DECLARED } from "../support/ledger.ts";
 
 const SHIPPED = flowNames(join(SHIPPED_SCHEMAS, "flows"));
 const OPENED_BY_FLOWS = [
+  "bank_recall",
   "bank_refund",
   "bank_return",
   "bnpl_refund",

@@ -17,9 +17,9 @@ import { DECLARED } from "../support/ledger.ts";
 const HOUR_MS = 3_600_000;
 const PROMISED = loadPromised(SHIPPED_SCHEMAS);
 const ASKING =
-  "bank_debit bank_refund bank_return bank_transfer bnpl bnpl_refund card crypto crypto_return instant_push payout refund";
+  "bank_debit bank_recall bank_refund bank_return bank_transfer bnpl bnpl_refund card crypto crypto_return instant_push payout refund";
 
-const SENDING_AGAIN = "bank_refund bank_return bnpl bnpl_refund card crypto_return payout refund";
+const SENDING_AGAIN = "bank_recall bank_refund bank_return bnpl bnpl_refund card crypto_return payout refund";
 
 function faultsOf(load: () => unknown): readonly Fault[] {
   try {

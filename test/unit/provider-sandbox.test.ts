@@ -160,4 +160,31 @@ describe("instanet", () => {
       { result: "not_found" },
     ]);
   });
+
+  test("hears that a transfer is asked back, and answers once: with the money, or with why not", async () => {
+    const id = caseId("btr", Date.now());
+    const made = charge(id, "990043");
+    await instanet.execute({ ...made, payload: { ...made.payload, as: "bank_transfer" } });
+    let recalled: Answer | undefined;
+    await waitFor("the request of the payer's bank", async () => {
+      recalled = (await instanet.ask(asks(id, "charge.status"))).find(({ result }) => result === "recalled");
+      return recalled !== undefined;
+    });
+    const { e2e_id: e2e = "", recall = "", code } = recalled?.payload ?? {};
+    expect(code).toBe("recall_fraud");
+    const answer = async (change: Record<string, string>): Promise<[Answer, string]> => {
+      const of = caseId("brc", Date.now());
+      const payload = { amount: "990043", currency: "EUR", e2e, recall, why: "", ...change };
+      const asked = command({ caseId: of, op: "recall.answer", idempotencyKey: `${of}/answer`, payload });
+      await instanet.execute(asked);
+      await instanet.execute(asked);
+      return [await found(() => instanet.ask(asks(of, "recall.answer_status"))), of];
+    };
+    expect((await answer({ recall: "none" }))[0].payload["code"]).toBe("provider_no_record");
+    expect((await answer({ amount: "990044" }))[0].payload["code"]).toBe("amount_exceeds_refundable");
+    const [taken, of] = await answer({});
+    expect(taken).toMatchObject({ result: "ok", observation: "answer/ok" });
+    expect(await effectsOf(of)).toMatchObject([{ kind: "recalls", effect: "done", amount: { minor: "990043" } }]);
+    expect((await answer({ amount: "0", why: "review_rejected" }))[0].payload["code"]).toBe("duplicate_reference");
+  });
 });

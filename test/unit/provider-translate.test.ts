@@ -297,6 +297,37 @@ describe("instanet", () => {
     expect(read(transaction(taken), closes)?.[0]?.result).toBe("already_paid");
   });
 
+  test("tells each request of the payer's bank once, behind what was paid, and of a transfer alone", () => {
+    const recall = { ...payment("r1", "1001"), payment: "p1", reason: { code: "FRAD" } };
+    const body = (as: string) =>
+      transaction({ status: "completed", payments: [payment("p1", "1001")], recalls: [recall], details: { as } });
+    for (const of of [charge, asks]) {
+      const [paid, recalled, ...more] = read(body("bank_transfer"), of) ?? [];
+      expect([paid?.observation, recalled?.observation, more]).toEqual(["charge/paid:p1", "charge/recalled:r1", []]);
+      const payload = { amount: "1001", currency: "EUR", e2e_id: "p1", recall: "r1", code: "recall_fraud" };
+      expect(recalled).toMatchObject({ result: "recalled", payload });
+      expect(read(body("instant_push"), of)?.map(({ result }) => result)).toEqual(["paid"]);
+    }
+    const half = { ...recall, payment: undefined };
+    expect(read(transaction({ recalls: [half], details: { as: "bank_transfer" } }))).toBeNull();
+  });
+
+  test("answers such a request with the money, or with why not", () => {
+    const answer = { ...CHARGE, op: "recall.answer", call: "answer", idempotencyKey: `${CASE}/answer` };
+    const body = (payload: Record<string, string>) => {
+      const asked = command({ ...answer, payload: { currency: "EUR", e2e: "p1", recall: "r1", ...payload } });
+      const request = instanet.requestOf(asked, INSTANET) as { path: string; body: string };
+      expect(request.path).toBe(`/instanet/v1/recalls/${txidOf(`${CASE}/answer`, HOLDER)}`);
+      return JSON.parse(request.body) as { amount: unknown; details: unknown };
+    };
+    expect(body({ amount: "1001", why: "" })).toMatchObject({ amount: { currency: "EUR", minor: "1001" } });
+    expect(body({ amount: "1001", why: "" }).details).toEqual({ e2e: "p1", recall: "r1" });
+    expect(body({ amount: "0", why: "review_rejected" })).toMatchObject({
+      amount: { currency: "EUR", minor: "0" },
+      details: { e2e: "p1", recall: "r1", why: "review_rejected" },
+    });
+  });
+
   test("tells of a return that came back that it had arrived, so that a late word of that is no news", () => {
     const give = command({ ...CHARGE, op: "payment.return", call: "give_back", idempotencyKey: `${CASE}/return/1` });
     const told = (change: object) =>

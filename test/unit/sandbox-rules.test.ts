@@ -177,7 +177,13 @@ function walkInstanet(kind: (typeof INSTANET_KINDS)[number], fate: Fate, closesA
     if (turn === null) return;
     if (operation === null) {
       memory.apply(
-        begun(kind, "1001", { provider: "instanet", key: `${kind}/tx1`, payment: "", turn: { at: AT, ...turn } }),
+        begun(kind, "1001", {
+          provider: "instanet",
+          key: `${kind}/tx1`,
+          payment: "",
+          details: { as: "bank_transfer" },
+          turn: { at: AT, ...turn },
+        }),
       );
       operation = memory.find("instanet", `${kind}/tx1`);
     } else memory.apply({ e: "turned", provider: "instanet", key: operation.key, turn: { at: AT, ...turn } });
@@ -199,6 +205,8 @@ describe("where fates lead at instanet", () => {
     ["deposits", "pending_failed", "active processing returned"],
     ["deposits", "done_failed", "active processing completed(done 1001) returned(undone 1001)"],
     ["charges", "disputed", "active completed(done 1001) returned(undone 1001)"],
+    ["charges", "recalled", "active completed(done 1001) completed(recalled 1001)"],
+    ["recalls", "done", "processing completed(done 1001)"],
     ["payouts", "done", "processing completed(done 1001)"],
     ["payouts", "declined", "failed"],
     ["payouts", "pending_failed", "processing failed"],
@@ -225,6 +233,20 @@ describe("where fates lead at instanet", () => {
         expect([kind, fate, done <= 1 || fate === "paid_twice"]).toEqual([kind, fate, true]);
       }
     }
+  });
+
+  test("shows what the payer's bank asks for, of which nothing has moved", () => {
+    const operation = walkInstanet("charges", "recalled");
+    const [, paid, recalled] = [0, 1, 2].map((index) => instanetView(operation, index, ""));
+    expect(paid).not.toHaveProperty("recalls");
+    const payment = (recalled?.["payments"] as { id: string }[] | undefined)?.[0]?.id;
+    const amount = { currency: "EUR", minor: "1001" };
+    expect(recalled).toMatchObject({
+      status: "completed",
+      reason: null,
+      details: { as: "bank_transfer" },
+      recalls: [{ payment, amount, reason: { code: "recall_fraud" } }],
+    });
   });
 
   test("shows the payments so far, and no more, at each version", () => {
@@ -329,6 +351,8 @@ describe("record and statement", () => {
     begun("refund", "300"),
     begun("capture", "50", { key: "yen", currency: "JPY", payment: "orders/o1" }),
     begun("payouts", "9", { provider: "instanet", key: "payouts/t1", payment: "" }),
+    begun("recalls", "0", { provider: "instanet", key: "recalls/t2", payment: "p1", details: { recall: "r1" } }),
+    begun("recalls", "8", { provider: "instanet", key: "recalls/t3", payment: "p2", details: { recall: "r2" } }),
   );
   memory.apply({
     e: "turned",
@@ -354,6 +378,8 @@ describe("record and statement", () => {
       ["refund/300", "refund", "done", "300"],
       ["yen", "capture", "done", "50"],
       ["t1", "payouts", "done", "9"],
+      ["t2", "recalls", "done", "0"],
+      ["t3", "recalls", "done", "8"],
       ["refund/300", "refund", "undone", "300"],
     ]);
   });
@@ -377,7 +403,8 @@ describe("record and statement", () => {
     ]);
     expect(rows(statement(memory, "instanet", null)).map((row) => [row[4], row[10]])).toEqual([
       ["payout", "-9"],
-      ["total", "-9"],
+      ["recall", "-8"],
+      ["total", "-17"],
     ]);
   });
 

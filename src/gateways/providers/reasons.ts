@@ -52,6 +52,8 @@ const CODES: Readonly<Record<string, ReasonCode>> = {
   amount_exceeds_captured: "amount_exceeds_refundable",
   amount_exceeds_original: "amount_exceeds_refundable",
   original_unknown: "provider_no_record",
+  recall_unknown: "provider_no_record",
+  recall_answered: "duplicate_reference",
   rejected_by_bank: "provider_error",
   not_found: "provider_no_record",
   too_late: "expired",

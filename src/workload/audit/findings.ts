@@ -32,7 +32,8 @@ export const INVARIANTS = {
   ...SECOND_INVARIANTS,
   effects_asked_for: "each effect at a provider was asked for by a command, in its amount and currency",
   effects_once: "a provider did once what it was asked for under one key, and no more came back",
-  bookings_equal_effects: "what a payment has booked at banks and providers is what they did for it",
+  bookings_equal_effects:
+    "what a payment has booked at banks and providers is what they did for it, and its payer's bank is answered",
 } as const;
 
 export type Invariant = keyof typeof INVARIANTS;

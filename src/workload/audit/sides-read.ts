@@ -110,7 +110,7 @@ function bookedCases(
 // Commands ----------------------------------------------------------------------------------------------------------------
 
 function askedOf({ lane, holderId, caseId, idempotencyKey, payload }: CommandMessage): AskedEffect {
-  const { amount = null, currency = null } = payload;
+  const { amount = null, currency = null, recall = "" } = payload;
   return {
     lane,
     holderId,
@@ -120,6 +120,7 @@ function askedOf({ lane, holderId, caseId, idempotencyKey, payload }: CommandMes
     names: [`cardco ${holderId} ${idempotencyKey}`, `instanet ${txidOf(idempotencyKey, holderId)}`],
     currency,
     minor: amount === null ? null : BigInt(amount),
+    recall,
   };
 }
 
@@ -163,7 +164,7 @@ export function readRecord(text: string): Effect[] {
   });
 }
 
-const EFFECTS: ReadonlySet<unknown> = new Set(["done", "undone", "disputed"]);
+const EFFECTS: ReadonlySet<unknown> = new Set(["done", "undone", "disputed", "recalled"]);
 
 function effectIn(line: string): Effect | null {
   let read: unknown;
@@ -174,14 +175,14 @@ function effectIn(line: string): Effect | null {
   }
   const fields = objectOf(read);
   const amount = objectOf(fields["amount"]);
-  const { provider, kind, effect, reference = "" } = fields;
+  const { provider, kind, effect, reference = "", recall = "" } = fields;
   const key = fields["key"] ?? fields["txid"];
   const { currency, minor } = amount;
-  const texts = [provider, kind, reference, key, currency, minor];
+  const texts = [provider, kind, reference, recall, key, currency, minor];
   const isRead =
     texts.every((one) => typeof one === "string") && EFFECTS.has(effect) && /^\d{1,40}$/.test(String(minor));
   if (!isRead) return null;
-  return { provider, key, kind, effect, reference, currency, minor: BigInt(minor as string) } as Effect;
+  return { provider, key, kind, effect, reference, recall, currency, minor: BigInt(minor as string) } as Effect;
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -13,11 +13,14 @@ export type Effect = {
   /** cardco: the idempotency key; instanet: the id that was made of it */
   readonly key: string;
   readonly kind: string;
-  readonly effect: "done" | "undone" | "disputed";
+  /** `recalled`: the payer's bank asks for it back, and nothing has moved */
+  readonly effect: "done" | "undone" | "disputed" | "recalled";
   readonly currency: string;
   readonly minor: bigint;
   /** cardco: how we named the payment */
   readonly reference: string;
+  /** id of the request of the payer's bank that it is, or answers; else empty */
+  readonly recall: string;
 };
 
 /** What a command asked for; queries are none. */
@@ -33,6 +36,8 @@ export type AskedEffect = {
   /** null where a command names none, as a void */
   readonly currency: string | null;
   readonly minor: bigint | null;
+  /** id of the request of the payer's bank that it answers; else empty */
+  readonly recall: string;
 };
 
 export type BookedCase = {
@@ -72,6 +77,7 @@ const COMES: ReadonlyMap<string, 1n | -1n> = new Map([
   ["refund", -1n],
   ["payouts", -1n],
   ["returns", -1n],
+  ["recalls", -1n],
 ]);
 
 /** Which amount is what was asked for. A payer pays what he pays, and maybe twice; an issuer may approve less; a mandate is
@@ -97,7 +103,7 @@ export function compareSides(findings: Findings, { effects, asked, cases }: Side
     asked.flatMap((one) => one.names.map((name) => ({ name, one }))),
     ({ name }) => name,
   );
-  const payments = new Payments(cases);
+  const payments = new Payments(cases, asked);
   for (const own of groupBy(effects, (effect) => `${effect.kind} ${nameOf(effect)}`).values()) {
     const [first] = own as [Effect];
     const commands = (askedBy.get(nameOf(first)) ?? []).map(({ one }) => one);
@@ -141,7 +147,11 @@ class Payments {
   /** whose case is not there: it has left with its day, or never was */
   readonly #unknown = new Map<string, { readonly caseId: string; readonly effects: Effect[] }>();
 
-  constructor(cases: readonly BookedCase[]) {
+  /** which requests of payers' banks were answered */
+  readonly #answered: ReadonlySet<string>;
+
+  constructor(cases: readonly BookedCase[], asked: readonly AskedEffect[]) {
+    this.#answered = new Set(asked.map(({ recall }) => recall));
     for (const one of cases) this.#cases.set(placeOf(one), one);
     for (const one of cases) {
       const root = this.#rootOf(one);
@@ -169,7 +179,7 @@ class Payments {
       const effects = this.#effects.get(root) ?? [];
       const name = (members.find((one) => placeOf(one) === root) ?? (members[0] as BookedCase)).caseId;
       if (effects.some(({ effect }) => effect === "disputed")) tally.disputed.push(name);
-      const differences = differencesOf(members, effects);
+      const differences = [...differencesOf(members, effects).map(printDifference), ...this.#unanswered(effects)];
       const isWith = (stands: BookedCase["stands"]): boolean => members.some((one) => one.stands === stands);
       if (differences.length > 0 && isWith("with_person")) tally.withPerson.push(name);
       else if (differences.length > 0 && isWith("under_way")) tally.underWay.push(name);
@@ -179,6 +189,11 @@ class Payments {
         );
     }
     return tally;
+  }
+
+  #unanswered(effects: readonly Effect[]): readonly string[] {
+    const open = effects.filter(({ effect, recall }) => effect === "recalled" && !this.#answered.has(recall));
+    return open.map(({ recall }) => `asked for by the payer's bank and not answered: ${recall}`);
   }
 
   /** The case itself, or who opened it, and who opened that. */
@@ -200,23 +215,20 @@ function differencesOf(members: readonly BookedCase[], effects: readonly Effect[
   for (const { booked } of members) for (const [currency, minor] of booked) at(currency).booked += minor;
   for (const { kind, effect, currency, minor } of effects) {
     const sign = COMES.get(kind) ?? 0n;
-    if (effect !== "disputed") at(currency).done += (effect === "done" ? sign : -sign) * minor;
+    if (effect === "done" || effect === "undone") at(currency).done += (effect === "done" ? sign : -sign) * minor;
   }
   return [...sums].map(([currency, sum]) => ({ currency, ...sum })).filter(({ booked, done }) => booked !== done);
 }
 
-function tellOf(
-  members: readonly BookedCase[],
-  effects: readonly Effect[],
-  differences: readonly Difference[],
-): string {
+function tellOf(members: readonly BookedCase[], effects: readonly Effect[], differences: readonly string[]): string {
   const cases = members.map(({ caseId, state }) => `${caseId} (${state})`).join(", ");
-  const sums = differences.map(({ currency, booked, done }) => {
-    const what = done === 0n ? "booked without an effect" : booked === 0n ? "done and not booked" : "another amount";
-    return `${what}: booked ${booked} ${currency}, done ${done} ${currency}`;
-  });
   const did = effects.length === 0 ? "nothing was done" : effects.map(printEffect).join("; ");
-  return `${cases}: ${sums.join(", ")}: ${did}`;
+  return `${cases}: ${differences.join(", ")}: ${did}`;
+}
+
+function printDifference({ currency, booked, done }: Difference): string {
+  const what = done === 0n ? "booked without an effect" : booked === 0n ? "done and not booked" : "another amount";
+  return `${what}: booked ${booked} ${currency}, done ${done} ${currency}`;
 }
 
 function printEffect({ provider, key, kind, effect, minor, currency }: Effect): string {

@@ -35,19 +35,19 @@ const SAID: Readonly<Record<string, string>> = {
   mandate: "mandate_missing mandate_revoked mandate_invalid",
   risk: "risk_blocked review_rejected review_timeout sanctions",
   customer: "canceled expired abandoned_or_lost",
-  returned: "refund_by_debtor unauthorised recall_fraud duplicate wrong_amount payer_account_closed",
+  returned: "refund_by_debtor unauthorised recall_fraud recall_error duplicate wrong_amount payer_account_closed",
   provider:
-    "provider_error provider_unavailable provider_no_record timeout_unknown late_success_voided resolved_no_payment payout_not_made refund_not_made",
+    "provider_error provider_unavailable provider_no_record timeout_unknown late_success_voided resolved_no_payment payout_not_made recall_not_answered refund_not_made",
   fx: "fx_rate_unavailable quote_expired quote_mismatch quote_not_used spread_above_max position_limit",
   validation:
-    "schema amount_too_small amount_too_large amount_exceeds_authorization amount_exceeds_refundable currency_unsupported invalid_state intent_expired partial_approval",
+    "schema amount_too_small amount_too_large amount_exceeds_authorization amount_exceeds_refundable recall_too_late currency_unsupported invalid_state intent_expired partial_approval",
   duplicate: "idempotency_conflict duplicate_reference",
   funds_account: "insufficient_available account_frozen negative_balance",
   config: "method_disabled merchant_inactive route_missing",
   operations:
-    "approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding charge_result_unknown charge_taken_back close_result_unknown credit_unmatched debit_not_settled debit_result_unknown deposit_late deposit_not_confirmed deposit_underpaid double_refund_risk increment_not_expected " +
+    "answer_result_unknown approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding charge_result_unknown charge_taken_back close_result_unknown credit_unmatched debit_not_settled debit_result_unknown deposit_late deposit_not_confirmed deposit_underpaid double_refund_risk increment_not_expected " +
     "increment_result_unknown issue_result_unknown payment_not_expected payout_amount_differs payout_not_confirmed payout_not_expected payout_result_unknown payout_review " +
-    "refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed refunded_and_returned " +
+    "recall_not_expected recall_requested refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed refunded_and_returned " +
     "return_bounced return_not_expected return_rejected return_result_unknown settled_after_end settled_amount_differs settlement_not_expected unexpected_payment void_rejected void_result_unknown",
   internal: "ledger_conflict invariant_violation",
 };

@@ -11,7 +11,7 @@ import { reasonFor } from "../reasons.ts";
 import type { InstanetRequest } from "./client.ts";
 import { keyOfTxid, txidOf } from "./txid.ts";
 
-const KINDS = ["charges", "payouts", "debits", "returns", "mandates", "deposits"] as const;
+const KINDS = ["charges", "payouts", "debits", "returns", "recalls", "mandates", "deposits"] as const;
 const STATUSES = ["active", "processing", "completed", "failed", "closed", "returned"] as const;
 type Status = (typeof STATUSES)[number];
 type Says = Readonly<Record<Status, string>>;
@@ -107,6 +107,8 @@ export const OPS: readonly Row[] = [
   },
   { op: "payment.return", kind: "returns", key: "return/{seq}", does: "make", says: GIVEN_BACK, refused: "rejected" },
   { op: "return.status", kind: "returns", key: "return/{seq}", does: "ask", says: GIVEN_BACK, absent: "not_found" },
+  { op: "recall.answer", kind: "recalls", key: "answer", does: "make", says: GIVEN_BACK, refused: "rejected" },
+  { op: "recall.answer_status", kind: "recalls", key: "answer", does: "ask", says: GIVEN_BACK, absent: "not_found" },
   {
     op: "payout.create",
     kind: "payouts",
@@ -235,6 +237,9 @@ function refusal(command: CommandMessage, row: Row, code: string): Answer {
 
 type Payment = { readonly id: string; readonly minor: string };
 
+/** The payer's bank asks for a payment back. */
+type Recall = Payment & { readonly payment: string; readonly code: string };
+
 type Said = {
   readonly kind: string;
   readonly txid: string;
@@ -242,6 +247,7 @@ type Said = {
   readonly currency: string;
   readonly minor: string;
   readonly payments: readonly Payment[];
+  readonly recalls: readonly Recall[];
   readonly reason: string | null;
   readonly offered: Readonly<Record<string, string>>;
 };
@@ -253,15 +259,25 @@ function transactionOf(json: Json, descriptor: Descriptor): Said | null {
   const txid = asText(json["txid"], 64);
   const status = asWord(json["status"], STATUSES);
   const amount = amountOf(json["amount"], descriptor);
-  const payments = json["payments"] ?? [];
   if (kind === null || txid === null || status === null || amount === null) return null;
-  if (!Array.isArray(payments) || payments.length > PAYMENTS_MAX) return null;
-  const read = payments.map((one) => paymentOf(one, amount.currency, descriptor));
-  if (read.some((one) => one === null)) return null;
+  const payments = listOf(json["payments"], (one) => paymentOf(one, amount.currency, descriptor));
+  const recalls = listOf(json["recalls"], (one) => recallOf(one, amount.currency, descriptor));
+  if (payments === null || recalls === null) return null;
   const reason = asText(asObject(json["reason"])?.["code"]);
   // On a chain anybody may send nothing, and does: it is no payment, and there is nothing to give back.
-  const some = (read as Payment[]).filter(({ minor }) => BigInt(minor) !== 0n);
-  return { kind, txid, status, ...amount, payments: some, reason, offered: offeredOf(json["details"]) };
+  const some = payments.filter(({ minor }) => BigInt(minor) !== 0n);
+  const details = asObject(json["details"]);
+  // No other case answers them, or could take them.
+  const asked = details?.["as"] === "bank_transfer" ? recalls : [];
+  return { kind, txid, status, ...amount, payments: some, recalls: asked, reason, offered: offeredOf(details) };
+}
+
+/** @returns null when it is no list, or one of it cannot be read */
+function listOf<One>(value: unknown, read: (one: unknown) => One | null): readonly One[] | null {
+  const list = value ?? [];
+  if (!Array.isArray(list) || list.length > PAYMENTS_MAX) return null;
+  const all = list.map(read);
+  return all.some((one) => one === null) ? null : (all as One[]);
 }
 
 function amountOf(value: unknown, descriptor: Descriptor): { currency: string; minor: string } | null {
@@ -280,9 +296,17 @@ function paymentOf(value: unknown, currency: string, descriptor: Descriptor): Pa
   return id === null || amount === null || amount.currency !== currency ? null : { id, minor: amount.minor };
 }
 
+function recallOf(value: unknown, currency: string, descriptor: Descriptor): Recall | null {
+  const asked = paymentOf(value, currency, descriptor);
+  const recall = asObject(value);
+  const payment = asText(recall?.["payment"], 128);
+  const code = asText(asObject(recall?.["reason"])?.["code"]);
+  if (asked === null || payment === null) return null;
+  return { ...asked, payment, code: reasonFor({ code, networkCode: code, adviceCode: null }).code };
+}
+
 /** What the payer needs: a code, an address, a page. */
-function offeredOf(value: unknown): Record<string, string> {
-  const details = asObject(value);
+function offeredOf(details: Json | null): Record<string, string> {
   const texts = ["code", "url", "address"].map((name) => [name, asText(details?.[name], 2_048)] as const);
   return Object.fromEntries(texts.flatMap(([name, text]) => (text === null ? [] : [[`pay_${name}`, text]])));
 }
@@ -295,9 +319,14 @@ function answers(command: CommandMessage, row: Row, said: Said): readonly Answer
     const told = said.payments.map(({ id, minor }) =>
       tell(command, paid, `${tail}/${paid}:${id}`, { amount: minor, currency, e2e_id: id }),
     );
-    return said.status === "returned" ? [...told, ...standing(command, row, said)] : told;
+    const recalled = said.recalls.map(({ id, payment, minor, code }) => {
+      const payload = { amount: minor, currency, e2e_id: payment, recall: id, code };
+      return tell(command, "recalled", `${tail}/recalled:${id}`, payload);
+    });
+    const back = said.status === "returned" ? standing(command, row, said) : [];
+    return [...told, ...recalled, ...back];
   }
-  if (row.kind === "returns" && said.status === "returned") {
+  if ((row.kind === "returns" || row.kind === "recalls") && said.status === "returned") {
     // What comes back had arrived: told along with it, so that no late word of that is taken for news.
     const before = { ...said, status: "completed", reason: null } as const;
     return [...standing(command, row, before), ...standing(command, row, said)];
