@@ -193,6 +193,39 @@ describe("instanet", () => {
     await waitFor("the returns", async () => (await client.record()).length === 3);
   });
 
+  test("tells of a transfer that is asked back, also after a restart, and takes one answer to it", async () => {
+    const { url, heard } = await openHearer();
+    const dir = temporaryDir();
+    const first = await openSandbox({ dir, webhookUrl: url });
+    for (const as of ["bank_transfer", "instant_push"])
+      await first.client.put(`charges/${as}`, charge(990_043, { details: { as } }));
+    const versions = () => heard.map((one) => `${bodyOf(one)["txid"]} ${bodyOf(one)["version"]}`);
+    await waitFor("the request's callback", () => versions().includes("bank_transfer 3"));
+    await first.close();
+    const { client } = await openSandbox({ dir });
+    const { notifications } = (await client.get("notifications")).body as { notifications: { txid: string }[] };
+    expect(notifications.map(({ txid }) => txid).filter((txid) => txid === "bank_transfer")).toHaveLength(3);
+    expect((await client.get("charges/instant_push")).body).not.toHaveProperty("recalls");
+    const { recalls } = (await client.get("charges/bank_transfer")).body as {
+      recalls: { id: string; payment: string }[];
+    };
+    const [{ id: recall, payment: e2e }] = recalls as [{ id: string; payment: string }];
+    const answer = (txid: string, minor: number, details: object = {}) =>
+      client.put(`recalls/${txid}`, charge(minor, { details: { recall, e2e, ...details } }));
+    expect(code(await answer("a0", 0))).toBe("field_invalid");
+    expect(code(await answer("a0", 1, { why: "no" }))).toBe("field_invalid");
+    expect((await answer("a1", 1, { recall: "none" })).body).toMatchObject({ reason: { code: "recall_unknown" } });
+    expect((await answer("a2", 990_044)).body).toMatchObject({ reason: { code: "amount_exceeds_original" } });
+    expect(status(await answer("a3", 0, { why: "no" }))).toBe("processing");
+    expect((await answer("a4", 990_043)).body).toMatchObject({ reason: { code: "recall_answered" } });
+    await waitFor("the answer", async () => status(await client.get("recalls/a3")) === "completed");
+    const told = (await client.record()).filter((line) => line["recall"] === recall);
+    expect(told.map(({ kind, effect, amount }) => [kind, effect, amount])).toEqual([
+      ["charges", "recalled", eur(990_043)],
+      ["recalls", "done", eur(0)],
+    ]);
+  });
+
   test("gives back what was debited, named by the client's id, and what comes back of it later comes back whole", async () => {
     const { client } = await openSandbox({ times: { soonMs: 20, lateMs: 1_000, slowMs: 200, silentMs: 60_000 } });
     await client.put("debits/d1", charge(500));
