@@ -112,6 +112,7 @@ const TABLE = {
   captured_while_voiding: ["operations", "soft", "provider"],
   charge_result_unknown: ["operations", "soft", "provider"],
   charge_taken_back: ["operations", "soft", "provider"],
+  claim_not_expected: ["operations", "soft", "provider"],
   close_result_unknown: ["operations", "soft", "provider"],
   debit_not_settled: ["operations", "soft", "provider"],
   debit_result_unknown: ["operations", "soft", "provider"],

@@ -23,6 +23,12 @@ export const BANK_FAMILIES: readonly Family[] = [
       { weight: 6, tells: [{ says: "ok" }, unasked("paid:more")], asked: ["paid:more"] },
       { weight: 12, tells: [{ says: "ok" }, unasked("paid"), unasked("paid:again")], asked: ["paid"] },
       { weight: 6, tells: [{ says: "ok" }, unasked("closed")], asked: ["closed"] },
+      // The payer's bank claims it back for fraud, in two parts.
+      {
+        weight: 8,
+        tells: [{ says: "ok" }, unasked("paid"), unasked("claimed:half"), unasked("claimed:rest")],
+        asked: ["paid"],
+      },
       // Nobody ever learns: a person decides.
       tells(4, "unknown"),
     ],

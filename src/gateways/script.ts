@@ -112,6 +112,8 @@ function payloadOf(command: CommandMessage, result: string, detail: string): Rec
       const [e2e_id, recall] = [`${command.caseId}/paid`, `${command.caseId}/recalled`];
       return { seq, amount, e2e_id, recall, code: detail };
     }
+    case "claimed":
+      return { seq, amount: amountBy(detail, amount), code: "recall_fraud" };
     case "declined":
       return { seq, code: detail === "" ? "do_not_honor" : detail, retriable: String(detail === "issuer_unavailable") };
     case "rejected":

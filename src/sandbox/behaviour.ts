@@ -25,6 +25,7 @@ const FATE_WORDS = {
   declined_done: { number: 41, means: "refused, and late done after all" },
   disputed: { number: 42, means: "succeeds, and late the payer disputes it" },
   recalled: { number: 43, means: "a bank transfer is paid, and late the payer's bank asks for it back" },
+  claimed: { number: 44, means: "a charge is paid, and late the payer's bank claims it back for fraud, in two parts" },
   refused: { number: 50, means: "422 `not_supported`: nothing is done, and the key stays new" },
 } as const satisfies Readonly<Record<string, Word>>;
 

@@ -1,6 +1,7 @@
 // instanet over HTTP: tokens for a client's secret, and operations under ids that the client chooses.
 
 import type { HttpReply, HttpRequest, HttpRoute } from "../http/server.ts";
+import type { TurnBody } from "./cardco.ts";
 import { closedTurn, type Desk, type ProviderDesk } from "./desk.ts";
 import { listEvents, readListAsked } from "./events.ts";
 import {
@@ -9,6 +10,7 @@ import {
   instanetEvent,
   instanetTurn,
   instanetView,
+  isClaim,
   isClosable,
   isInstanetKind,
   notificationId,
@@ -38,13 +40,14 @@ export type InstanetParts = InstanetSettings & { readonly address: () => string 
 
 const FORGED_SECRET = "not the secret that is agreed";
 
-export function instanetDesk(settings: InstanetParts): ProviderDesk {
+export function instanetDesk(memory: Memory, settings: InstanetParts): ProviderDesk {
   const { callbackUrl } = settings;
   return {
     plan: ({ kind, behaviour }) => planOf(SORTS[kind as InstanetKind], behaviour.fate),
     turnFor: (operation, step, index) => {
       const { kind, minor, behaviour } = operation;
-      return instanetTurn({ kind: kind as InstanetKind, minor, code: behaviour.code }, step, index, operation);
+      const turn = instanetTurn({ kind: kind as InstanetKind, minor, code: behaviour.code }, step, index, operation);
+      return turn !== null && isClaim(turn) ? claimOfRest(memory, operation, turn) : turn;
     },
     eventId: notificationId,
     delivery:
@@ -55,6 +58,16 @@ export function instanetDesk(settings: InstanetParts): ProviderDesk {
             make: () => callback(operation, index, isForged, settings),
           }),
   };
+}
+
+/** No more is claimed of a payment than has not gone back.
+ *  @returns null when all of it has */
+function claimOfRest(memory: Memory, operation: Operation, turn: TurnBody): TurnBody | null {
+  const id = firstPaidId(operation) ?? "";
+  const paid = memory.findPaid(id);
+  const left = paid === null ? 0n : returnableOf(paid, memory.ofPayment("instanet", id));
+  const minor = left < BigInt(turn.minor) ? left : BigInt(turn.minor);
+  return minor === 0n ? null : { ...turn, minor: String(minor) };
 }
 
 function callback(operation: Operation, index: number, isForged: boolean, settings: InstanetParts) {

@@ -51,14 +51,18 @@ export function instanetTurn(
       return undone(operation, code ?? step.code, turn);
     case "drop":
       return turn("returned");
-    case "recall": {
-      const isTransfer = operation?.details?.["as"] === "bank_transfer";
-      return isTransfer ? turn(status, { minor, code: code ?? step.code, effect: "recalled" }) : null;
-    }
+    case "recall":
+      if (!isTransfer(operation)) return null;
+      return turn(status, { minor, code: code ?? step.code, effect: "recalled" });
     case "pay_half":
       return turn("active", { minor: half(minor), effect: "done" });
     case "pay_more":
       return turn("completed", { minor: String(BigInt(minor) + 1n), effect: "done" });
+    case "claim_half":
+      if (isTransfer(operation)) return null;
+      return turn(status, { minor: half(minor), code: code ?? step.code, effect: "undone" });
+    case "claim_rest":
+      return turn(status, { minor: String(BigInt(minor) / 2n), code: code ?? step.code, effect: "undone" });
     case "pay":
       return turn(status === "closed" ? "closed" : "completed", { minor, effect: "done" });
     default:
@@ -72,6 +76,11 @@ export type InstanetAsked = {
   /** of its behaviour */
   readonly code: string | null;
 };
+
+/** Of which the payer's bank asks, where it claims of others. */
+function isTransfer(operation: Operation | null): boolean {
+  return operation?.details?.["as"] === "bank_transfer";
+}
 
 type MakeTurn = (to: string, rest?: Partial<TurnBody>) => TurnBody;
 
@@ -91,12 +100,13 @@ function paidOf(operation: Operation): bigint {
   return operation.turns.filter(({ effect }) => effect === "done").reduce((sum, { minor }) => sum + BigInt(minor), 0n);
 }
 
-/** What may still be given back of a payment: it, less what went back and what is on its way there.
+/** What may still be given back of a payment: it, less what was claimed, what went back and what is on its way there.
  *  @param returns the operations that give back of it */
 export function returnableOf({ operation, turn }: Effected, returns: readonly Operation[]): bigint {
   if (statusOf(operation) === "returned") return 0n;
   const standing = returns.filter((one) => ["processing", "completed"].includes(statusOf(one)));
-  return standing.reduce((left, { minor }) => left - BigInt(minor), BigInt(turn.minor));
+  const claims = operation.turns.filter(isClaim);
+  return [...standing, ...claims].reduce((left, { minor }) => left - BigInt(minor), BigInt(turn.minor));
 }
 
 export type TxView = Readonly<Record<string, unknown>>;
@@ -112,7 +122,10 @@ export function instanetView(operation: Operation, index: number, base: string):
     amount: { currency: operation.currency, minor: operation.minor },
     payments: operation.turns.slice(0, index + 1).flatMap((one, at) => paymentOf(operation, one, at) ?? []),
     ...recallsOf(operation, index),
-    reason: turn.code === null || turn.effect === "recalled" ? null : { code: turn.code },
+    claims: operation.turns
+      .slice(0, index + 1)
+      .flatMap((one, at) => (isClaim(one) ? [claimOf(operation, one, at)] : [])),
+    reason: turn.code === null || turn.effect === "recalled" || isClaim(turn) ? null : { code: turn.code },
     details: offeredDetails(operation, base),
     updated_at: new Date(turn.at).toISOString(),
     version: index + 1,
@@ -141,6 +154,20 @@ function recallsOf(operation: Operation, index: number): TxView {
     return [{ ...asked, occurred_at: new Date(at).toISOString() }];
   });
   return recalls.length === 0 ? {} : { recalls };
+}
+
+/** Money goes back and what it was paid for stands: by a return it would not. */
+export function isClaim({ effect, status }: Pick<Turn, "effect" | "status">): boolean {
+  return effect === "undone" && status === "completed";
+}
+
+function claimOf(operation: Operation, turn: Turn, index: number): TxView {
+  return {
+    id: idOf("clm", `${operation.id} ${index}`),
+    amount: { currency: operation.currency, minor: turn.minor },
+    reason: { code: turn.code },
+    occurred_at: new Date(turn.at).toISOString(),
+  };
 }
 
 /** What the payer needs: a code to pay, an address to pay to, a page to sign at. */

@@ -25,7 +25,10 @@ export type Does =
   | "pay_half"
   | "pay_more"
   /** collect: the payer's bank asks for what was paid */
-  | "recall";
+  | "recall"
+  /** collect: what was paid is claimed back */
+  | "claim_half"
+  | "claim_rest";
 
 export type Step = {
   readonly does: Does;
@@ -60,6 +63,7 @@ const CARD: Plans = {
   declined_done: [now("decline"), late("succeed")],
   disputed: [now("succeed"), late("dispute", "fraudulent")],
   recalled: [now("succeed")],
+  claimed: [now("succeed")],
   refused: REFUSED,
 };
 
@@ -80,6 +84,7 @@ const COLLECT: Plans = {
   declined_done: [now("decline"), late("pay")],
   disputed: [now("ask"), soon("pay"), late("undo", "unauthorised")],
   recalled: [now("ask"), soon("pay"), late("recall", "recall_fraud")],
+  claimed: [now("ask"), soon("pay"), late("claim_half", "recall_fraud"), late("claim_rest", "recall_fraud")],
   refused: REFUSED,
 };
 
@@ -98,6 +103,7 @@ const CHAIN: Plans = {
   done_failed: [...SEEN, then("pay"), late("undo")],
   disputed: [...SEEN, then("pay")],
   recalled: [...SEEN, then("pay")],
+  claimed: [...SEEN, then("pay")],
 };
 
 const PUSH: Plans = {
@@ -117,6 +123,7 @@ const PUSH: Plans = {
   declined_done: [now("decline"), late("succeed")],
   disputed: [now("wait"), soon("succeed"), late("undo", "unauthorised")],
   recalled: [now("wait"), soon("succeed")],
+  claimed: [now("wait"), soon("succeed")],
   refused: REFUSED,
 };
 

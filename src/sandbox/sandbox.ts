@@ -63,7 +63,7 @@ export async function startSandbox(settings: SandboxSettings): Promise<Sandbox> 
       journal.append(told);
     },
   });
-  const providers = { cardco: cardcoDesk(memory, cardco), instanet: instanetDesk(instanet) };
+  const providers = { cardco: cardcoDesk(memory, cardco), instanet: instanetDesk(memory, instanet) };
   const chooser = new Chooser(settings.trouble, settings.script);
   const desk = new Desk({ memory, times: settings.times, journal, chooser, deliveries, providers });
   const lines = new Lines(settings.times, stop.signal);

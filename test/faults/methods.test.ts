@@ -38,6 +38,7 @@ const INTENTS_PER_SECOND = PAYMENTS > 5_000 ? 100 : 30;
 const LOAD_MAX_MS = 60_000 + (2_000 * INTENTS) / INTENTS_PER_SECOND;
 const REST_MAX_MS = 240_000;
 const ROUNDS_MAX = 12;
+const CLAIMS = 6;
 /** Each of both instances and the sandbox twice. */
 const KILLS_MIN = 6;
 const KILL_EVERY_MS = PAYMENTS > 1_000 ? 6_000 : 2_000;
@@ -104,6 +105,7 @@ test("payments of every method end at rest or with a person, and as their provid
   const [port, ...webhookPorts] = [await freePort(), await freePort(), await freePort()];
   const sandboxArgs = optionsOf({
     dir: join(folder, "sandbox"),
+    script: claimsOf(folder),
     port: String(port),
     trouble: "0.3",
     seed: String(seed),
@@ -162,6 +164,14 @@ test("payments of every method end at rest or with a person, and as their provid
   await Promise.all(instances.map((one) => one.stop()));
   await expectBothSides(world, sandbox);
 }, 2_400_000);
+
+/** Some pushes are claimed back for fraud, which the seed makes of none. */
+function claimsOf(folder: string): string {
+  const file = join(folder, "script.json");
+  const when = { provider: "instanet", kind: "charges", key: "charges/psh_*" };
+  writeFileSync(file, JSON.stringify([{ when, do: "claimed twice", times: CLAIMS }]));
+  return file;
+}
 
 /** Every invariant holds, and of what differs between bookings and providers nothing is excused. */
 async function expectBothSides(world: World, { url }: RunningSandbox): Promise<void> {
@@ -333,6 +343,10 @@ async function expectEveryMethod(world: World, kills: number): Promise<void> {
   const refunds = await world.query("select data->>'p' as parent from case_state where kind = 'brf'");
   const refunded = new Set(refunds.map(({ parent }) => String(parent).slice(0, 3)));
   expect([...refunded].sort(), "methods with refunds by bank").toEqual(["btr", "dbt", "psh"]);
+  const [claims] = await world.query(
+    "select count(*)::int as claims from case_state where kind = 'psh' and history::text like '%psp.charge.claimed%'",
+  );
+  expect(claims?.["claims"], "claims for fraud").toBeGreaterThan(0);
 }
 
 /** Balances that are not zero. */
@@ -353,6 +367,8 @@ type Waiting = {
   readonly state: string;
   readonly holderId: string;
   readonly currency: string;
+  /** null for a case that none opened */
+  readonly parent: string | null;
   readonly v: Readonly<Record<string, unknown>>;
 };
 
@@ -382,6 +398,7 @@ async function waitingCases(world: World): Promise<Waiting[]> {
   const waiting = rows.filter(({ kind, state }) => STATES.get(`${kind} ${state}`) === "person");
   return waiting.map(({ case_id: uuid, kind, holder_id: holderId, state, data }) => {
     const { c = {}, v = {}, w = {} } = data as Record<"c" | "v" | "w", Record<string, unknown> | undefined>;
+    const { p: parent = null } = data as { readonly p?: string | null };
     const id = printCaseId(String(uuid), String(kind));
     return {
       id,
@@ -389,6 +406,7 @@ async function waitingCases(world: World): Promise<Waiting[]> {
       state: String(state),
       holderId: String(holderId),
       currency: String(c["S"]),
+      parent,
       v: { ...v, ...w },
     };
   });
@@ -447,13 +465,19 @@ function decisionOf(one: Waiting, effects: readonly Effect[], round: number): De
       return { decision: "return" };
     case "brt attention":
     case "crr attention":
-      if (did("returns") > 0n) return { decision: "confirm_returned" };
+      if (did("returns") > 0n || isClaimed(one, effects)) return { decision: "confirm_returned" };
       return { decision: v["refused"] === true ? "retry_return" : "confirm_refused" };
     case "cry late_review":
       return { decision: "send_back" };
     default:
       return { decision: "confirm_nothing" };
   }
+}
+
+/** The payer has it, by a claim for fraud. */
+function isClaimed({ parent, holderId }: Waiting, effects: readonly Effect[]): boolean {
+  const undone = effects.filter(({ effect }) => effect === "undone");
+  return parent !== null && doneFor({ id: parent, holderId }, "charges", undone) < 0n;
 }
 
 /** A no is an answer too, which gives nothing. */
@@ -471,7 +495,7 @@ function effectsFor({ id, holderId }: Pick<Waiting, "id" | "holderId">, kind: st
   });
 }
 
-function doneFor({ id, holderId }: Waiting, kind: string, effects: readonly Effect[]): bigint {
+function doneFor({ id, holderId }: Pick<Waiting, "id" | "holderId">, kind: string, effects: readonly Effect[]): bigint {
   const own = effectsFor({ id, holderId }, kind, effects);
   return own.reduce((sum, { effect, minor }) => sum + (effect === "undone" ? -minor : minor), 0n);
 }

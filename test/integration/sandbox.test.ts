@@ -263,6 +263,43 @@ describe("instanet", () => {
     expect(refunds.map((cells) => cells[7] === id)).toEqual([true, true, false]);
   });
 
+  test("claims a charge back for fraud, tells of each claim, lists it and has it in its statement", async () => {
+    const { url: webhookUrl, heard } = await openHearer();
+    const times = { soonMs: 20, lateMs: 1_000, slowMs: 200, silentMs: 60_000 };
+    const { client } = await openSandbox({ webhookUrl, times });
+    await client.put("charges/c1", charge(990_044));
+    const claims = async () => (await client.get("charges/c1")).body["claims"] as { id: string; amount: object }[];
+    await waitFor("both claims", async () => (await claims()).length === 2);
+    expect((await claims()).map(({ amount }) => amount)).toEqual([eur(495_022), eur(495_022)]);
+    expect(status(await client.get("charges/c1"))).toBe("completed");
+    await waitFor("the callbacks", () => heard.length === 4);
+    const versions = heard.map(({ text }) => JSON.parse(text) as { status: string; version: number });
+    expect(versions.map((one) => one.version).sort()).toEqual([1, 2, 3, 4]);
+    const did = (await client.record()).map(({ effect, amount }) => [effect, amount]);
+    expect(did).toEqual([
+      ["done", eur(990_044)],
+      ["undone", eur(495_022)],
+      ["undone", eur(495_022)],
+    ]);
+    const listed = await client.get("notifications");
+    expect(listed.body["notifications"]).toHaveLength(4);
+    const { body } = await client.ask("GET", "/sandbox/statement?provider=instanet");
+    expect(String(body["text"]).match(/,chargeback,/g)).toHaveLength(2);
+    // Of what has gone back already nothing is claimed.
+    await client.put("charges/c2", charge(990_044));
+    await waitFor("the payment", async () => status(await client.get("charges/c2")) === "completed");
+    const [{ id }] = (await client.get("charges/c2")).body["payments"] as [{ id: string }];
+    const back = charge(600_000, { details: { e2e: id } });
+    expect(status(await client.put("returns/r2", back))).toBe("processing");
+    const own = async () => (await client.record()).filter(({ txid }) => txid === "c2");
+    await waitFor("the claim of the rest", async () => (await own()).length === 2);
+    await sleep(400);
+    expect((await own()).map(({ effect, amount }) => [effect, amount])).toEqual([
+      ["done", eur(990_044)],
+      ["undone", eur(390_044)],
+    ]);
+  });
+
   test("closes what waits, at a close or at its time, and writes down money that comes all the same", async () => {
     const { client } = await openSandbox();
     await client.put("charges/c1", charge(990_013));

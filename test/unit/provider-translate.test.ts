@@ -328,6 +328,30 @@ describe("instanet", () => {
     });
   });
 
+  test("tells each claim of a payer's bank once, behind the payment, and a return behind it of the rest", () => {
+    const payments = [payment("p1", "1001")];
+    const claims = [
+      { ...payment("c1", "501"), reason: { code: "FRAD" } },
+      { ...payment("c2", "100"), reason: { code: "recall_fraud" } },
+    ];
+    for (const of of [charge, asks]) {
+      const told = read(transaction({ status: "completed", payments, claims }), of)?.map(
+        ({ result, observation, payload }) => {
+          return [result, observation, payload["amount"], payload["code"]];
+        },
+      );
+      expect(told).toEqual([
+        ["paid", "charge/paid:p1", "1001", undefined],
+        ["claimed", "charge/claimed:c1", "501", "recall_fraud"],
+        ["claimed", "charge/claimed:c2", "100", "recall_fraud"],
+      ]);
+    }
+    const gone = read(transaction({ status: "returned", payments, claims, reason: { code: "MD06" } }));
+    expect(gone?.at(-1)?.payload).toMatchObject({ amount: "400", code: "refund_by_debtor" });
+    expect(read(transaction({ payments, claims: [{ id: "c1" }] }))).toBeNull();
+    expect(read(transaction({ payments, claims: {} }))).toBeNull();
+  });
+
   test("tells of a return that came back that it had arrived, so that a late word of that is no news", () => {
     const give = command({ ...CHARGE, op: "payment.return", call: "give_back", idempotencyKey: `${CASE}/return/1` });
     const told = (change: object) =>

@@ -11,6 +11,7 @@ import {
   instanetTurn,
   instanetView,
   isClosable,
+  returnableOf,
   SORTS,
 } from "../../src/sandbox/instanet.ts";
 import { type Begun, Memory, type Operation, statusOf, type Turn } from "../../src/sandbox/memory.ts";
@@ -207,6 +208,9 @@ describe("where fates lead at instanet", () => {
     ["charges", "disputed", "active completed(done 1001) returned(undone 1001)"],
     ["charges", "recalled", "active completed(done 1001) completed(recalled 1001)"],
     ["recalls", "done", "processing completed(done 1001)"],
+    ["charges", "claimed", "active completed(done 1001) completed(undone 501) completed(undone 500)"],
+    ["deposits", "claimed", "active processing completed(done 1001)"],
+    ["debits", "claimed", "processing completed(done 1001)"],
     ["payouts", "done", "processing completed(done 1001)"],
     ["payouts", "declined", "failed"],
     ["payouts", "pending_failed", "processing failed"],
@@ -267,6 +271,22 @@ describe("where fates lead at instanet", () => {
       payment: { amount: { currency: "EUR", minor: "1001" } },
     });
   });
+});
+
+test("instanet shows what was claimed of a payment beside it, and gives back no more than is left", () => {
+  const operation = walkInstanet("charges", "claimed");
+  const shown = instanetView(operation, 3, "") as { status: string; reason: unknown; claims: { id: string }[] };
+  expect([shown.status, shown.reason]).toEqual(["completed", null]);
+  expect(shown.claims).toMatchObject([
+    { amount: { minor: "501" }, reason: { code: "recall_fraud" } },
+    { amount: { minor: "500" }, reason: { code: "recall_fraud" } },
+  ]);
+  expect(new Set(shown.claims.map(({ id }) => id)).size).toBe(2);
+  const [, paid] = operation.turns;
+  const turn = paid as Turn;
+  expect(returnableOf({ operation, turn, effect: "done" }, [])).toBe(0n);
+  const halfway = { ...operation, turns: operation.turns.slice(0, 3) };
+  expect(returnableOf({ operation: halfway, turn, effect: "done" }, [])).toBe(500n);
 });
 
 test("cardco shows an operation as it was at each of its turns, under an event's id of its own", () => {

@@ -45,7 +45,7 @@ const SAID: Readonly<Record<string, string>> = {
   funds_account: "insufficient_available account_frozen negative_balance",
   config: "method_disabled merchant_inactive route_missing",
   operations:
-    "answer_result_unknown approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding charge_result_unknown charge_taken_back close_result_unknown credit_unmatched debit_not_settled debit_result_unknown deposit_late deposit_not_confirmed deposit_underpaid double_refund_risk increment_not_expected " +
+    "answer_result_unknown approval_not_expected auth_result_unknown capture_after_end capture_amount_differs capture_not_expected capture_not_requested capture_result_unknown captured_while_voiding charge_result_unknown charge_taken_back claim_not_expected close_result_unknown credit_unmatched debit_not_settled debit_result_unknown deposit_late deposit_not_confirmed deposit_underpaid double_refund_risk increment_not_expected " +
     "increment_result_unknown issue_result_unknown payment_not_expected payout_amount_differs payout_not_confirmed payout_not_expected payout_result_unknown payout_review " +
     "recall_not_expected recall_requested refund_not_confirmed refund_not_expected refund_result_unknown refund_unclaimed refunded_and_returned " +
     "return_bounced return_not_expected return_rejected return_result_unknown settled_after_end settled_amount_differs settlement_not_expected unexpected_payment void_rejected void_result_unknown",

@@ -30,6 +30,8 @@ export type Row = {
   readonly refused?: string;
   /** what comes in is told payment by payment, each once, under this result */
   readonly paid?: string;
+  /** what a payer's bank claims back of it for fraud, each claim once, is told under this result */
+  readonly claimed?: string;
 };
 
 const COLLECTED: Says = {
@@ -94,6 +96,7 @@ export const OPS: readonly Row[] = [
     says: { ...COLLECTED, active: "ok", processing: "ok" },
     refused: "rejected",
     paid: "paid",
+    claimed: "claimed",
   },
   { op: "charge.close", kind: "charges", key: "charge", does: "close", says: ENDED },
   {
@@ -104,6 +107,7 @@ export const OPS: readonly Row[] = [
     says: COLLECTED,
     absent: "not_found",
     paid: "paid",
+    claimed: "claimed",
   },
   { op: "payment.return", kind: "returns", key: "return/{seq}", does: "make", says: GIVEN_BACK, refused: "rejected" },
   { op: "return.status", kind: "returns", key: "return/{seq}", does: "ask", says: GIVEN_BACK, absent: "not_found" },
@@ -235,7 +239,8 @@ function refusal(command: CommandMessage, row: Row, code: string): Answer {
   return tell(command, result, `${tailOf(keyAt(command, row), command.caseId)}/${result}:${code}`, { code });
 }
 
-type Payment = { readonly id: string; readonly minor: string };
+/** Or what the payer's bank claims, or asks for, of it, which has a reason. */
+type Payment = { readonly id: string; readonly minor: string; readonly reason: string | null };
 
 /** The payer's bank asks for a payment back. */
 type Recall = Payment & { readonly payment: string; readonly code: string };
@@ -248,6 +253,7 @@ type Said = {
   readonly minor: string;
   readonly payments: readonly Payment[];
   readonly recalls: readonly Recall[];
+  readonly claims: readonly Payment[];
   readonly reason: string | null;
   readonly offered: Readonly<Record<string, string>>;
 };
@@ -262,14 +268,16 @@ function transactionOf(json: Json, descriptor: Descriptor): Said | null {
   if (kind === null || txid === null || status === null || amount === null) return null;
   const payments = listOf(json["payments"], (one) => paymentOf(one, amount.currency, descriptor));
   const recalls = listOf(json["recalls"], (one) => recallOf(one, amount.currency, descriptor));
-  if (payments === null || recalls === null) return null;
-  const reason = asText(asObject(json["reason"])?.["code"]);
+  const claims = listOf(json["claims"], (one) => paymentOf(one, amount.currency, descriptor));
+  if (payments === null || recalls === null || claims === null) return null;
+  const reason = codeIn(json["reason"]);
   // On a chain anybody may send nothing, and does: it is no payment, and there is nothing to give back.
   const some = payments.filter(({ minor }) => BigInt(minor) !== 0n);
   const details = asObject(json["details"]);
   // No other case answers them, or could take them.
   const asked = details?.["as"] === "bank_transfer" ? recalls : [];
-  return { kind, txid, status, ...amount, payments: some, recalls: asked, reason, offered: offeredOf(details) };
+  const told = { payments: some, recalls: asked, claims, reason };
+  return { kind, txid, status, ...amount, ...told, offered: offeredOf(details) };
 }
 
 /** @returns null when it is no list, or one of it cannot be read */
@@ -278,6 +286,10 @@ function listOf<One>(value: unknown, read: (one: unknown) => One | null): readon
   if (!Array.isArray(list) || list.length > PAYMENTS_MAX) return null;
   const all = list.map(read);
   return all.some((one) => one === null) ? null : (all as One[]);
+}
+
+function codeIn(reason: unknown): string | null {
+  return asText(asObject(reason)?.["code"]);
 }
 
 function amountOf(value: unknown, descriptor: Descriptor): { currency: string; minor: string } | null {
@@ -293,16 +305,20 @@ function paymentOf(value: unknown, currency: string, descriptor: Descriptor): Pa
   const payment = asObject(value);
   const id = asText(payment?.["id"], 128);
   const amount = amountOf(payment?.["amount"], descriptor);
-  return id === null || amount === null || amount.currency !== currency ? null : { id, minor: amount.minor };
+  if (id === null || amount === null || amount.currency !== currency) return null;
+  return { id, minor: amount.minor, reason: codeIn(payment?.["reason"]) };
 }
 
 function recallOf(value: unknown, currency: string, descriptor: Descriptor): Recall | null {
   const asked = paymentOf(value, currency, descriptor);
   const recall = asObject(value);
   const payment = asText(recall?.["payment"], 128);
-  const code = asText(asObject(recall?.["reason"])?.["code"]);
   if (asked === null || payment === null) return null;
-  return { ...asked, payment, code: reasonFor({ code, networkCode: code, adviceCode: null }).code };
+  return {
+    ...asked,
+    payment,
+    code: reasonFor({ code: asked.reason, networkCode: asked.reason, adviceCode: null }).code,
+  };
 }
 
 /** What the payer needs: a code, an address, a page. */
@@ -324,7 +340,7 @@ function answers(command: CommandMessage, row: Row, said: Said): readonly Answer
       return tell(command, "recalled", `${tail}/recalled:${id}`, payload);
     });
     const back = said.status === "returned" ? standing(command, row, said) : [];
-    return [...told, ...recalled, ...back];
+    return [...told, ...recalled, ...claimed(command, row, said), ...back];
   }
   if ((row.kind === "returns" || row.kind === "recalls") && said.status === "returned") {
     // What comes back had arrived: told along with it, so that no late word of that is taken for news.
@@ -332,6 +348,16 @@ function answers(command: CommandMessage, row: Row, said: Said): readonly Answer
     return [...standing(command, row, before), ...standing(command, row, said)];
   }
   return standing(command, row, said);
+}
+
+function claimed(command: CommandMessage, row: Row, { claims, currency }: Said): readonly Answer[] {
+  const tail = tailOf(keyAt(command, row), command.caseId);
+  const { claimed: result } = row;
+  if (result === undefined) return [];
+  return claims.map(({ id, minor, reason }) => {
+    const { code } = reasonFor({ code: reason, networkCode: reason, adviceCode: null });
+    return tell(command, result, `${tail}/${result}:${id}`, { amount: minor, currency, code });
+  });
 }
 
 /** How the transaction as a whole stands. */
@@ -352,10 +378,13 @@ function standing(command: CommandMessage, row: Row, said: Said): readonly Answe
   return [tell(command, result, result === "open" ? null : fact, payload)];
 }
 
-/** A transaction goes back as a whole: all that was paid. */
-function wentBack({ payments, currency }: Said): { readonly amount: string; readonly currency: string } {
-  const sum = payments.reduce((total, { minor }) => total + BigInt(minor), 0n);
-  return { amount: String(sum), currency };
+/** A transaction goes back as a whole: all that was paid, but for what was claimed before. */
+function wentBack({ payments, claims, currency }: Said): { readonly amount: string; readonly currency: string } {
+  return { amount: String(sumOf(payments) - sumOf(claims)), currency };
+}
+
+function sumOf(payments: readonly Payment[]): bigint {
+  return payments.reduce((total, { minor }) => total + BigInt(minor), 0n);
 }
 
 /** @param json a callback's, or a notification of the list
