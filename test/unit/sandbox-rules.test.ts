@@ -182,7 +182,8 @@ function walkInstanet(kind: (typeof INSTANET_KINDS)[number], fate: Fate, closesA
           provider: "instanet",
           key: `${kind}/tx1`,
           payment: "",
-          details: { as: "bank_transfer" },
+          // Of a bank transfer the payer's bank asks, of others it claims.
+          details: fate === "claimed" ? {} : { as: "bank_transfer" },
           turn: { at: AT, ...turn },
         }),
       );
