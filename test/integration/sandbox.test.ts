@@ -227,7 +227,7 @@ describe("instanet", () => {
   });
 
   test("gives back what was debited, named by the client's id, and what comes back of it later comes back whole", async () => {
-    const { client } = await openSandbox({ times: { soonMs: 20, lateMs: 1_000, slowMs: 200, silentMs: 60_000 } });
+    const { client } = await openSandbox({ times: { soonMs: 300, lateMs: 3_000, slowMs: 200, silentMs: 60_000 } });
     await client.put("debits/d1", charge(500));
     const back = (txid: string, minor: number, e2e: string) =>
       client.put(`returns/${txid}`, charge(minor, { details: { e2e } }));
