@@ -2,11 +2,12 @@
 // things may get. What breaks a size today is listed here by name; the list may only get shorter.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { packageOf, ROOT, readSource, readSources, resolveImport, type SourceFile } from "./support/source.ts";
 
+const OWN = join("test", "tidy.test.ts");
 const FUNCTION_LINES_MAX = 60;
 const FILE_LINES_MAX = 500;
 
@@ -181,6 +182,22 @@ test("ARCHITECTURE.md has a sentence for every folder of src, and for none that 
   const rows = readFileSync(file, "utf8").matchAll(/^\| `(src\/[^`]*)` \|/gm);
   const folders = new Set(sources.map(({ path }) => dirname(path)).filter((folder) => folder !== "src"));
   expect([...rows].map(([, folder]) => folder).sort()).toEqual([...folders].sort());
+});
+
+test("every file of ours that a comment or a document names is there", () => {
+  const folders = ["src", "test", "docs", "scripts"];
+  const pages = readdirSync(ROOT).filter((name) => /\.(md|ts)$/.test(name));
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)),
+  );
+  const readable = [...pages, ...files].filter((path) => /\.(ts|md|mjs)$/.test(path) && path !== OWN);
+  const named = new RegExp(`\\b(?:${folders.join("|")})/[A-Za-z0-9_./-]*\\.(?:ts|md|mjs|svg)\\b`, "g");
+  const missing = readable.flatMap((path) =>
+    (readFileSync(join(ROOT, path), "utf8").match(named) ?? [])
+      .filter((name) => !existsSync(join(ROOT, name)))
+      .map((name) => `${path} names ${name}`),
+  );
+  expect([...new Set(missing)]).toEqual([]);
 });
 
 describe("these rules themselves", () => {

@@ -1,6 +1,6 @@
 // What a provider can do with a request, in three independent words: its fate (what becomes of the operation), the line
 // (how the request is answered) and the post (how the webhooks about it come). docs/sandbox.md shows these tables, and
-// test/unit/sandbox-behaviour.test.ts holds the two together.
+// test/unit/sandbox-choose.test.ts holds the two together.
 
 type Word = {
   /** chosen by an amount that ends with it, see `choose.ts` */
