@@ -42,7 +42,8 @@ export function register(program: Command, context: CliContext): void {
       [
         "Lets a provider's list of events be read again from a place before, with instances running or not. What is read twice",
         "changes nothing, so back is harmless; never name a place further on: what lies between is told by nobody. An event that",
-        "was passed over is logged with the place of its page. Exit 1 when nothing of the list was read yet.",
+        "was passed over is logged with the place of its page; one that the provider still does not show holds its page again,",
+        "for ten tries. Exit 1 when nothing of the list was read yet.",
       ].join(" "),
     )
     .option("--from <POSITION>", "in the provider's words, as `events list` and the log tell it")

@@ -113,7 +113,7 @@ function payloadOf(command: CommandMessage, result: string, detail: string): Rec
       return { seq, amount, e2e_id, recall, code: detail };
     }
     case "claimed":
-      return { seq, amount: amountBy(detail, amount), code: "recall_fraud" };
+      return { seq, amount: amountBy(detail, amount), e2e_id: `${command.caseId}/paid`, code: "recall_fraud" };
     case "declined":
       return { seq, code: detail === "" ? "do_not_honor" : detail, retriable: String(detail === "issuer_unavailable") };
     case "rejected":

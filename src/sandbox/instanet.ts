@@ -164,6 +164,7 @@ export function isClaim({ effect, status }: Pick<Turn, "effect" | "status">): bo
 function claimOf(operation: Operation, turn: Turn, index: number): TxView {
   return {
     id: idOf("clm", `${operation.id} ${index}`),
+    payment: firstPaidId(operation),
     amount: { currency: operation.currency, minor: turn.minor },
     reason: { code: turn.code },
     occurred_at: new Date(turn.at).toISOString(),

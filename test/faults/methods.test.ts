@@ -343,6 +343,10 @@ async function expectEveryMethod(world: World, kills: number): Promise<void> {
   const refunds = await world.query("select data->>'p' as parent from case_state where kind = 'brf'");
   const refunded = new Set(refunds.map(({ parent }) => String(parent).slice(0, 3)));
   expect([...refunded].sort(), "methods with refunds by bank").toEqual(["btr", "dbt", "psh"]);
+  const [given] = await world.query(
+    "select count(*)::int as refunds from case_state where kind = 'brf' and state = 'completed' and data->>'p' like 'dbt%'",
+  );
+  expect(given?.["refunds"], "refunds of debits that were taken").toBeGreaterThan(0);
   const [claims] = await world.query(
     "select count(*)::int as claims from case_state where kind = 'psh' and history::text like '%psp.charge.claimed%'",
   );

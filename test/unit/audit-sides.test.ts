@@ -249,6 +249,20 @@ const FAULTS: readonly (readonly [string, (sides: ReturnType<typeof clean>) => v
     },
   ],
   [
+    "an answer that is said to be given and that the provider does not have",
+    ({ effects }) =>
+      effects.splice(
+        effects.findIndex(({ kind }) => kind === "recalls"),
+        1,
+        instanet("brc_1/answer", "charges", 0n, { effect: "undone" }),
+      ),
+    {
+      bookings_equal_effects: [
+        expect.stringContaining("asked for by the payer's bank and not answered: r1"),
+      ] as unknown as string[],
+    },
+  ],
+  [
     "an effect for a case that is not there",
     ({ cases }) => cases.splice(5, 1),
     { bookings_equal_effects: [expect.stringMatching(/^dbt_1 is not there: /)] as unknown as string[] },

@@ -331,25 +331,33 @@ describe("instanet", () => {
   test("tells each claim of a payer's bank once, behind the payment, and a return behind it of the rest", () => {
     const payments = [payment("p1", "1001")];
     const claims = [
-      { ...payment("c1", "501"), reason: { code: "FRAD" } },
-      { ...payment("c2", "100"), reason: { code: "recall_fraud" } },
+      { ...payment("c1", "501"), payment: "p1", reason: { code: "FRAD" } },
+      { ...payment("c2", "100"), payment: "p1", reason: { code: "recall_fraud" } },
     ];
     for (const of of [charge, asks]) {
       const told = read(transaction({ status: "completed", payments, claims }), of)?.map(
         ({ result, observation, payload }) => {
-          return [result, observation, payload["amount"], payload["code"]];
+          return [result, observation, payload["amount"], payload["e2e_id"], payload["code"]];
         },
       );
       expect(told).toEqual([
-        ["paid", "charge/paid:p1", "1001", undefined],
-        ["claimed", "charge/claimed:c1", "501", "recall_fraud"],
-        ["claimed", "charge/claimed:c2", "100", "recall_fraud"],
+        ["paid", "charge/paid:p1", "1001", "p1", undefined],
+        ["claimed", "charge/claimed:c1", "501", "p1", "recall_fraud"],
+        ["claimed", "charge/claimed:c2", "100", "p1", "recall_fraud"],
       ]);
     }
     const gone = read(transaction({ status: "returned", payments, claims, reason: { code: "MD06" } }));
     expect(gone?.at(-1)?.payload).toMatchObject({ amount: "400", code: "refund_by_debtor" });
     expect(read(transaction({ payments, claims: [{ id: "c1" }] }))).toBeNull();
     expect(read(transaction({ payments, claims: {} }))).toBeNull();
+    const [claim] = claims;
+    const { payment: _, ...ofNone } = claim as { payment: string };
+    expect(read(transaction({ payments, claims: [ofNone] }))).toBeNull();
+    const nothing = { ...claim, amount: { currency: "EUR", minor: "0" } };
+    expect(read(transaction({ payments, claims: [nothing] }))).toBeNull();
+    // More than was paid: what it says of money cannot be right.
+    const tooMuch = { status: "returned", payments, claims: [{ ...claim, ...payment("c3", "1002") }] };
+    expect(read(transaction(tooMuch))).toBeNull();
   });
 
   test("tells of a return that came back that it had arrived, so that a late word of that is no news", () => {

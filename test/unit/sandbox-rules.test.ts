@@ -14,7 +14,7 @@ import {
   returnableOf,
   SORTS,
 } from "../../src/sandbox/instanet.ts";
-import { type Begun, Memory, type Operation, statusOf, type Turn } from "../../src/sandbox/memory.ts";
+import { type Begun, firstPaidId, Memory, type Operation, statusOf, type Turn } from "../../src/sandbox/memory.ts";
 import { planOf } from "../../src/sandbox/plan.ts";
 import { recordLines, statement } from "../../src/sandbox/record.ts";
 import {
@@ -279,8 +279,8 @@ test("instanet shows what was claimed of a payment beside it, and gives back no 
   const shown = instanetView(operation, 3, "") as { status: string; reason: unknown; claims: { id: string }[] };
   expect([shown.status, shown.reason]).toEqual(["completed", null]);
   expect(shown.claims).toMatchObject([
-    { amount: { minor: "501" }, reason: { code: "recall_fraud" } },
-    { amount: { minor: "500" }, reason: { code: "recall_fraud" } },
+    { payment: firstPaidId(operation), amount: { minor: "501" }, reason: { code: "recall_fraud" } },
+    { payment: firstPaidId(operation), amount: { minor: "500" }, reason: { code: "recall_fraud" } },
   ]);
   expect(new Set(shown.claims.map(({ id }) => id)).size).toBe(2);
   const [, paid] = operation.turns;

@@ -147,11 +147,11 @@ class Payments {
   /** whose case is not there: it has left with its day, or never was */
   readonly #unknown = new Map<string, { readonly caseId: string; readonly effects: Effect[] }>();
 
-  /** which requests of payers' banks were answered */
-  readonly #answered: ReadonlySet<string>;
+  /** by the request of a payer's bank: the command that answers it */
+  readonly #answers: ReadonlyMap<string, AskedEffect>;
 
   constructor(cases: readonly BookedCase[], asked: readonly AskedEffect[]) {
-    this.#answered = new Set(asked.map(({ recall }) => recall));
+    this.#answers = new Map(asked.map((one) => [one.recall, one]));
     for (const one of cases) this.#cases.set(placeOf(one), one);
     for (const one of cases) {
       const root = this.#rootOf(one);
@@ -192,8 +192,18 @@ class Payments {
   }
 
   #unanswered(effects: readonly Effect[]): readonly string[] {
-    const open = effects.filter(({ effect, recall }) => effect === "recalled" && !this.#answered.has(recall));
+    const taken = new Set(effects.flatMap(({ kind, effect, recall }) => (isAnswer(kind, effect) ? [recall] : [])));
+    const open = effects.filter(
+      ({ effect, recall }) => effect === "recalled" && !taken.has(recall) && !this.#isTurnedDown(recall),
+    );
     return open.map(({ recall }) => `asked for by the payer's bank and not answered: ${recall}`);
+  }
+
+  /** An answer that the payer's bank did not take ends its case, which says so; an answer that was only asked for is none. */
+  #isTurnedDown(recall: string): boolean {
+    const command = this.#answers.get(recall);
+    const own = command === undefined ? undefined : this.#cases.get(placeOf(command));
+    return own !== undefined && TURNED_DOWN.has(own.state);
   }
 
   /** The case itself, or who opened it, and who opened that. */
@@ -201,6 +211,13 @@ class Payments {
     const parent = one.parent === null ? undefined : this.#cases.get(placeOf({ lane: one.lane, uuid: one.parent }));
     return parent === undefined ? placeOf(one) : this.#rootOf(parent);
   }
+}
+
+/** States of a case whose answer was turned down, now or long ago. */
+const TURNED_DOWN: ReadonlySet<string> = new Set(["ended", "closed"]);
+
+function isAnswer(kind: string, effect: Effect["effect"]): boolean {
+  return kind === "recalls" && effect === "done";
 }
 
 type Difference = { readonly currency: string; readonly booked: bigint; readonly done: bigint };

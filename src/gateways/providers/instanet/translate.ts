@@ -239,11 +239,10 @@ function refusal(command: CommandMessage, row: Row, code: string): Answer {
   return tell(command, result, `${tailOf(keyAt(command, row), command.caseId)}/${result}:${code}`, { code });
 }
 
-/** Or what the payer's bank claims, or asks for, of it, which has a reason. */
-type Payment = { readonly id: string; readonly minor: string; readonly reason: string | null };
+type Payment = { readonly id: string; readonly minor: string };
 
-/** The payer's bank asks for a payment back. */
-type Recall = Payment & { readonly payment: string; readonly code: string };
+/** What the payer's bank asks for, or claims, of a payment, and why. */
+type Demand = Payment & { readonly payment: string; readonly code: string };
 
 type Said = {
   readonly kind: string;
@@ -252,8 +251,8 @@ type Said = {
   readonly currency: string;
   readonly minor: string;
   readonly payments: readonly Payment[];
-  readonly recalls: readonly Recall[];
-  readonly claims: readonly Payment[];
+  readonly recalls: readonly Demand[];
+  readonly claims: readonly Demand[];
   readonly reason: string | null;
   readonly offered: Readonly<Record<string, string>>;
 };
@@ -267,9 +266,9 @@ function transactionOf(json: Json, descriptor: Descriptor): Said | null {
   const amount = amountOf(json["amount"], descriptor);
   if (kind === null || txid === null || status === null || amount === null) return null;
   const payments = listOf(json["payments"], (one) => paymentOf(one, amount.currency, descriptor));
-  const recalls = listOf(json["recalls"], (one) => recallOf(one, amount.currency, descriptor));
-  const claims = listOf(json["claims"], (one) => paymentOf(one, amount.currency, descriptor));
-  if (payments === null || recalls === null || claims === null) return null;
+  const recalls = listOf(json["recalls"], (one) => demandOf(one, amount.currency, descriptor));
+  const claims = listOf(json["claims"], (one) => demandOf(one, amount.currency, descriptor));
+  if (payments === null || recalls === null || claims === null || sumOf(claims) > sumOf(payments)) return null;
   const reason = codeIn(json["reason"]);
   // On a chain anybody may send nothing, and does: it is no payment, and there is nothing to give back.
   const some = payments.filter(({ minor }) => BigInt(minor) !== 0n);
@@ -306,19 +305,17 @@ function paymentOf(value: unknown, currency: string, descriptor: Descriptor): Pa
   const id = asText(payment?.["id"], 128);
   const amount = amountOf(payment?.["amount"], descriptor);
   if (id === null || amount === null || amount.currency !== currency) return null;
-  return { id, minor: amount.minor, reason: codeIn(payment?.["reason"]) };
+  return { id, minor: amount.minor };
 }
 
-function recallOf(value: unknown, currency: string, descriptor: Descriptor): Recall | null {
+/** Of nothing nobody can demand anything. */
+function demandOf(value: unknown, currency: string, descriptor: Descriptor): Demand | null {
   const asked = paymentOf(value, currency, descriptor);
-  const recall = asObject(value);
-  const payment = asText(recall?.["payment"], 128);
-  if (asked === null || payment === null) return null;
-  return {
-    ...asked,
-    payment,
-    code: reasonFor({ code: asked.reason, networkCode: asked.reason, adviceCode: null }).code,
-  };
+  const demand = asObject(value);
+  const payment = asText(demand?.["payment"], 128);
+  if (asked === null || payment === null || BigInt(asked.minor) === 0n) return null;
+  const reason = codeIn(demand?.["reason"]);
+  return { ...asked, payment, code: reasonFor({ code: reason, networkCode: reason, adviceCode: null }).code };
 }
 
 /** What the payer needs: a code, an address, a page. */
@@ -354,10 +351,9 @@ function claimed(command: CommandMessage, row: Row, { claims, currency }: Said):
   const tail = tailOf(keyAt(command, row), command.caseId);
   const { claimed: result } = row;
   if (result === undefined) return [];
-  return claims.map(({ id, minor, reason }) => {
-    const { code } = reasonFor({ code: reason, networkCode: reason, adviceCode: null });
-    return tell(command, result, `${tail}/${result}:${id}`, { amount: minor, currency, code });
-  });
+  return claims.map(({ id, payment, minor, code }) =>
+    tell(command, result, `${tail}/${result}:${id}`, { amount: minor, currency, e2e_id: payment, code }),
+  );
 }
 
 /** How the transaction as a whole stands. */
