@@ -54,12 +54,13 @@ function plan(world: MethodWorld): void {
   for (let one = 0; one < PAYMENTS; one++) {
     const holderId = MERCHANTS[random.below(MERCHANTS.length)] as string;
     const caseId = world.ids.next("dbt", NOW_MS);
-    const amount = euros(1 + random.below(20_000));
+    const cents = 1 + random.below(20_000);
+    const amount = euros(cents);
     const startMs = random.below(600_000);
     const asked = { holderId, caseId, method: "bank_debit", provider: "script", tokenRef: "mnd_1", amount };
     world.at(startMs, () => world.ask({ type: "payment_create", ...asked }));
     for (const [days, tenths] of REFUNDS) {
-      const share = euros(1 + Math.floor((Number(amount.minor) * tenths) / 10));
+      const share = euros(1 + Math.floor((cents * tenths) / 10));
       const refund = { type: "refund_create", holderId, caseId, idempotencyKey: `refund-${days}`, amount: share };
       world.at(startMs + days * DAY_MS, () => world.ask(refund));
     }
